@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Reads a role's TOML file. Every complaint names file:line:col and says what to do; all complaints of
+// a file are collected, so that one `check` shows them all. A key nobody asked for is a complaint too,
+// with the nearest known key as the hint.
+//
+//   auto document = config::Document::load(path);
+//   config::Section root = document->root();
+//   auto lan = root.require_section("lan");
+//   settings.lan = lan.require_text("interface");
+//   for (config::Section uplink : root.sections("uplink")) { ... }
+//   ANABRANCH_TRY(document->finish());
+//
+// A getter that complains returns a harmless value, so that reading goes on to find the next mistake;
+// finish() then returns the error. Sections are views: the Document must outlive them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+
+namespace anabranch::config {
+
+namespace detail {
+struct Table;
+struct State;
+}  // namespace detail
+
+class Section {
+ public:
+  bool has(std::string_view key) const;
+
+  std::string text(std::string_view key, std::string_view fallback = {}) const;
+  std::string require_text(std::string_view key) const;
+  /// One of `allowed`; the first is the default.
+  std::string choice(std::string_view key, std::initializer_list<std::string_view> allowed) const;
+  bool flag(std::string_view key, bool fallback) const;
+  std::int64_t number(std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
+  std::int64_t require_number(std::string_view key, std::int64_t low, std::int64_t high) const;
+  nanoseconds duration(std::string_view key, nanoseconds fallback) const;
+  std::optional<IpAddress> address(std::string_view key) const;
+  std::optional<IpPrefix> prefix(std::string_view key) const;
+  IpPrefix require_prefix(std::string_view key) const;
+  std::vector<std::string> texts(std::string_view key) const;
+
+  /// A table `[key]`; empty when absent (its getters then give their fallbacks).
+  Section section(std::string_view key) const;
+  /// The same, absent is a complaint.
+  Section require_section(std::string_view key) const;
+  /// An array of tables `[[key]]`.
+  std::vector<Section> sections(std::string_view key) const;
+
+  /// Complains about `key` of this section, or about the section itself when it has no such key.
+  void complain(std::string_view key, std::string what, std::string hint = {}) const;
+
+ private:
+  friend class Document;
+  Section(std::shared_ptr<detail::State> state, const detail::Table* table)
+      : state_(std::move(state)), table_(table) {}
+
+  std::shared_ptr<detail::State> state_;
+  const detail::Table* table_ = nullptr;
+};
+
+class Document {
+ public:
+  static Result<Document> load(const std::filesystem::path& file);
+  /// `name` stands for the file in messages.
+  static Result<Document> parse(std::string_view text, std::string name);
+
+  Section root() const;
+  /// The complaints so far, keys never asked for included, as one Error with kBadInput: one
+  /// "file:line:col: what" a line, each followed by its hint.
+  Result<void> finish() const;
+
+ private:
+  explicit Document(std::shared_ptr<detail::State> state) : state_(std::move(state)) {}
+  std::shared_ptr<detail::State> state_;
+};
+
+}  // namespace anabranch::config

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "base/log.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+namespace anabranch::log {
+namespace {
+
+bool under_journald() { return std::getenv("JOURNAL_STREAM") != nullptr; }
+
+spdlog::logger& logger() {
+  static const auto instance = [] {
+    auto out = std::make_shared<spdlog::logger>("anabranch",
+                                                std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    out->set_pattern("%H:%M:%S.%e %l %v");
+    out->flush_on(spdlog::level::trace);
+    return out;
+  }();
+  return *instance;
+}
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::kDebug: return spdlog::level::debug;
+    case Level::kInfo: return spdlog::level::info;
+    case Level::kWarning: return spdlog::level::warn;
+    case Level::kError: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+std::string_view syslog_prefix(Level level) {
+  switch (level) {
+    case Level::kDebug: return "<7>";
+    case Level::kInfo: return "<6>";
+    case Level::kWarning: return "<4>";
+    case Level::kError: return "<3>";
+  }
+  return "<6>";
+}
+
+}  // namespace
+
+void start(std::string_view role, Level lowest) {
+  logger().set_level(to_spdlog(lowest));
+  logger().set_pattern(under_journald() ? "%v" : "%H:%M:%S.%e " + std::string(role) + " %l: %v");
+}
+
+Result<Level> parse_level(std::string_view text) {
+  if (text == "debug") return Level::kDebug;
+  if (text == "info") return Level::kInfo;
+  if (text == "warning") return Level::kWarning;
+  if (text == "error") return Level::kError;
+  return fail("'" + std::string(text) + "' is not a log level", {},
+              "one of debug, info, warning, error", ExitCode::kBadInput);
+}
+
+void write(Level level, std::string_view line) {
+  static const bool journald = under_journald();
+  if (journald)
+    logger().log(to_spdlog(level), "{}{}", syslog_prefix(level), line);
+  else
+    logger().log(to_spdlog(level), "{}", line);
+}
+
+bool RateLimit::allow(Clock::time_point now) {
+  if (now < next_) {
+    ++held_;
+    return false;
+  }
+  next_ = now + interval_;
+  reported_ = std::exchange(held_, 0);
+  return true;
+}
+
+}  // namespace anabranch::log

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// The one registry of every number and name we take on a machine. Two roles on one box must never
+// clash with each other, and an operator can see at a glance what is ours:
+//
+//   ip route show table all proto 173       every route of ours
+//   ip rule show                             protocol 173, priorities 900-1999 and 20000-20999
+//   nft list table inet anabranch_gateway    translation of the gateway
+//
+// Route table numbers leave 1-252 to the operator and 253-255 to the kernel.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace anabranch::registry {
+
+/// rtm_protocol, fib rule protocol and address protocol of everything we install. The values 0-4
+/// belong to the kernel and 186-192 to well-known routing daemons.
+inline constexpr std::uint8_t kRouteProtocol = 173;
+
+/// Upper bound of paths a host takes from one network (index 1..8): the kernel's own limit on
+/// MPTCP endpoints and subflows is 8.
+inline constexpr unsigned kMaxHostPaths = 8;
+/// Upper bound of uplinks in one gateway configuration (index 1..64).
+inline constexpr unsigned kMaxUplinks = 64;
+
+// Gateway: table and rule of uplink `index` are base + index.
+inline constexpr std::uint32_t kGatewayTableBase = 17300;
+inline constexpr std::uint32_t kGatewayRuleLocal = 900;     ///< to a local prefix: main table
+inline constexpr std::uint32_t kGatewayRuleBase = 1000;     ///< from a source prefix: its table
+inline constexpr std::uint32_t kGatewayRuleUnknown = 1900;  ///< any other source from the LAN: drop
+inline constexpr std::string_view kGatewayNftTable = "anabranch_gateway";
+// Metrics inside an uplink's table, best first.
+inline constexpr std::uint32_t kMetricUplink = 100;
+inline constexpr std::uint32_t kMetricFailOpen = 2000;
+inline constexpr std::uint32_t kMetricUnreachable = 4000;
+
+// Host: table and rule of path `index` on the interface number `ifindex` are spread so that two
+// physical interfaces with eight paths each do not meet (see host_slot()).
+inline constexpr std::uint32_t kHostTableBase = 17400;
+inline constexpr std::uint32_t kHostRuleBase = 20000;
+inline constexpr unsigned kHostSlots = 100;
+/// Prefix of the names of our virtual interfaces: "anab<ifindex of the parent>p<index>".
+inline constexpr std::string_view kMacvlanPrefix = "anab";
+
+/// Offset of path `index` (1..8) of the physical interface `ifindex` in the host's tables and rules.
+constexpr std::uint32_t host_slot(unsigned ifindex, unsigned index) {
+  return (ifindex % (kHostSlots / 10)) * 10 + index;
+}
+
+// DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): site-specific range, configurable.
+inline constexpr std::uint8_t kExtRouteCode = 224;
+
+// Status sockets, below the runtime directory.
+inline constexpr std::string_view kRuntimeDirectory = "/run/anabranch";
+inline constexpr std::string_view kStateDirectory = "/var/lib/anabranch";
+
+}  // namespace anabranch::registry

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What every function that can fail returns: a value or one Error.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace anabranch {
+
+/// Exit codes of the executable, documented in docs/exit-codes.md.
+enum class ExitCode : int {
+  kOk = 0,
+  kFailed = 1,       ///< the operation was tried and did not succeed
+  kBadInput = 2,     ///< command line or configuration file is wrong; nothing was changed
+  kNotPermitted = 3, ///< this user or this kernel does not allow it
+  kNotRunning = 4,   ///< the role that should answer is not running
+};
+
+/// Why something failed, for a human: `what` is a sentence without a full stop, `where` names the
+/// place (file:line:col, interface, address; may be empty), `hint` says what to do (may be empty).
+struct Error {
+  std::string what;
+  std::string where = {};
+  std::string hint = {};
+  ExitCode code = ExitCode::kFailed;
+
+  /// "where: what" and, on a line of its own, "  hint: ...".
+  std::string text() const;
+};
+
+template <class T>
+using Result = std::expected<T, Error>;
+
+/// Makes the error side of a Result.
+std::unexpected<Error> fail(std::string what, std::string where = {}, std::string hint = {},
+                            ExitCode code = ExitCode::kFailed);
+
+/// The same from `errno` (or `error`): "what: strerror", with kNotPermitted for EPERM and EACCES.
+std::unexpected<Error> fail_errno(std::string_view what, std::string where = {});
+std::unexpected<Error> fail_errno(int error, std::string_view what, std::string where = {});
+
+}  // namespace anabranch
+
+/// Evaluates a Result<void> or Result<T> expression and returns its error from the caller if it failed.
+#define ANABRANCH_TRY(expression)                                            \
+  do {                                                                       \
+    if (auto try_result_ = (expression); !try_result_) [[unlikely]]          \
+      return std::unexpected(std::move(try_result_).error());                \
+  } while (false)

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// One function an object: adds its subcommands to the command line. A command's callback leaves its
+// exit code in `outcome`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "base/result.hpp"
+
+namespace anabranch::cli {
+
+/// What the chosen command came to; main() prints the error and its hint and turns it into the exit code.
+struct Outcome {
+  Result<ExitCode> value = ExitCode::kOk;
+};
+
+void add_gateway(CLI::App& app, Outcome& outcome);
+void add_host(CLI::App& app, Outcome& outcome);
+void add_lab(CLI::App& app, Outcome& outcome);
+void add_run(CLI::App& app, Outcome& outcome);
+void add_doctor(CLI::App& app, Outcome& outcome);
+
+}  // namespace anabranch::cli

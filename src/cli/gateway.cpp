@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#include "cli/commands.hpp"
+
+namespace anabranch::cli {
+
+void add_gateway(CLI::App&, Outcome&) {}
+
+}  // namespace anabranch::cli
