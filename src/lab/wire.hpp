@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The process that carries the emulated links ("anabranch lab wire"): it lives in a namespace of its
+// own which holds one end of two veth pairs for every link and moves frames between them. The lab
+// commands it over a stream socket, one JSON object a line in each direction.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "lab/topology.hpp"
+
+namespace anabranch::lab {
+
+struct WireLink {
+  std::string name;
+  std::string interface_a;  ///< our end of the veth towards side a
+  std::string interface_b;
+  LinkProfile profile;
+};
+
+/// Carries `links` until `control_fd` is closed by the other side. Commands on `control_fd`:
+///   {"link":NAME,"set":{"rate_bit":..,"delay_ns":..,"jitter_ns":..,"loss":..,"queue_ns":..}}
+///   {"link":NAME,"state":"up"|"drop"|"cut"}     drop: silent; cut: carrier lost at both sides
+///   {"link":NAME,"counters":true}
+/// Every command is answered by {"ok":true,...} or {"ok":false,"error":".."} once it is in force.
+Result<void> run_wire(const std::vector<WireLink>& links, int control_fd);
+
+struct DirectionCounters {
+  std::uint64_t frames = 0;          ///< delivered
+  std::uint64_t octets = 0;          ///< delivered
+  std::uint64_t dropped_queue = 0;   ///< drop-tail
+  std::uint64_t dropped_loss = 0;    ///< random loss
+  std::uint64_t dropped_state = 0;   ///< while dropping or cut
+};
+
+/// The lab's end of the control socket. Calls wait for the answer (at most 5 s).
+class WireControl {
+ public:
+  explicit WireControl(int fd) : fd_(fd) {}
+  Result<void> set(const std::string& link, const LinkProfile& profile);
+  Result<void> up(const std::string& link);
+  Result<void> drop(const std::string& link);
+  Result<void> cut(const std::string& link);
+  struct Counters {
+    DirectionCounters a_to_b;
+    DirectionCounters b_to_a;
+  };
+  Result<Counters> counters(const std::string& link);
+
+ private:
+  int fd_;
+};
+
+/// `links` as the JSON that "anabranch lab wire" takes as its argument, and back.
+std::string format_wire_links(const std::vector<WireLink>& links);
+Result<std::vector<WireLink>> parse_wire_links(std::string_view json);
+
+}  // namespace anabranch::lab
