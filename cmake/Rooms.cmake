@@ -16,6 +16,7 @@ function(anabranch_tests)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${room}/*_test.cpp)
     if(sources)
       add_executable(test_${room} ${sources})
+      target_include_directories(test_${room} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
       target_link_libraries(test_${room} PRIVATE anabranch_flags anabranch_${room} GTest::gtest GTest::gmock
         GTest::gtest_main)
       target_compile_definitions(test_${room} PRIVATE

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/mptcp_pm.hpp"
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace anabranch::kernel {
+namespace {
+
+// include/uapi/linux/mptcp_pm.h of Linux 6.18.
+constexpr std::uint8_t kVersion = 1;
+enum Command { kAddAddr = 1, kDelAddr = 2, kGetAddr = 3, kSetLimits = 5, kGetLimits = 6 };
+enum Attribute { kAttrAddr = 1, kAttrRcvAddAddrs = 2, kAttrSubflows = 3 };
+enum AddressAttribute { kFamily = 1, kId = 2, kAddr4 = 3, kAddr6 = 4, kPort = 5, kFlags = 6, kIfIdx = 7 };
+
+void put_endpoint(Message& message, const MptcpEndpoint& endpoint) {
+  message.nest(kAttrAddr, [&](Message& nested) {
+    nested.put_u16(kFamily, static_cast<std::uint16_t>(address_family(endpoint.address.family())))
+        .put_address(endpoint.address.is_v4() ? kAddr4 : kAddr6, endpoint.address);
+    if (endpoint.id != 0) nested.put_u8(kId, endpoint.id);
+    if (endpoint.port != 0) nested.put_u16(kPort, endpoint.port);
+    nested.put_u32(kFlags, endpoint.flags);
+    if (endpoint.ifindex != 0) nested.put_u32(kIfIdx, endpoint.ifindex);
+  });
+}
+
+}  // namespace
+
+Result<MptcpPathManager> MptcpPathManager::open() {
+  auto socket = NetlinkSocket::open(NETLINK_GENERIC);
+  if (!socket) return std::unexpected(socket.error());
+  const auto family = resolve_family(*socket, "mptcp_pm");
+  if (!family)
+    return fail("this kernel has no MPTCP path manager", {},
+                "Linux 5.15 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
+                ExitCode::kNotPermitted);
+  return MptcpPathManager(std::move(*socket), family->id);
+}
+
+Message MptcpPathManager::command(int number, int flags) const {
+  Message message(family_, flags);
+  message.header(genlmsghdr{static_cast<std::uint8_t>(number), kVersion, 0});
+  return message;
+}
+
+Result<std::vector<MptcpEndpoint>> MptcpPathManager::endpoints() {
+  std::vector<MptcpEndpoint> out;
+  const auto done =
+      socket_.query(command(kGetAddr, NLM_F_DUMP), "cannot list MPTCP endpoints", [&](const nlmsghdr& answer) {
+        const Attributes nested = Attributes(answer, sizeof(genlmsghdr)).nested(kAttrAddr);
+        const auto address = nested.has(kAddr4) ? nested.address(kAddr4) : nested.address(kAddr6);
+        if (!address) return;
+        out.push_back({nested.u8(kId), *address, nested.u16(kPort), nested.u32(kFlags), nested.u32(kIfIdx)});
+      });
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+Result<void> MptcpPathManager::add(const MptcpEndpoint& endpoint) {
+  Message message = command(kAddAddr);
+  put_endpoint(message, endpoint);
+  return socket_.request(std::move(message), "cannot add the MPTCP endpoint " + endpoint.address.text());
+}
+
+Result<void> MptcpPathManager::remove(const MptcpEndpoint& endpoint) {
+  Message message = command(kDelAddr);
+  put_endpoint(message, endpoint);
+  auto done = socket_.request(std::move(message), "cannot remove the MPTCP endpoint " + endpoint.address.text());
+  if (!done && last_netlink_error() == EINVAL) {
+    const auto now = endpoints();
+    if (now && std::ranges::none_of(*now, [&](const auto& other) { return other.id == endpoint.id; })) return {};
+  }
+  return done;
+}
+
+Result<MptcpLimits> MptcpPathManager::limits() {
+  MptcpLimits out;
+  const auto done = socket_.query(command(kGetLimits), "cannot read the MPTCP limits", [&](const nlmsghdr& answer) {
+    const Attributes attributes(answer, sizeof(genlmsghdr));
+    out = {attributes.u32(kAttrRcvAddAddrs), attributes.u32(kAttrSubflows)};
+  });
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+Result<void> MptcpPathManager::set_limits(const MptcpLimits& limits) {
+  Message message = command(kSetLimits);
+  message.put_u32(kAttrRcvAddAddrs, limits.accepted_addresses).put_u32(kAttrSubflows, limits.subflows);
+  return socket_.request(std::move(message), "cannot set the MPTCP limits");
+}
+
+}  // namespace anabranch::kernel

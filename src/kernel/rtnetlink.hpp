@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Links, addresses, routes and policy rules of the calling thread's network namespace.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "kernel/netlink.hpp"
+
+namespace anabranch::kernel {
+
+struct LinkInfo {
+  unsigned index = 0;
+  std::string name;
+  std::string kind;   ///< "veth", "macvlan", ...; empty for hardware
+  std::string alias;
+  MacAddress mac;
+  unsigned parent = 0;  ///< index of the link a macvlan or VLAN lies on
+  unsigned mtu = 0;
+  bool admin_up = false;
+  bool carrier = false;
+  std::uint64_t received_octets = 0;
+  std::uint64_t sent_octets = 0;
+
+  /// Can carry packets: administratively up and with carrier.
+  bool operational() const { return admin_up && carrier; }
+};
+
+struct Address {
+  unsigned ifindex = 0;
+  IpPrefix prefix;             ///< the address with its on-link prefix length
+  bool prefix_route = true;    ///< whether the kernel makes the on-link route in the main table
+  std::uint8_t protocol = 0;
+  /// Remaining lifetime; nothing means for ever. Not part of identity.
+  std::optional<seconds> valid = std::nullopt;
+
+  bool same(const Address& other) const {
+    return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;
+  }
+};
+
+struct Route {
+  enum class Type : std::uint8_t { kUnicast, kUnreachable, kBlackhole, kOther };
+  std::uint32_t table = 0;
+  IpPrefix to;
+  Type type = Type::kUnicast;
+  std::optional<IpAddress> via = std::nullopt;
+  unsigned ifindex = 0;
+  std::optional<IpAddress> source = std::nullopt;  ///< preferred source address
+  std::uint32_t metric = 0;
+  bool onlink = false;
+  std::uint8_t protocol = 0;
+  std::string congestion = {};  ///< congestion control forced on this route; only when adding
+
+  bool operator==(const Route& other) const;
+};
+
+struct Rule {
+  enum class Action : std::uint8_t { kLookup, kBlackhole, kUnreachable, kOther };
+  std::uint32_t priority = 0;
+  Family family = Family::kIpv4;
+  std::optional<IpPrefix> from = std::nullopt;
+  std::optional<IpPrefix> to = std::nullopt;
+  std::string input_interface = {};
+  Action action = Action::kLookup;
+  std::uint32_t table = 0;
+  std::uint8_t protocol = 0;
+
+  bool operator==(const Rule&) const = default;
+};
+
+inline constexpr std::uint32_t kMainTable = 254;
+
+class Rtnetlink {
+ public:
+  static Result<Rtnetlink> open();
+
+  Result<std::vector<LinkInfo>> links();
+  Result<LinkInfo> link(std::string_view name);
+  Result<std::vector<Address>> addresses();
+  /// All tables; routes the kernel keeps for itself (table local) are left out.
+  Result<std::vector<Route>> routes();
+  Result<std::vector<Rule>> rules();
+
+  Result<void> set_up(unsigned ifindex, bool up);
+  Result<void> set_alias(unsigned ifindex, std::string_view alias);
+  Result<void> set_mac(unsigned ifindex, const MacAddress& mac);
+  /// Bridge mode; the new link is down.
+  Result<void> create_macvlan(std::string_view name, unsigned parent, const MacAddress& mac);
+  /// A pair with one end in each of two namespaces given by descriptor.
+  Result<void> create_veth(std::string_view name_a, int netns_a, std::string_view name_b, int netns_b);
+  Result<void> create_bridge(std::string_view name);
+  Result<void> set_master(unsigned ifindex, unsigned master);
+  Result<void> delete_link(unsigned ifindex);
+
+  /// Adds, or replaces lifetime and flags of, an address.
+  Result<void> add(const Address& address);
+  Result<void> add(const Route& route);  ///< replaces one of the same table, prefix and metric
+  Result<void> add(const Rule& rule);
+  /// Removing what is gone already is success.
+  Result<void> remove(const Address& address);
+  Result<void> remove(const Route& route);
+  Result<void> remove(const Rule& rule);
+
+ private:
+  explicit Rtnetlink(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  NetlinkSocket socket_;
+};
+
+/// Says that something changed in the namespace; what it is now must be asked for.
+class RouteMonitor {
+ public:
+  struct Changes {
+    bool links = false;
+    bool addresses = false;
+    bool routes = false;
+    bool rules = false;
+    bool any() const { return links || addresses || routes || rules; }
+  };
+
+  static Result<RouteMonitor> open();
+  int fd() const { return socket_.fd(); }
+  /// What has happened since the last call; everything when the kernel had to drop messages.
+  Changes drain();
+
+ private:
+  explicit RouteMonitor(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  NetlinkSocket socket_;
+};
+
+}  // namespace anabranch::kernel

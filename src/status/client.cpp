@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "status/client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "status/protocol.hpp"
+
+namespace anabranch::status {
+namespace {
+
+Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view verb) {
+  const auto address = unix_address(path);
+  if (!address) return std::unexpected(address.error());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno("cannot open a socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    if (errno == ENOENT || errno == ECONNREFUSED)
+      return fail("it is not running", path.string(), "start it first", ExitCode::kNotRunning);
+    return fail_errno("cannot reach the status socket", path.string());
+  }
+  const std::string request = format_request(verb);
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+    return fail_errno("cannot ask", path.string());
+  return fd;
+}
+
+Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience) {
+  const auto deadline = MonotonicClock::now() + patience;
+  for (;;) {
+    if (const auto end = buffer.find('\n'); end != std::string::npos) {
+      std::string line = buffer.substr(0, end);
+      buffer.erase(0, end + 1);
+      return line;
+    }
+    if (buffer.size() > kMaxAnswer) return fail("the answer is too long");
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
+    pollfd poll{fd, POLLIN, 0};
+    if (left < 0 || ::poll(&poll, 1, static_cast<int>(left)) == 0) return fail("no answer in " + duration_text(patience));
+    std::array<char, 16384> chunk;
+    const ssize_t got = ::recv(fd, chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (got <= 0) return fail("the role closed the status socket", {}, {}, ExitCode::kNotRunning);
+    buffer.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace
+
+Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb, nanoseconds patience) {
+  const auto fd = connect_to(socket, verb);
+  if (!fd) return std::unexpected(fd.error());
+  std::string buffer;
+  const auto line = read_line(fd->get(), buffer, patience);
+  if (!line) return std::unexpected(line.error());
+  return parse_answer(*line);
+}
+
+Result<Subscription> Subscription::open(const std::filesystem::path& socket) {
+  auto fd = connect_to(socket, "subscribe");
+  if (!fd) return std::unexpected(fd.error());
+  return Subscription(*std::move(fd));
+}
+
+Result<std::string> Subscription::next(nanoseconds patience) {
+  const auto line = read_line(fd_.get(), buffer_, patience);
+  if (!line) return std::unexpected(line.error());
+  return parse_answer(*line);
+}
+
+}  // namespace anabranch::status

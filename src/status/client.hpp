@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Asks a running role, or follows its state.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+
+namespace anabranch::status {
+
+/// Sends one verb and waits at most `patience`. Returns the result's JSON text. When nobody listens the
+/// error's code is kNotRunning.
+Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb,
+                        nanoseconds patience = seconds(10));
+
+/// A subscription: poll fd(), then next() for each state that has arrived.
+class Subscription {
+ public:
+  static Result<Subscription> open(const std::filesystem::path& socket);
+  int fd() const { return fd_.get(); }
+  /// Waits at most `patience` for the next state, as JSON text.
+  Result<std::string> next(nanoseconds patience);
+
+ private:
+  explicit Subscription(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+  std::string buffer_;
+};
+
+}  // namespace anabranch::status

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// The lines that server and client exchange (see server.hpp).
+#pragma once
+
+#include <sys/un.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace anabranch::status {
+
+/// A request is a short line; an answer may be a large table.
+inline constexpr std::size_t kMaxRequest = 4096;
+inline constexpr std::size_t kMaxAnswer = 16u << 20;
+
+Result<sockaddr_un> unix_address(const std::filesystem::path& path);
+
+std::string format_request(std::string_view verb);
+Result<std::string> parse_request(std::string_view line);
+/// `json` is the text of a JSON value.
+std::string format_answer(const Result<std::string>& json);
+Result<std::string> parse_answer(std::string_view line);
+
+}  // namespace anabranch::status

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "status/server.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <list>
+#include <system_error>
+
+#include "base/directories.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "status/protocol.hpp"
+
+namespace anabranch::status {
+namespace {
+
+constexpr std::size_t kMaxClients = 64;
+/// What may wait in the socket of a subscriber that does not read.
+constexpr int kSendBuffer = 1 << 20;
+
+bool answers(const sockaddr_un& address) {
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+bool is_privileged(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  return peer.uid == 0 || peer.uid == ::geteuid();
+}
+
+}  // namespace
+
+std::filesystem::path socket_path(std::string_view role) {
+  return runtime_directory() / (std::string(role) + ".sock");
+}
+
+struct Server::Impl {
+  struct Client {
+    UniqueFd fd;
+    std::string input;
+    bool subscribed = false;
+    bool privileged = false;
+    Loop::Handle watch;
+  };
+
+  Impl(Loop& l, std::filesystem::path p, Handler h) : loop(l), path(std::move(p)), handler(std::move(h)) {}
+  ~Impl() {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+  }
+
+  void accept() {
+    UniqueFd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd || clients.size() >= kMaxClients) return;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+    auto client = clients.emplace(clients.end());
+    client->privileged = is_privileged(fd.get());
+    client->fd = std::move(fd);
+    client->watch = loop.on_readable(client->fd.get(), [this, client] { read(client); });
+  }
+
+  void read(std::list<Client>::iterator client) {
+    char buffer[1024];
+    const ssize_t got = ::recv(client->fd.get(), buffer, sizeof buffer, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) return drop(client);
+    client->input.append(buffer, static_cast<std::size_t>(got));
+    for (auto end = client->input.find('\n'); end != std::string::npos; end = client->input.find('\n')) {
+      const std::string line = client->input.substr(0, end);
+      client->input.erase(0, end + 1);
+      if (!answer(*client, line)) return drop(client);
+    }
+    if (client->input.size() > kMaxRequest) drop(client);
+  }
+
+  bool answer(Client& client, const std::string& line) {
+    auto verb = parse_request(line);
+    if (!verb) return send(client, format_answer(std::unexpected(verb.error())));
+    if (*verb == "subscribe") {
+      client.subscribed = true;
+      *verb = "show";
+    }
+    return send(client, format_answer(handler({*verb, client.privileged})));
+  }
+
+  static bool send(Client& client, std::string_view text) {
+    const ssize_t put = ::send(client.fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    return put == static_cast<ssize_t>(text.size());
+  }
+
+  void drop(std::list<Client>::iterator client) {
+    client->watch.reset();
+    clients.erase(client);
+  }
+
+  Loop& loop;
+  std::filesystem::path path;
+  Handler handler;
+  UniqueFd listener;
+  Loop::Handle watch;
+  std::list<Client> clients;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::Server(Server&&) noexcept = default;
+Server& Server::operator=(Server&&) noexcept = default;
+Server::~Server() = default;
+
+Result<Server> Server::open(Loop& loop, const std::filesystem::path& path, Handler handler) {
+  const auto address = unix_address(path);
+  if (!address) return std::unexpected(address.error());
+  ANABRANCH_TRY(make_directory(path.parent_path()));
+  if (answers(*address))
+    return fail("it runs already", path.string(), "stop the other process first");
+  ::unlink(path.c_str());
+  auto impl = std::make_unique<Impl>(loop, path, std::move(handler));
+  impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const mode_t mask = ::umask(0117);
+  const bool bound = ::bind(impl->listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
+  const int bind_error = errno;
+  ::umask(mask);
+  if (!bound) return fail_errno(bind_error, "cannot make the status socket", path.string());
+  if (::listen(impl->listener.get(), 16) != 0) return fail_errno("cannot listen", path.string());
+  impl->watch = loop.on_readable(impl->listener.get(), [raw = impl.get()] { raw->accept(); });
+  return Server(std::move(impl));
+}
+
+void Server::publish() {
+  bool wanted = false;
+  for (const auto& client : impl_->clients) wanted |= client.subscribed;
+  if (!wanted) return;
+  const std::string line = format_answer(impl_->handler({"show", false}));
+  for (auto client = impl_->clients.begin(); client != impl_->clients.end();) {
+    const auto next = std::next(client);
+    if (client->subscribed && !Impl::send(*client, line)) {
+      log::warning("a subscriber of {} does not read; dropped", impl_->path.string());
+      impl_->drop(client);
+    }
+    client = next;
+  }
+}
+
+}  // namespace anabranch::status
