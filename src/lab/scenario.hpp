@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Scenarios: what `anabranch lab run` knows how to build, measure and judge.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "lab/network.hpp"
+#include "lab/progress.hpp"
+#include "lab/result.hpp"
+#include "lab/transfer.hpp"
+
+namespace anabranch::lab {
+
+/// How much a run measures: quick for the test suite, normal as documented, full for release figures.
+enum class Scale { kQuick, kNormal, kFull };
+
+/// A scenario under way: the network, where figures go, and the helpers that scenarios share.
+struct ScenarioRun {
+  Scale scale = Scale::kNormal;
+  Network& network;
+  Progress& progress;
+  ScenarioResult& result;
+
+  void measure(std::string name, double value, std::string unit);
+  void expect(Expectation expectation);
+};
+
+struct Scenario {
+  std::string_view name;
+  std::string_view title;
+  Topology (*topology)();
+  unsigned (*steps)(Scale);
+  Result<void> (*body)(ScenarioRun&);
+};
+
+std::span<const Scenario> scenarios();
+/// Fails with the list of names as the hint.
+Result<const Scenario*> find_scenario(std::string_view name);
+
+/// Builds, runs and judges inside the current sandbox. `terminal_fd` gets the progress.
+Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale, const std::string& version,
+                                    int terminal_fd);
+
+/// Builds the scenario with its roles and gives an interactive shell in `node`; the shell's exit code.
+Result<int> shell_in(const Scenario& scenario, std::string_view node);
+
+}  // namespace anabranch::lab

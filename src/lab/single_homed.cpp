@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "lab/single_homed.hpp"
+
+#include <fmt/format.h>
+
+#include "lab/network.hpp"
+
+namespace anabranch::lab {
+namespace {
+
+constexpr std::string_view kDhcpScript = R"(#!/bin/sh
+# The ordinary DHCP client's script: address and default route of the one physical interface.
+case "$1" in
+  deconfig)
+    ip address flush dev "$interface"
+    ip link set "$interface" up ;;
+  bound | renew)
+    ip address replace "$ip/$mask" dev "$interface"
+    ip route replace default via "$router" dev "$interface" congctl cubic ;;
+esac
+)";
+
+IpPrefix prefix(const std::string& text) { return IpPrefix::parse(text).value_or(IpPrefix()); }
+IpAddress address(const std::string& text) { return IpAddress::parse(text).value_or(IpAddress()); }
+
+std::string gateway_toml(const SingleHomedOptions& options) {
+  std::string out = "[lan]\ninterface = \"lan0\"\n";
+  for (unsigned k = 1; k <= options.uplinks.size(); ++k)
+    out += fmt::format(
+        "\n[[uplink]]\nname = \"isp{0}\"\ninterface = \"up{0}\"\nnext_hop = \"172.16.{0}.2\"\n"
+        "index = {0}\nsource_prefix = \"10.{0}.0.0/16\"\nnat = \"{1}\"\n",
+        k, options.nat);
+  return out;
+}
+
+Node host_node(const std::string& name) {
+  const std::string files(kNodeFiles);
+  const std::string interface(kHostInterface);
+  Node node{.name = name, .title = "host with one interface"};
+  node.roles.push_back({"udhcpc",
+                        {"udhcpc", "-f", "-i", interface, "-s", files + "/udhcpc.sh", "-t", "20", "-T", "1"},
+                        {{"udhcpc.sh", std::string(kDhcpScript)}}});
+  node.roles.push_back({"host", {"anabranch", "host", "run", interface}, {}});
+  return node;
+}
+
+}  // namespace
+
+std::string host_name(unsigned number, unsigned hosts) {
+  return hosts == 1 ? "host" : "host" + std::to_string(number);
+}
+
+unsigned path_of(const IpAddress& local, const IpAddress& remote) {
+  for (const auto& candidate : {local, remote}) {
+    if (!candidate.is_v4()) continue;
+    const auto octets = candidate.octets();
+    if (octets[0] == 10) return octets[1];
+    if (octets[0] == 172 && octets[1] == 16) return octets[2];
+  }
+  return 0;
+}
+
+Topology single_homed_topology(const SingleHomedOptions& options) {
+  Topology out;
+  Node gateway{.name = "gateway", .title = fmt::format("gateway with {} uplinks", options.uplinks.size())};
+  gateway.roles.push_back(
+      {"gateway",
+       {"anabranch", "gateway", "run", "-c", std::string(kNodeFiles) + "/gateway.toml"},
+       {{"gateway.toml", gateway_toml(options)}}});
+  Node server{.name = "server", .title = "server", .mptcp_subflows = 8};
+  server.addresses.push_back({"lo", IpPrefix::host(kServerAddress)});
+
+  Lan lan{"lan", {{"gateway", "lan0"}}};
+  for (unsigned i = 1; i <= options.hosts; ++i) {
+    const std::string name = host_name(i, options.hosts);
+    out.nodes.push_back(host_node(name));
+    lan.ports.push_back({name, std::string(kHostInterface)});
+  }
+  if (options.hosts == 1)
+    out.links.push_back({"lan", lan.ports[1], lan.ports[0], std::nullopt});
+  else
+    out.lans.push_back(lan);
+
+  std::vector<Node> providers;
+  for (unsigned k = 1; k <= options.uplinks.size(); ++k) {
+    const std::string isp = fmt::format("isp{}", k);
+    gateway.addresses.push_back({fmt::format("up{}", k), prefix(fmt::format("172.16.{}.1/24", k))});
+    Node provider{.name = isp, .title = fmt::format("provider {}", k)};
+    provider.addresses = {{"down0", prefix(fmt::format("172.16.{}.2/24", k))},
+                          {"up0", prefix(fmt::format("172.20.{}.1/24", k))}};
+    provider.routes = {{IpPrefix::host(kServerAddress), address(fmt::format("172.20.{}.2", k)), "up0"}};
+    if (options.nat == "none")
+      provider.routes.push_back(
+          {prefix(fmt::format("10.{}.0.0/16", k)), address(fmt::format("172.16.{}.1", k)), "down0"});
+    provider.sysctls = {{"net/ipv4/ip_forward", "1"}};
+    const std::string port = fmt::format("s{}", k);
+    server.addresses.push_back({port, prefix(fmt::format("172.20.{}.2/24", k))});
+    for (const auto& customers : {fmt::format("172.16.{}.0/24", k), fmt::format("10.{}.0.0/16", k)})
+      server.routes.push_back({prefix(customers), address(fmt::format("172.20.{}.1", k)), port});
+    out.links.push_back({isp, {"gateway", fmt::format("up{}", k)}, {isp, "down0"}, options.uplinks[k - 1]});
+    out.links.push_back({isp + "-server", {isp, "up0"}, {"server", port}, std::nullopt});
+    providers.push_back(std::move(provider));
+  }
+  out.nodes.push_back(std::move(gateway));
+  for (auto& provider : providers) out.nodes.push_back(std::move(provider));
+  out.nodes.push_back(std::move(server));
+  return out;
+}
+
+}  // namespace anabranch::lab
