@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/interface_state.hpp"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "base/fd.hpp"
 

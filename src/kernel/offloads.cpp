@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/offloads.hpp"
 
+#include <array>
+#include <cerrno>
+#include <cstring>
+
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "base/fd.hpp"
 
@@ -22,12 +22,15 @@ struct Offload {
   std::uint32_t set;
 };
 
-// Checksums last: gso and tso need them and scatter-gather, so turning those off first never meets a
-// dependency that the driver would restore.
+// Checksums last: gso and tso need them and scatter-gather, so turning those off first never meets
+// a dependency that the driver would restore.
 constexpr std::array kOffloads = {
-    Offload{"tso", ETHTOOL_GTSO, ETHTOOL_STSO},       Offload{"gso", ETHTOOL_GGSO, ETHTOOL_SGSO},
-    Offload{"gro", ETHTOOL_GGRO, ETHTOOL_SGRO},       Offload{"sg", ETHTOOL_GSG, ETHTOOL_SSG},
-    Offload{"rx", ETHTOOL_GRXCSUM, ETHTOOL_SRXCSUM}, Offload{"tx", ETHTOOL_GTXCSUM, ETHTOOL_STXCSUM},
+    Offload{"tso", ETHTOOL_GTSO, ETHTOOL_STSO},
+    Offload{"gso", ETHTOOL_GGSO, ETHTOOL_SGSO},
+    Offload{"gro", ETHTOOL_GGRO, ETHTOOL_SGRO},
+    Offload{"sg", ETHTOOL_GSG, ETHTOOL_SSG},
+    Offload{"rx", ETHTOOL_GRXCSUM, ETHTOOL_SRXCSUM},
+    Offload{"tx", ETHTOOL_GTXCSUM, ETHTOOL_STXCSUM},
 };
 
 int ethtool(int fd, const std::string& interface, ethtool_value& value) {

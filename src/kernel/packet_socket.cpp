@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/packet_socket.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace anabranch::kernel {
 namespace {
@@ -84,14 +84,17 @@ Result<void> set_flag(int fd, int level, int option, std::string_view what) {
 
 }  // namespace
 
-/// Message headers for recvmmsg and sendmmsg; too large for the stack of a hot loop to zero each time.
+/// Message headers for recvmmsg and sendmmsg; too large for the stack of a hot loop to zero each
+/// time.
 struct PacketSocket::Batch {
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> vectors{};
   alignas(cmsghdr) std::array<std::array<char, kControlSize>, kBatch> control{};
 };
 
-void PacketSocket::BatchDeleter::operator()(Batch* batch) const { delete batch; }
+void PacketSocket::BatchDeleter::operator()(Batch* batch) const {
+  delete batch;
+}
 
 PacketSocket::PacketSocket(UniqueFd fd, std::string interface)
     : fd_(std::move(fd)), interface_(std::move(interface)) {}
@@ -174,8 +177,7 @@ PacketSocket::Outcome PacketSocket::receive_batch(std::span<Received> frames) {
   return {static_cast<std::size_t>(count), 0};
 }
 
-PacketSocket::Outcome PacketSocket::send_batch(
-    std::span<const std::span<const std::byte>> frames) {
+PacketSocket::Outcome PacketSocket::send_batch(std::span<const std::span<const std::byte>> frames) {
   const std::size_t wanted = std::min(frames.size(), kBatch);
   for (std::size_t i = 0; i < wanted; ++i) {
     batch_->vectors[i] = {const_cast<std::byte*>(frames[i].data()), frames[i].size()};
@@ -184,8 +186,8 @@ PacketSocket::Outcome PacketSocket::send_batch(
     header.msg_iov = &batch_->vectors[i];
     header.msg_iovlen = 1;
   }
-  const int count = ::sendmmsg(fd_.get(), batch_->messages.data(), static_cast<unsigned>(wanted),
-                               MSG_DONTWAIT);
+  const int count =
+      ::sendmmsg(fd_.get(), batch_->messages.data(), static_cast<unsigned>(wanted), MSG_DONTWAIT);
   // When some frames went out the kernel keeps the error of the next to itself: the caller's next
   // call gets it.
   if (count < 0) return {0, errno};

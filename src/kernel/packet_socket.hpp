@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Raw Ethernet frames of one interface through AF_PACKET: one frame at a time for a DHCP client, whole
-// batches for the link emulator.
+// Raw Ethernet frames of one interface through AF_PACKET: one frame at a time for a DHCP client,
+// whole batches for the link emulator.
 //
-// Two things of packet(7) shape the interface. The kernel takes an 802.1Q tag out of a frame before the
-// socket sees it and tells it beside the frame (PACKET_AUXDATA); receiving puts it back, for which the
-// four octets at the start of every receive buffer are kept free. And a socket that is bound to an
-// interface hears nothing of others only once it is bound, so it is opened deaf, gets its filter, and
-// is bound last.
+// Two things of packet(7) shape the interface. The kernel takes an 802.1Q tag out of a frame before
+// the socket sees it and tells it beside the frame (PACKET_AUXDATA); receiving puts it back, for
+// which the four octets at the start of every receive buffer are kept free. And a socket that is
+// bound to an interface hears nothing of others only once it is bound, so it is opened deaf, gets
+// its filter, and is bound last.
 #pragma once
-
-#include <linux/filter.h>
-#include <linux/if_ether.h>
 
 #include <array>
 #include <cstddef>
@@ -20,6 +17,9 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include <linux/filter.h>
+#include <linux/if_ether.h>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -54,8 +54,8 @@ class PacketSocket {
   };
 
   /// Opens a non-blocking socket that hears what `interface` receives, not what this host sends.
-  /// Buffer sizes beyond net.core.{r,w}mem_max need privilege and are cut to it without. Errors: no such
-  /// interface, not permitted (CAP_NET_RAW).
+  /// Buffer sizes beyond net.core.{r,w}mem_max need privilege and are cut to it without. Errors: no
+  /// such interface, not permitted (CAP_NET_RAW).
   static Result<PacketSocket> open(const std::string& interface, const Options& options);
 
   int fd() const { return fd_.get(); }

@@ -14,9 +14,9 @@ using kernel::PacketSocket;
 /// Batches of one receive(), so that a flood on one link does not make the others late.
 constexpr int kBatchesAtOnce = 4;
 
-/// A full backlog at the other side (ENOBUFS) empties in microseconds. A peer whose interface is down
-/// looks the same, so a frame is tried a few times only, and once the first has been given up the
-/// frames behind it are not tried again.
+/// A full backlog at the other side (ENOBUFS) empties in microseconds. A peer whose interface is
+/// down looks the same, so a frame is tried a few times only, and once the first has been given up
+/// the frames behind it are not tried again.
 constexpr nanoseconds kRetryAfter = std::chrono::microseconds(200);
 constexpr unsigned kTries = 5;
 

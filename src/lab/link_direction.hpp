@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One direction of an emulated link made real: frames are read from one packet socket, held as long as
-// LinkQueue says, and written to another.
+// One direction of an emulated link made real: frames are read from one packet socket, held as long
+// as LinkQueue says, and written to another.
 #pragma once
 
 #include <array>
@@ -27,8 +27,8 @@ class LinkDirection {
   std::optional<MonotonicTime> next_send() const;
 
   void set_profile(MonotonicTime now, const LinkProfile& profile);
-  /// Both ways everything inside is dropped, and so is what arrives while it is down. Call receive()
-  /// before, or frames that arrived in the old state are judged by the new.
+  /// Both ways everything inside is dropped, and so is what arrives while it is down. Call
+  /// receive() before, or frames that arrived in the old state are judged by the new.
   void set_up(MonotonicTime now, bool up);
 
   /// As of now: asks the kernel what it lost before we could read it.

@@ -19,6 +19,8 @@ std::span<std::byte> FramePool::buffer(Slot slot) {
   return {chunks_[slot / kSlotsInChunk].get() + (slot % kSlotsInChunk) * kSlotSize, kSlotSize};
 }
 
-void FramePool::set_frame(Slot slot, std::span<const std::byte> frame) { frames_[slot] = frame; }
+void FramePool::set_frame(Slot slot, std::span<const std::byte> frame) {
+  frames_[slot] = frame;
+}
 
 }  // namespace anabranch::lab

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory for the frames that are inside the emulated links. Frames are received into it, wait in it
-// and are sent from it, so no octet is copied between. Slots are handed out last in, first out: a wire
-// that carries little touches little and stays in the cache.
+// and are sent from it, so no octet is copied between. Slots are handed out last in, first out: a
+// wire that carries little touches little and stays in the cache.
 #pragma once
 
 #include <cstddef>

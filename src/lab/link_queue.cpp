@@ -16,7 +16,9 @@ nanoseconds scaled(nanoseconds time, double factor) {
 LinkQueue::LinkQueue(const LinkProfile& profile, std::uint64_t seed)
     : profile_(profile), random_(seed) {}
 
-double LinkQueue::draw() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
+double LinkQueue::draw() {
+  return static_cast<double>(random_() >> 11) * 0x1p-53;
+}
 
 nanoseconds LinkQueue::queue_limit() const {
   const auto wanted = profile_.queue == nanoseconds{} ? kDefaultQueue : profile_.queue;
@@ -69,9 +71,8 @@ std::vector<LinkQueue::Frame> LinkQueue::set_profile(MonotonicTime now,
   advance(now);
   const auto before = profile_;
   profile_ = profile;
-  auto waiting = std::partition_point(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.serialised <= now_;
-  });
+  auto waiting = std::partition_point(entries_.begin(), entries_.end(),
+                                      [&](const Entry& entry) { return entry.serialised <= now_; });
   line_free_ = std::min(line_free_, now_);
   last_due_ = waiting == entries_.begin() ? MonotonicTime{} : std::prev(waiting)->due;
 
@@ -86,8 +87,8 @@ std::vector<LinkQueue::Frame> LinkQueue::set_profile(MonotonicTime now,
         left = std::min(1.0, static_cast<double>((waiting->serialised - now_).count()) /
                                  static_cast<double>(whole.count()));
     }
-    const auto serialised = std::max(now_, line_free_) +
-                            scaled(profile_.rate.time_for(waiting->octets), left);
+    const auto serialised =
+        std::max(now_, line_free_) + scaled(profile_.rate.time_for(waiting->octets), left);
     if (!on_the_line && !profile_.rate.unlimited() && serialised - now_ > limit) break;
     on_the_line = false;
     waiting->serialised = serialised;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// One direction of an emulated link, as arithmetic. Frames come in with the time of their arrival and
-// leave at a time that is known at once, because nothing overtakes:
+// One direction of an emulated link, as arithmetic. Frames come in with the time of their arrival
+// and leave at a time that is known at once, because nothing overtakes:
 //
-//   arrival -> loss? -> room in the queue? -> serialised one after the other -> delay + jitter -> due
+//   arrival -> loss? -> room in the queue? -> serialised one after the other -> delay + jitter ->
+//   due
 //
-// "Waiting" is a frame whose serialisation is not over, the frame on the line included; "in flight" one
-// that only its delay holds back. A frame in flight keeps its time whatever happens; a waiting one
-// follows the profile that is in force. Frames are opaque numbers here, whoever holds the octets gets
-// them back in the order they were offered. No clock: every call takes the time.
+// "Waiting" is a frame whose serialisation is not over, the frame on the line included; "in flight"
+// one that only its delay holds back. A frame in flight keeps its time whatever happens; a waiting
+// one follows the profile that is in force. Frames are opaque numbers here, whoever holds the
+// octets gets them back in the order they were offered. No clock: every call takes the time.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
-// One thread carries all links. A round reads what has arrived, sends what is due and sleeps until the
-// next frame is due or the next arrives.
+// One thread carries all links. A round reads what has arrived, sends what is due and sleeps until
+// the next frame is due or the next arrives.
 //
-// At 500 Mbit/s a full frame passes every 24 us, and a round for each would be a core spent on system
-// calls. Under load rounds are therefore kept kPause apart, so that each moves a batch. That costs no
-// accuracy on the way in, where the kernel stamps the arrival, and at most kPause on the way out. A
-// sparse flow never meets the pause: its rounds are further apart by themselves.
+// At 500 Mbit/s a full frame passes every 24 us, and a round for each would be a core spent on
+// system calls. Under load rounds are therefore kept kPause apart, so that each moves a batch. That
+// costs no accuracy on the way in, where the kernel stamps the arrival, and at most kPause on the
+// way out. A sparse flow never meets the pause: its rounds are further apart by themselves.
 #include "lab/wire.hpp"
+
+#include <cerrno>
+#include <memory>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,10 +19,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
-
-#include <cerrno>
-#include <memory>
-#include <utility>
 
 #include "kernel/interface_state.hpp"
 #include "kernel/offloads.hpp"
@@ -149,9 +149,9 @@ Result<kernel::PacketSocket> open_end(const std::string& interface) {
   ANABRANCH_TRY(kernel::silence_ipv6(interface));
   ANABRANCH_TRY(kernel::turn_offloads_off(interface));
   ANABRANCH_TRY(kernel::set_interface_up(interface, true));
-  return kernel::PacketSocket::open(interface, {.receive_buffer = kSocketBuffer,
-                                                .send_buffer = kSocketBuffer,
-                                                .arrival_times = true});
+  return kernel::PacketSocket::open(
+      interface,
+      {.receive_buffer = kSocketBuffer, .send_buffer = kSocketBuffer, .arrival_times = true});
 }
 
 Result<void> Wire::add(const WireLink& link) {
@@ -173,8 +173,10 @@ void Wire::answer(std::string_view line) {
     for (const auto& link : links_) {
       if (link->name() != command->link) continue;
       auto outcome = link->obey(*command);
-      if (outcome) answer = *outcome;
-      else answer.error = outcome.error().text();
+      if (outcome)
+        answer = *outcome;
+      else
+        answer.error = outcome.error().text();
     }
   }
   // A reader that lets its answers pile up until the socket is full loses them: frames do not wait.
@@ -245,8 +247,8 @@ Result<void> Wire::run() {
   }
 }
 
-/// Exact wake-ups, and before others if the system lets us; without that the wire still works, only a
-/// loaded machine makes it late.
+/// Exact wake-ups, and before others if the system lets us; without that the wire still works, only
+/// a loaded machine makes it late.
 void prefer_this_process() {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   const sched_param lowest{.sched_priority = 1};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The process that carries the emulated links ("anabranch lab wire"): it lives in a namespace of its
-// own which holds one end of two veth pairs for every link and moves frames between them. The lab
-// commands it over a stream socket, one JSON object a line in each direction.
+// The process that carries the emulated links ("anabranch lab wire"): it lives in a namespace of
+// its own which holds one end of two veth pairs for every link and moves frames between them. The
+// lab commands it over a stream socket, one JSON object a line in each direction.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +29,17 @@ struct WireLink {
 /// Members that "set" leaves out stay as they are. Every command is answered by {"ok":true,...} or
 /// {"ok":false,"error":".."} once it is in force, with the command's "id" if it has one.
 ///
-/// The interfaces are those of the calling thread's namespace; they are set up, lose their offloads and
-/// this host's own IPv6. Errors: an interface that does not exist, packet sockets not permitted.
+/// The interfaces are those of the calling thread's namespace; they are set up, lose their offloads
+/// and this host's own IPv6. Errors: an interface that does not exist, packet sockets not
+/// permitted.
 Result<void> run_wire(const std::vector<WireLink>& links, int control_fd);
 
 struct DirectionCounters {
-  std::uint64_t frames = 0;          ///< delivered
-  std::uint64_t octets = 0;          ///< delivered
-  std::uint64_t dropped_queue = 0;   ///< drop-tail
-  std::uint64_t dropped_loss = 0;    ///< random loss
-  std::uint64_t dropped_state = 0;   ///< while dropping or cut
+  std::uint64_t frames = 0;         ///< delivered
+  std::uint64_t octets = 0;         ///< delivered
+  std::uint64_t dropped_queue = 0;  ///< drop-tail
+  std::uint64_t dropped_loss = 0;   ///< random loss
+  std::uint64_t dropped_state = 0;  ///< while dropping or cut
   /// Not by the link but by its emulation: read too late, refused by the interface, longer than an
   /// Ethernet frame. A measurement during which it grows is not worth much.
   std::uint64_t dropped_relay = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <cerrno>
+
 #include <poll.h>
 #include <sys/socket.h>
-
-#include <cerrno>
 
 #include "lab/wire.hpp"
 #include "lab/wire_protocol.hpp"
@@ -89,13 +89,13 @@ Result<void> WireControl::drop(const std::string& link) {
 }
 
 Result<void> WireControl::cut(const std::string& link) {
-  return order(fd_, {.id = ++last_id_, .link = link, .kind = WireCommand::Kind::kCut, .change = {}});
+  return order(fd_,
+               {.id = ++last_id_, .link = link, .kind = WireCommand::Kind::kCut, .change = {}});
 }
 
 Result<WireControl::Counters> WireControl::counters(const std::string& link) {
   const auto answer = ask(
-      fd_,
-      {.id = ++last_id_, .link = link, .kind = WireCommand::Kind::kCounters, .change = {}});
+      fd_, {.id = ++last_id_, .link = link, .kind = WireCommand::Kind::kCounters, .change = {}});
   if (!answer) return std::unexpected(answer.error());
   if (!answer->counters) return fail("the wire process answered without counters", "link " + link);
   return *answer->counters;

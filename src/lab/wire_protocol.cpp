@@ -2,6 +2,7 @@
 #include "lab/wire_protocol.hpp"
 
 #include <array>
+
 #include <nlohmann/json.hpp>
 
 namespace anabranch::lab {
@@ -110,7 +111,9 @@ ProfileChange whole_profile(const LinkProfile& profile) {
           .queue_ns = profile.queue.count()};
 }
 
-json profile_to_json(const LinkProfile& profile) { return change_to_json(whole_profile(profile)); }
+json profile_to_json(const LinkProfile& profile) {
+  return change_to_json(whole_profile(profile));
+}
 
 Result<ProfileChange> profile_change_from(const json& object) {
   if (!object.is_object()) return bad("a profile is not an object");
@@ -197,7 +200,7 @@ Result<WireAnswer> parse_wire_answer(std::string_view line) {
   if (!ok->get<bool>()) {
     const auto error = object->find("error");
     answer.error = error != object->end() && error->is_string() ? error->get<std::string>()
-                                                                 : "the wire gives no reason";
+                                                                : "the wire gives no reason";
     return answer;
   }
   if (!object->contains("a_to_b")) return answer;
@@ -234,10 +237,14 @@ Result<std::vector<WireLink>> parse_wire_links(std::string_view text) {
         continue;
       }
       if (!value.is_string()) return bad("a link's '" + key + "' is not a string");
-      if (key == "name") link.name = value.get<std::string>();
-      else if (key == "a") link.interface_a = value.get<std::string>();
-      else if (key == "b") link.interface_b = value.get<std::string>();
-      else return bad("a link has no '" + key + "'");
+      if (key == "name")
+        link.name = value.get<std::string>();
+      else if (key == "a")
+        link.interface_a = value.get<std::string>();
+      else if (key == "b")
+        link.interface_b = value.get<std::string>();
+      else
+        return bad("a link has no '" + key + "'");
     }
     if (link.name.empty() || link.interface_a.empty() || link.interface_b.empty())
       return bad("a link needs \"name\", \"a\" and \"b\"");

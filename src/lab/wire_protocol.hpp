@@ -2,12 +2,12 @@
 // The lines between the lab and its wire process as values; wire.hpp describes them.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/result.hpp"
 #include "lab/wire.hpp"
@@ -38,7 +38,8 @@ Result<WireCommand> parse_wire_command(std::string_view line);
 /// One line, without its end.
 std::string format_wire_command(const WireCommand& command);
 
-/// Bounds: rate zero or from 1 kbit/s to 1 Tbit/s, times from zero to an hour, loss from zero to one.
+/// Bounds: rate zero or from 1 kbit/s to 1 Tbit/s, times from zero to an hour, loss from zero to
+/// one.
 Result<ProfileChange> profile_change_from(const nlohmann::json& object);
 nlohmann::json profile_to_json(const LinkProfile& profile);
 /// A change to all of `profile`.
