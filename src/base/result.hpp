@@ -44,8 +44,12 @@ std::unexpected<Error> fail_errno(int error, std::string_view what, std::string 
 }  // namespace anabranch
 
 /// Evaluates a Result<void> or Result<T> expression and returns its error from the caller if it failed.
-#define ANABRANCH_TRY(expression)                                            \
-  do {                                                                       \
-    if (auto try_result_ = (expression); !try_result_) [[unlikely]]          \
-      return std::unexpected(std::move(try_result_).error());                \
+/// Every use has a variable of its own, so that the expression may be a lambda with further uses inside.
+#define ANABRANCH_TRY(expression) ANABRANCH_TRY_IN_(expression, __COUNTER__)
+#define ANABRANCH_TRY_IN_(expression, number) ANABRANCH_TRY_PASTE_(expression, number)
+#define ANABRANCH_TRY_PASTE_(expression, number) ANABRANCH_TRY_AS_(expression, try_result_##number)
+#define ANABRANCH_TRY_AS_(expression, result)                                    \
+  do {                                                                           \
+    if (auto result = (expression); !result) [[unlikely]]                        \
+      return std::unexpected(std::move(result).error());                         \
   } while (false)

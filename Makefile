@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# The commands of the README. Everything is built below build/; nothing outside is touched but by
+# `make install` and by the installation of missing packages (packaging/install-dependencies).
+.PHONY: demo build debug test bench soak lint install uninstall clean
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+EXECUTABLE := build/release/anabranch
+
+demo:
+	packaging/install-dependencies demo
+	$(MAKE) --no-print-directory build
+	$(EXECUTABLE) lab run single-homed --report build/single-homed.html --json build/single-homed.json
+
+build:
+	@test -f build/release/build.ninja || cmake --preset release -DANABRANCH_TESTS=OFF -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake --build --preset release -j $(JOBS) --target anabranch anabranch-run
+
+debug:
+	@test -f build/debug/build.ninja || cmake --preset debug
+	cmake --build --preset debug -j $(JOBS)
+
+# Unit tests under the sanitizers, then the scenarios with the release executable, as root and as an
+# ordinary user. Ends in a line that counts both.
+test:
+	packaging/install-dependencies demo test
+	tests/run
+
+lint:
+	packaging/install-dependencies demo test
+	tools/lint
+
+bench:
+	packaging/install-dependencies demo bench
+	bench/run
+
+# The large counts, for hours.
+soak: build
+	$(EXECUTABLE) lab run single-homed --full
+	$(EXECUTABLE) lab run single-homed-4 --full
+	$(EXECUTABLE) lab run single-homed-16 --full
+
+install: build
+	cmake --install build/release --prefix $(PREFIX)
+
+uninstall:
+	packaging/uninstall "$(DESTDIR)" build/release/install_manifest.txt
+
+clean:
+	rm -rf build
