@@ -45,8 +45,8 @@ struct Mark {
 
 struct Chart {
   std::string title;
-  std::vector<Series> stacked;
-  std::vector<Mark> marks;
+  std::vector<Series> stacked = {};
+  std::vector<Mark> marks = {};
   double expected_mbit = 0;  ///< drawn as a dashed line when positive: the sum of the emulated rates
 };
 

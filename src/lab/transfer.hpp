@@ -22,7 +22,7 @@ struct TransferPlan {
   std::uint16_t port = 5001;
   bool upload = false;              ///< client to server
   bool mptcp = true;
-  std::optional<IpAddress> source;  ///< client's source address
+  std::optional<IpAddress> source = std::nullopt;  ///< client's source address
   nanoseconds duration{};
   std::uint64_t octets = 0;
   std::uint64_t seed = 1;
