@@ -19,10 +19,11 @@ constexpr double kLineHeight = 16;
 constexpr double kBoxPadding = 14;
 constexpr double kRowGap = 30;
 constexpr double kCompactRowGap = 18;
-constexpr double kLabelHeight = 33;
+constexpr double kLabelHeight = 38;
 constexpr double kLabelPitch = kLabelHeight + 4;
-constexpr double kPlainGap = 64;  ///< between columns whose edges have no label
-constexpr double kLabelClearance = 48;
+constexpr double kPlainGap = 64;        ///< between columns whose edges have no label
+constexpr double kLabelClearance = 84;  ///< for the curve and the space around the label
+constexpr double kLabelSpace = 9;       ///< between a label and the boxes it stands by
 constexpr double kSwitchWidth = 62;
 constexpr double kSwitchHeight = 54;
 constexpr std::size_t kMaxBoxCharacters = 30;
@@ -341,17 +342,37 @@ class Placement {
     }
   }
 
+  /// A label stands at the end where fewer lines meet, over a level stretch of its line: the name
+  /// above the line, the profile below.
   void place_labels() {
+    std::map<std::pair<std::size_t, bool>, unsigned> meeting;
+    for (const auto& edge : graph_.edges) ++meeting[{edge.from, true}], ++meeting[{edge.to, false}];
     std::map<std::size_t, std::vector<Rectangle*>> gaps;
     for (auto& edge : graph_.edges) {
+      const std::size_t column = column_[edge.from];
+      const double left = column_right_[column];
+      const double right = left + gap_after(column);
+      // The same for all lines of a gap, so that their curves match.
+      const double level = gap_after(column) - kLabelClearance + 2 * kLabelSpace;
+      edge.bend_from = left;
+      edge.bend_to = right;
       if (edge.name.empty()) continue;
       const auto longest = std::max(text_columns(edge.name), text_columns(edge.label));
       const double width = kLineCharacter * static_cast<double>(longest) + 8;
-      const std::size_t column = column_[edge.from];
-      const double left = column_right_[column];
-      const double centre = left + gap_after(column) / 2;
-      edge.label_area = {centre - width / 2, (edge.y1 + edge.y2 - kLabelHeight) / 2, width,
-                         kLabelHeight};
+      double x = (left + right - width) / 2;
+      double y = (edge.y1 + edge.y2) / 2;
+      if (!same_column(edge) && edge.y1 != edge.y2) {
+        if (meeting[{edge.from, true}] > meeting[{edge.to, false}]) {
+          x = right - kLabelSpace - width;
+          y = edge.y2;
+          edge.bend_to = right - level;
+        } else {
+          x = left + kLabelSpace;
+          y = edge.y1;
+          edge.bend_from = left + level;
+        }
+      }
+      edge.label_area = {x, y - kLabelHeight / 2, width, kLabelHeight};
       gaps[column].push_back(&edge.label_area);
     }
     for (auto& [column, labels] : gaps) {

@@ -25,6 +25,7 @@ main{max-width:1120px;margin:0 auto;padding:36px 24px 48px}
 header{display:flex;flex-wrap:wrap;gap:8px 20px;align-items:flex-start;justify-content:space-between;margin-bottom:22px}
 h1{font-size:26px;line-height:1.25;margin:0;letter-spacing:-.01em}
 h2{font-size:16px;margin:0 0 14px}
+header>div:first-child{flex:1 1 420px}
 header p,footer{color:var(--soft);margin:4px 0 0;font-size:13.5px}
 code{font:.93em ui-monospace,"DejaVu Sans Mono",monospace}
 .verdict{font-weight:600;border-radius:8px;padding:8px 16px;border:1px solid currentColor;white-space:nowrap}
@@ -40,7 +41,7 @@ svg .node-line{font:11px ui-monospace,"DejaVu Sans Mono",monospace;fill:var(--so
 .link{fill:none;stroke:var(--wire);stroke-width:1.7}
 .link.emulated{stroke:var(--emulated);stroke-width:2.4}
 .link:hover{stroke-width:4}
-.halo{fill:var(--card)}
+svg .link-name,svg .link-profile{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
 svg .link-name{font-size:11.5px;font-weight:600;text-anchor:middle}
 svg .link-profile{font-size:11px;fill:var(--soft);text-anchor:middle}
 .grid,.axis,.mark,.expected{fill:none;stroke:var(--grid)}

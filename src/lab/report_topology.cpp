@@ -19,21 +19,19 @@ std::string edge_path(const PlacedEdge& edge, bool loop) {
     return fmt::format("M{:.1f} {:.1f}C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", edge.x1, edge.y1,
                        x, edge.y1, x, edge.y2, edge.x2, edge.y2);
   }
-  const double middle = (edge.x1 + edge.x2) / 2;
-  return fmt::format("M{:.1f} {:.1f}C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", edge.x1, edge.y1,
-                     middle, edge.y1, middle, edge.y2, edge.x2, edge.y2);
+  const double middle = (edge.bend_from + edge.bend_to) / 2;
+  return fmt::format("M{:.1f} {:.1f}H{:.1f}C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}H{:.1f}",
+                     edge.x1, edge.y1, edge.bend_from, middle, edge.y1, middle, edge.y2,
+                     edge.bend_to, edge.y2, edge.x2);
 }
 
 std::string edge_label(const PlacedEdge& edge) {
-  const auto& area = edge.label_area;
-  const double centre = area.x + area.width / 2;
+  const double x = edge.label_area.x + edge.label_area.width / 2;
+  const double y = edge.label_area.middle();
   return fmt::format(
-      "<g><rect class=\"halo\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
-      "rx=\"4\"/>"
-      "<text class=\"link-name\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>"
-      "<text class=\"link-profile\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text></g>\n",
-      area.x, area.y, area.width, area.height, centre, area.y + 13, escape_html(edge.name), centre,
-      area.y + 28, escape_html(edge.label));
+      "<text class=\"link-name\" x=\"{0:.1f}\" y=\"{1:.1f}\">{2}</text>"
+      "<text class=\"link-profile\" x=\"{0:.1f}\" y=\"{3:.1f}\">{4}</text>\n",
+      x, y - 6, escape_html(edge.name), y + 15, escape_html(edge.label));
 }
 
 std::string node_svg(const PlacedBox& box) {

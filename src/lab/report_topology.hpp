@@ -49,7 +49,8 @@ struct PlacedEdge {
   std::string name;   ///< empty for a LAN's port
   std::string label;  ///< rate, delay, loss
   double x1 = 0, y1 = 0, x2 = 0, y2 = 0;
-  Rectangle label_area;  ///< empty width: no label
+  double bend_from = 0, bend_to = 0;  ///< the line is level outside of this range of x
+  Rectangle label_area;               ///< empty width: no label
 };
 
 struct Layout {

@@ -49,9 +49,9 @@ Node gateway(unsigned uplinks) {
 Series path(std::string label, double mbit, double cut_s, double restored_s) {
   Series out{std::move(label), {}};
   for (int i = 0; i <= 150; ++i) {
-    const double at = i * 0.1;
-    const bool down = at > cut_s && at < restored_s;
-    const double ramp = std::min(1.0, at > restored_s ? (at - restored_s) / 1.2 : at / 0.8);
+    const double at = i / 10.0;
+    const bool down = at > cut_s && at < restored_s - 1e-6;
+    const double ramp = std::min(1.0, at >= restored_s ? (at - restored_s) / 1.2 : at / 0.8);
     out.points.push_back({at, down ? 0 : mbit * ramp * (1 + 0.03 * std::sin(7 * at + mbit))});
   }
   return out;
