@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -26,6 +27,10 @@ constexpr std::uint32_t kFlagFallback = 1U << 0;
 constexpr std::uint8_t kStateEstablished = 1;
 /// More than the kernel's own limit of 8 subflows; closed ones may stay listed for a moment.
 constexpr std::size_t kMostSubflows = 16;
+constexpr std::string_view kCongestionHint =
+    "net.ipv4.tcp_available_congestion_control names what the kernel has; without CAP_NET_ADMIN "
+    "only "
+    "those in net.ipv4.tcp_allowed_congestion_control";
 
 /// Start of struct mptcp_info, up to the last member used.
 struct InfoHead {
@@ -124,13 +129,18 @@ bool mptcp_available() {
 
 Result<void> set_congestion_control(int fd, const std::string& name) {
   if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
-                   static_cast<socklen_t>(name.size())) == 0)
-    return {};
-  auto error = fail_errno("congestion control '" + name + "' refused");
-  error.error().hint =
-      "net.ipv4.tcp_available_congestion_control names what the kernel has; without CAP_NET_ADMIN "
-      "only those in net.ipv4.tcp_allowed_congestion_control";
-  return error;
+                   static_cast<socklen_t>(name.size())) != 0) {
+    auto error = fail_errno("congestion control '" + name + "' refused");
+    error.error().hint = kCongestionHint;
+    return error;
+  }
+  // An MPTCP socket without a subflow takes any name and drops it silently when the subflow is
+  // made.
+  const auto in_use = congestion_control(fd);
+  if (!in_use) return std::unexpected(in_use.error());
+  if (*in_use == name) return {};
+  return fail("congestion control '" + name + "' refused, '" + *in_use + "' stays", {},
+              std::string(kCongestionHint));
 }
 
 Result<std::string> congestion_control(int fd) {

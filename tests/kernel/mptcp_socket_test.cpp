@@ -84,17 +84,28 @@ TEST(MptcpSocket, PlainTcpIsItsOwnSubflow) {
 }
 
 TEST(MptcpSocket, CongestionControlIsSetPerSocket) {
-  auto socket = open_stream_socket(Family::kIpv4, Transport::kTcp).value();
-  ASSERT_TRUE(set_congestion_control(socket.get(), "reno"));
-  EXPECT_EQ(congestion_control(socket.get()).value(), "reno");
+  const auto connection = connect_loopback(Transport::kTcp, Transport::kTcp);
+  ASSERT_TRUE(set_congestion_control(connection.client.get(), "reno"));
+  EXPECT_EQ(congestion_control(connection.client.get()).value(), "reno");
 }
 
-TEST(MptcpSocket, UnknownCongestionControlIsAnErrorWithAHint) {
-  auto socket = open_stream_socket(Family::kIpv4, Transport::kTcp).value();
+void expect_unknown_congestion_control_refused(Transport transport) {
+  auto socket = open_stream_socket(Family::kIpv4, transport).value();
   const auto result = set_congestion_control(socket.get(), "fastest");
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().what.find("fastest"), std::string::npos);
   EXPECT_FALSE(result.error().hint.empty());
+}
+
+TEST(MptcpSocket, UnknownCongestionControlIsAnErrorWithAHint) {
+  expect_unknown_congestion_control_refused(Transport::kTcp);
+}
+
+TEST(MptcpSocket, UnknownCongestionControlIsNotForgottenOnMptcp) {
+  if (!mptcp_available()) GTEST_SKIP() << "no MPTCP in this network namespace";
+  expect_unknown_congestion_control_refused(Transport::kMptcp);
+  auto socket = open_stream_socket(Family::kIpv4, Transport::kMptcp).value();
+  EXPECT_TRUE(set_congestion_control(socket.get(), "reno"));
 }
 
 }  // namespace
