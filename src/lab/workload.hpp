@@ -21,7 +21,9 @@ struct WorkloadOptions {
   bool listen = false;          ///< accept one connection, else connect
   bool send = false;            ///< produce the payload, else consume it
   bool mptcp = true;
-  std::optional<IpAddress> bind;  ///< local address (of the connecting side: its source address)
+  /// Local address (of the connecting side: its source address). Without it a listener takes every
+  /// IPv4 address; "::" takes every address of both families.
+  std::optional<IpAddress> bind;
   IpAddress remote;             ///< when connecting
   std::uint16_t port = 5001;
   nanoseconds duration{};       ///< how long to send; zero: `octets`
@@ -31,7 +33,8 @@ struct WorkloadOptions {
 };
 
 /// One subflow as this end sees it. `octets` are received (receiver) or acknowledged (sender); a
-/// subflow that has closed keeps its last figure.
+/// subflow that has closed keeps its last figure. They are octets of TCP sequence space: SYN and FIN may
+/// count for one each, and what was sent again on another subflow counts on both.
 struct SubflowSample {
   IpAddress local;
   std::uint16_t local_port = 0;
@@ -83,12 +86,14 @@ using WorkloadEvent = std::variant<event::Listening, event::Connected, event::Sa
                                    event::Failed>;
 
 /// Runs to the end of one transfer, reporting on `output_fd`. Never runs longer than the duration plus
-/// 60 s.
+/// 60 s, so a receiver too is to be given the duration. With duration and octets the sender ends with
+/// whichever comes first. On failure the last event is Failed (before it what was measured so far) and
+/// the same error is returned; a sender without duration and octets is kBadInput.
 Result<void> run_workload(const WorkloadOptions& options, int output_fd);
 
 std::string format_workload_event(const WorkloadEvent& event);
 Result<WorkloadEvent> parse_workload_event(std::string_view line);
-/// The command-line words for "anabranch lab workload" that give `options`.
+/// The words after "anabranch lab workload" that give `options`.
 std::vector<std::string> workload_arguments(const WorkloadOptions& options);
 
 }  // namespace anabranch::lab
