@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/feature_roles.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace anabranch::kernel {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// A machine that has everything, but for `name`, which is `state`.
+std::vector<Feature> machine(std::string_view name = {}, FeatureState state = FeatureState::kOk) {
+  std::vector<Feature> out;
+  for (const char* check : {"privileges",
+                            "mptcp",
+                            "mptcp_pm",
+                            "mptcp_path_managers",
+                            "mptcp_diag",
+                            "mptcp_full_info",
+                            "congestion_control",
+                            "cubic",
+                            "fast_open",
+                            "ipv6",
+                            "policy_routing",
+                            "macvlan",
+                            "packet_socket",
+                            "nft_nat",
+                            "nft_tproxy",
+                            "conntrack",
+                            "veth",
+                            "bridge",
+                            "user_namespaces",
+                            "bpf",
+                            "nft",
+                            "kea-dhcp4",
+                            "nginx",
+                            "curl",
+                            "udhcpc"})
+    out.push_back({check, check == name ? state : FeatureState::kOk, "what was found", "", ""});
+  return out;
+}
+
+RoleVerdict verdict(std::string_view role, const std::vector<Feature>& features) {
+  for (auto& candidate : judge_roles(features))
+    if (candidate.role == role) return candidate;
+  ADD_FAILURE() << "no verdict on " << role;
+  return {};
+}
+
+TEST(RoleVerdicts, AMachineThatHasEverythingIsReadyForEveryRole) {
+  const auto verdicts = judge_roles(machine());
+  std::vector<std::string> roles;
+  for (const auto& verdict : verdicts) {
+    roles.push_back(verdict.role);
+    EXPECT_EQ(verdict.readiness, Readiness::kReady) << verdict.role;
+    EXPECT_TRUE(verdict.reasons.empty()) << verdict.role << ": " << verdict.reasons.front();
+  }
+  EXPECT_THAT(
+      roles, ElementsAre("gateway", "host", "paths", "converter", "cpe", "balancer", "lab", "run"));
+  EXPECT_TRUE(all_roles_possible(verdicts));
+}
+
+TEST(RoleVerdicts, WithoutMptcpOnlyTheGatewayIsLeft) {
+  const auto features = machine("mptcp", FeatureState::kMissing);
+  EXPECT_EQ(verdict("gateway", features).readiness, Readiness::kReady);
+  for (const char* role : {"host", "paths", "converter", "cpe", "lab", "run"})
+    EXPECT_EQ(verdict(role, features).readiness, Readiness::kImpossible) << role;
+  EXPECT_FALSE(all_roles_possible(judge_roles(features)));
+}
+
+TEST(RoleVerdicts, RefusedIsAsBadAsMissingForWhatIsRequired) {
+  const auto host = verdict("host", machine("policy_routing", FeatureState::kRefused));
+  EXPECT_EQ(host.readiness, Readiness::kImpossible);
+  EXPECT_THAT(host.reasons, ElementsAre("paths cannot be kept apart (policy_routing refused)"));
+}
+
+TEST(RoleVerdicts, ADegradedRequirementSaysWhatWasFound) {
+  const auto host = verdict("host", machine("mptcp", FeatureState::kDegraded));
+  EXPECT_EQ(host.readiness, Readiness::kDegraded);
+  EXPECT_THAT(host.reasons, ElementsAre("mptcp is what was found"));
+}
+
+TEST(RoleVerdicts, WithoutMacvlanTheHostFallsBack) {
+  const auto host = verdict("host", machine("macvlan", FeatureState::kMissing));
+  EXPECT_EQ(host.readiness, Readiness::kDegraded);
+  EXPECT_THAT(host.reasons, ElementsAre(HasSubstr("share one Ethernet address (macvlan missing)")));
+}
+
+TEST(RoleVerdicts, OnlyTheDecisiveReasonsAreSaid) {
+  auto features = machine("mptcp", FeatureState::kMissing);
+  for (auto& feature : features)
+    if (feature.name == "congestion_control") feature.state = FeatureState::kDegraded;
+  EXPECT_THAT(verdict("run", features).reasons,
+              ElementsAre("programs stay on plain TCP (mptcp missing)"));
+}
+
+TEST(RoleVerdicts, AnOrdinaryUserMayRunTheLabButNotAGateway) {
+  const auto features = machine("privileges", FeatureState::kDegraded);
+  EXPECT_EQ(verdict("lab", features).readiness, Readiness::kReady);
+  EXPECT_THAT(verdict("gateway", features).reasons,
+              ElementsAre("only as root (privileges degraded)"));
+  EXPECT_TRUE(all_roles_possible(judge_roles(features)));
+}
+
+TEST(RoleVerdicts, WithoutUserNamespacesTheLabNeedsRoot) {
+  const auto lab = verdict("lab", machine("user_namespaces", FeatureState::kRefused));
+  EXPECT_EQ(lab.readiness, Readiness::kDegraded);
+  EXPECT_THAT(lab.reasons, ElementsAre("only as root (user_namespaces refused)"));
+}
+
+TEST(RoleVerdicts, APlannedRoleThatIsImpossibleIsNoFailure) {
+  const auto features = machine("bpf", FeatureState::kRefused);
+  EXPECT_EQ(verdict("balancer", features).readiness, Readiness::kImpossible);
+  EXPECT_TRUE(all_roles_possible(judge_roles(features)));
+}
+
+TEST(RoleVerdicts, ACheckThatWasNotMadeCountsAsMissing) {
+  EXPECT_EQ(verdict("run", {}).readiness, Readiness::kImpossible);
+}
+
+}  // namespace
+}  // namespace anabranch::kernel
