@@ -92,7 +92,8 @@ Result<ExitCode> shell(const RunArguments& arguments) {
 
 Result<ExitCode> list() {
   for (const auto& scenario : lab::scenarios())
-    std::printf("%-18s %s\n", std::string(scenario.name).c_str(), std::string(scenario.title).c_str());
+    std::printf("%-20s %s%s\n", std::string(scenario.name).c_str(), std::string(scenario.title).c_str(),
+                scenario.benchmark ? " (benchmark)" : "");
   return ExitCode::kOk;
 }
 

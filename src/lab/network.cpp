@@ -106,7 +106,7 @@ Result<void> Network::make_links() {
   for (const auto& link : topology_.links) {
     const auto up = [&](const Endpoint& end) {
       return inside_network_namespace(netns(end.node),
-                                      [&] { return bring_up(end.interface, !link.profile); });
+                                      [&] { return bring_up(end.interface, !link.profile && link.offloads); });
     };
     if (!link.profile) {
       ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), link.b.interface, netns(link.b.node)));
@@ -294,6 +294,14 @@ std::string Network::logs(unsigned lines_each) const {
     }
   }
   return out;
+}
+
+Result<pid_t> Network::role_pid(std::string_view node, std::string_view role) const {
+  const auto found = state(node);
+  if (!found) return std::unexpected(found.error());
+  const auto process = (*found)->roles.find(role);
+  if (process == (*found)->roles.end()) return fail("no role '" + std::string(role) + "' runs in " + std::string(node));
+  return process->second.pid();
 }
 
 Result<std::string> Network::ask(std::string_view node, std::string_view role, std::string_view verb) const {

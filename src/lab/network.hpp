@@ -34,6 +34,8 @@ class Network {
   Result<void> start_role(std::string_view node, const Role& role);
   /// SIGTERM, then SIGKILL; returns the exit code.
   Result<int> stop_role(std::string_view node, std::string_view role);
+  Result<pid_t> role_pid(std::string_view node, std::string_view role) const;
+  pid_t wire_pid() const { return wire_process_.pid(); }
   /// The last lines of every role's log, for a failure message.
   std::string logs(unsigned lines_each = 12) const;
 

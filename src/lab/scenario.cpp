@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_single_homed.hpp"
 
 namespace anabranch::lab {
@@ -28,7 +29,8 @@ void ScenarioRun::measure(std::string name, double value, std::string unit) {
 void ScenarioRun::expect(Expectation expectation) { result.expectations.push_back(std::move(expectation)); }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(), single_homed_4_scenario(), single_homed_16_scenario()};
+  static const std::array all = {single_homed_scenario(), single_homed_4_scenario(), single_homed_16_scenario(),
+                                 gateway_forwarding_scenario(), roles_idle_scenario()};
   return all;
 }
 

@@ -37,6 +37,7 @@ struct Scenario {
   Topology (*topology)();
   unsigned (*steps)(Scale);
   Result<void> (*body)(ScenarioRun&);
+  bool benchmark = false;  ///< judged by bench/run, not by the test suite
 };
 
 std::span<const Scenario> scenarios();

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "lab/scenario_benchmarks.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "base/directories.hpp"
+#include "lab/scenario_single_homed.hpp"
+#include "lab/scenario_support.hpp"
+#include "lab/single_homed.hpp"
+
+namespace anabranch::lab {
+namespace {
+
+constexpr double kForwardingBound = 0.97;
+constexpr unsigned kPairs = 8;
+
+constexpr std::string_view kForwardingToml = R"([lan]
+interface = "lan0"
+
+[[uplink]]
+name = "isp1"
+interface = "up1"
+next_hop = "172.16.1.2"
+index = 1
+source_prefix = "10.1.0.0/16"
+nat = "none"
+
+[[uplink]]
+name = "isp2"
+interface = "up2"
+next_hop = "172.16.2.2"
+index = 2
+source_prefix = "10.2.0.0/16"
+nat = "none"
+
+[dhcp]
+mode = "off"
+)";
+
+constexpr std::string_view kPlainRouting =
+    "ip address add 10.1.0.1/16 dev lan0 && ip route add default via 172.16.1.2 && "
+    "echo 1 >/proc/sys/net/ipv4/ip_forward";
+constexpr std::string_view kNoPlainRouting =
+    "echo 0 >/proc/sys/net/ipv4/ip_forward && ip route del default && ip address del 10.1.0.1/16 dev lan0";
+
+/// The single-homed topology with plain cables, so that the gateway is what limits; packets cross one
+/// by one as they would on a wire.
+Topology forwarding_topology() {
+  Topology topology = single_homed_topology({.uplinks = std::vector<LinkProfile>(2), .nat = "none"});
+  for (auto& link : topology.links) {
+    link.profile.reset();
+    link.offloads = false;
+  }
+  for (auto& node : topology.nodes) {
+    node.roles.clear();
+    if (node.name != "host") continue;
+    node.addresses.push_back({std::string(kHostInterface), *IpPrefix::parse("10.1.0.2/16")});
+    node.routes.push_back({IpPrefix::any(Family::kIpv4), *IpAddress::parse("10.1.0.1"), std::string(kHostInterface)});
+  }
+  return topology;
+}
+
+Result<void> in_gateway(const Network& network, std::string_view script) {
+  const auto done = network.run("gateway", {"sh", "-c", std::string(script)});
+  if (!done) return std::unexpected(done.error());
+  if (done->exit_code != 0) return fail(fmt::format("'{}': {}", script, done->errors));
+  return {};
+}
+
+Result<BitRate> forwarding_rate(const Network& network, bool upload) {
+  const TransferPlan plan{.client = "host",
+                          .server = "server",
+                          .server_address = kServerAddress,
+                          .upload = upload,
+                          .mptcp = false,
+                          .duration = milliseconds(1500)};
+  const auto outcome = run_transfers(network, {plan});
+  if (!outcome) return std::unexpected(outcome.error());
+  return outcome->records.front().goodput();
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+Result<void> gateway_forwarding(ScenarioRun& run) {
+  const Role role{"gateway",
+                  {"anabranch", "gateway", "run", "-c", std::string(kNodeFiles) + "/gateway.toml"},
+                  {{"gateway.toml", std::string(kForwardingToml)}}};
+  const auto ours = [&](bool upload) -> Result<BitRate> {
+    ANABRANCH_TRY(run.network.start_role("gateway", role));
+    const auto deadline = MonotonicClock::now() + seconds(10);
+    while (!run.network.ask("gateway", "gateway", "show")) {
+      if (MonotonicClock::now() > deadline) return fail("the gateway was not ready in time");
+      pause_briefly();
+    }
+    auto rate = forwarding_rate(run.network, upload);
+    if (const auto stopped = run.network.stop_role("gateway", "gateway"); !stopped)
+      return std::unexpected(stopped.error());
+    ANABRANCH_TRY(in_gateway(run.network, fmt::format("{} gateway cleanup -c {}/gateway.toml",
+                                                      kernel::own_executable(), kNodeFiles)));
+    return rate;
+  };
+  const auto plain = [&](bool upload) -> Result<BitRate> {
+    ANABRANCH_TRY(in_gateway(run.network, kPlainRouting));
+    auto rate = forwarding_rate(run.network, upload);
+    ANABRANCH_TRY(in_gateway(run.network, kNoPlainRouting));
+    return rate;
+  };
+  std::vector<double> ratios;
+  std::vector<double> rates;
+  for (unsigned pair = 0; pair < kPairs; ++pair) {
+    const bool upload = pair % 2 == 1;
+    run.progress.step(fmt::format("pair {}, {}", pair + 1, direction_name(upload)), seconds(4));
+    // The order changes from pair to pair, so that a drift of the machine favours neither.
+    const bool ours_first = pair / 2 % 2 == 0;
+    const auto first = ours_first ? ours(upload) : plain(upload);
+    if (!first) return std::unexpected(first.error());
+    const auto second = ours_first ? plain(upload) : ours(upload);
+    if (!second) return std::unexpected(second.error());
+    const BitRate with_rules = ours_first ? *first : *second;
+    const BitRate without = ours_first ? *second : *first;
+    ratios.push_back(with_rules.mbit() / without.mbit());
+    rates.push_back(with_rules.mbit());
+    run.progress.finish_step(fmt::format("{} / {} = {:.3f}", with_rules.text(), without.text(), ratios.back()));
+  }
+  run.measure("forwarding_goodput", median(rates), "Mbit/s");
+  run.measure("forwarding_ratio_min", *std::ranges::min_element(ratios), "ratio");
+  run.measure("forwarding_ratio_max", *std::ranges::max_element(ratios), "ratio");
+  run.measure("forwarding_ratio", median(ratios), "ratio");
+  run.expect(at_least("forwarding_ratio", median(ratios), kForwardingBound));
+  return {};
+}
+
+struct ProcessFigures {
+  double resident_kilobytes = 0;
+  double processor_ms = 0;
+};
+
+Result<ProcessFigures> process_figures(pid_t pid) {
+  const auto status = read_file(fmt::format("/proc/{}/status", pid));
+  const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
+  if (!status || !stat) return fail(fmt::format("process {} is gone", pid));
+  ProcessFigures out;
+  if (const auto at = status->find("VmRSS:"); at != std::string::npos) out.resident_kilobytes = std::stod(status->substr(at + 6));
+  // utime and stime are the 12th and 13th field after the name, which may hold spaces.
+  std::istringstream fields(stat->substr(stat->rfind(')') + 1));
+  std::string field;
+  double ticks = 0;
+  for (int i = 1; fields >> field && i <= 13; ++i)
+    if (i >= 12) ticks += std::stod(field);
+  out.processor_ms = ticks * 1000 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return out;
+}
+
+Result<void> roles_idle(ScenarioRun& run) {
+  run.progress.step("roles start", seconds(5));
+  if (const auto ready = start_single_homed_roles(run.network); !ready) return std::unexpected(ready.error());
+  std::vector<std::pair<std::string, pid_t>> roles;
+  for (const auto& [node, role] : {std::pair{"gateway", "gateway"}, std::pair{"host", "host"}}) {
+    const auto pid = run.network.role_pid(node, role);
+    if (!pid) return std::unexpected(pid.error());
+    roles.emplace_back(role, *pid);
+  }
+  roles.emplace_back("wire", run.network.wire_pid());
+  run.progress.finish_step("");
+  const nanoseconds span = seconds(run.scale == Scale::kFull ? 60 : 10);
+  run.progress.step("nothing happens", span);
+  std::vector<ProcessFigures> before;
+  for (const auto& [name, pid] : roles) {
+    const auto figures = process_figures(pid);
+    if (!figures) return std::unexpected(figures.error());
+    before.push_back(*figures);
+  }
+  // The measurement is the passing of time itself.
+  ::sleep(static_cast<unsigned>(std::chrono::duration_cast<seconds>(span).count()));
+  for (std::size_t i = 0; i < roles.size(); ++i) {
+    const auto figures = process_figures(roles[i].second);
+    if (!figures) return std::unexpected(figures.error());
+    run.measure(roles[i].first + "_resident", figures->resident_kilobytes / 1000, "MB");
+    run.measure(roles[i].first + "_processor",
+                100 * (figures->processor_ms - before[i].processor_ms) * 1e6 / static_cast<double>(span.count()), "%");
+  }
+  run.progress.finish_step("");
+  return {};
+}
+
+}  // namespace
+
+Scenario gateway_forwarding_scenario() {
+  return {"gateway-forwarding", "Forwarding with the gateway's rules against plain routing", forwarding_topology,
+          [](Scale) { return kPairs; }, gateway_forwarding, true};
+}
+
+Scenario roles_idle_scenario() {
+  return {"roles-idle", "Memory and processor time of idle roles",
+          [] {
+            const LinkProfile uplink{.rate = BitRate::mbit(20), .delay = milliseconds(10)};
+            return single_homed_topology({.uplinks = {uplink, uplink}});
+          },
+          [](Scale) { return 2u; }, roles_idle, true};
+}
+
+}  // namespace anabranch::lab
