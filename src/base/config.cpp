@@ -105,6 +105,11 @@ std::string nearest_hint(const std::set<std::string, std::less<>>& known, std::s
 
 bool Section::has(std::string_view key) const { return find(*table_, key) != nullptr; }
 
+bool Section::is_text(std::string_view key) const {
+  const auto* node = find(*table_, key);
+  return node != nullptr && node->is_string();
+}
+
 void Section::complain(std::string_view key, std::string what, std::string hint) const {
   const toml::node* node = table_->table == nullptr ? nullptr : table_->table->get(key);
   state_->complaints.push_back({position_of(*table_, node), std::move(what), std::move(hint)});

@@ -37,6 +37,8 @@ struct State;
 class Section {
  public:
   bool has(std::string_view key) const;
+  /// For keys that are either a text or a section.
+  bool is_text(std::string_view key) const;
 
   std::string text(std::string_view key, std::string_view fallback = {}) const;
   std::string require_text(std::string_view key) const;

@@ -39,7 +39,9 @@ void compare_list(const std::vector<T>& desired, const std::vector<T>& actual, c
 void count(std::string& out, std::size_t number, std::string_view thing, std::string_view what) {
   if (number == 0) return;
   if (!out.empty()) out += ", ";
-  out += std::to_string(number) + " " + std::string(thing) + (number == 1 ? " " : "s ") + std::string(what);
+  out += std::to_string(number) + " " + std::string(thing);
+  if (number != 1) out += thing.ends_with('s') ? "es" : "s";
+  out += " " + std::string(what);
 }
 
 }  // namespace

@@ -55,16 +55,26 @@ Result<void> SavedSysctls::set(const std::string& key, std::string_view value) {
   return write_sysctl(key, value);
 }
 
-Result<void> SavedSysctls::restore() {
+Result<void> SavedSysctls::restore() { return restore_others({}); }
+
+Result<void> SavedSysctls::restore_others(const std::set<std::string>& wanted) {
   std::optional<Error> first;
-  for (const auto& [key, value] : originals_) {
-    if (!std::filesystem::exists(path_of(key))) continue;
-    if (auto done = write_sysctl(key, value); !done && !first) first = done.error();
+  const auto kept = originals_.size();
+  std::erase_if(originals_, [&](const auto& original) {
+    const auto& [key, value] = original;
+    if (wanted.contains(key)) return false;
+    if (!std::filesystem::exists(path_of(key))) return true;
+    auto done = write_sysctl(key, value);
+    if (!done && !first) first = std::move(done).error();
+    return done.has_value();
+  });
+  if (originals_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove(file_, ignored);
+  } else if (originals_.size() != kept) {
+    ANABRANCH_TRY(save());
   }
-  if (first) return std::unexpected(*first);
-  originals_.clear();
-  std::error_code ignored;
-  std::filesystem::remove(file_, ignored);
+  if (first) return std::unexpected(*std::move(first));
   return {};
 }
 

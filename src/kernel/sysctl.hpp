@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,8 @@ class SavedSysctls {
   Result<void> set(const std::string& key, std::string_view value);
   /// Puts every setting back whose interface still exists, and removes the file.
   Result<void> restore();
+  /// Puts back those that are no longer `wanted`, so that a changed configuration leaves nothing behind.
+  Result<void> restore_others(const std::set<std::string>& wanted);
 
  private:
   Result<void> save() const;

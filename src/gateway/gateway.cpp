@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/gateway.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <signal.h>
+
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "gateway/kea.hpp"
+#include "gateway/kea_config.hpp"
+#include "gateway/machine.hpp"
+#include "gateway/plan.hpp"
+#include "gateway/report.hpp"
+#include "gateway/settings.hpp"
+#include "kernel/conntrack.hpp"
+#include "kernel/netlink.hpp"
+#include "status/client.hpp"
+#include "status/server.hpp"
+
+namespace anabranch::gateway {
+namespace {
+
+/// Several changes that belong together make one pass.
+constexpr milliseconds kSettle{10};
+/// The pause when someone undoes again and again what we do, or the kernel refuses it.
+constexpr milliseconds kSlowest{1000};
+/// How long a path is down before new leases of it are refused: a link that flaps is the kernel's
+/// business, not the DHCP server's.
+constexpr seconds kLeaseHold{2};
+
+class Gateway {
+ public:
+  Gateway(Loop& loop, std::filesystem::path config, Settings settings, Machine machine,
+          kernel::RouteMonitor monitor)
+      : loop_(loop),
+        config_(std::move(config)),
+        settings_(std::move(settings)),
+        machine_(std::move(machine)),
+        monitor_(std::move(monitor)),
+        kea_(loop, [this] { on_kea_changed(); }) {}
+
+  Result<void> start() {
+    auto server =
+        status::Server::open(loop_, status::socket_path("gateway"),
+                             [this](const status::Request& request) { return answer(request); });
+    if (!server) return std::unexpected(server.error());
+    server_.emplace(*std::move(server));
+    if (settings_.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed());
+    ANABRANCH_TRY(watch_translation());
+    monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
+    ANABRANCH_TRY(pass());
+    if (!plan_.lan_problem.empty())
+      log::warning("hosts cannot be served yet: {}", plan_.lan_problem);
+    say_when_ready();
+    return {};
+  }
+
+  Result<void> reload() {
+    auto fresh = load(config_);
+    if (fresh && fresh->dhcp.mode == DhcpMode::kKea)
+      if (const auto there = Kea::installed(); !there) fresh = std::unexpected(there.error());
+    if (!fresh) {
+      log::error("the changed file is refused and the old configuration stays:\n{}",
+                 fresh.error().text());
+      return std::unexpected(fresh.error());
+    }
+    const Settings old = std::exchange(settings_, *std::move(fresh));
+    if (const auto done = pass(); !done) {
+      log::error("the changed configuration cannot be applied, going back: {}",
+                 done.error().text());
+      settings_ = old;
+      if (const auto back = pass(); !back) retry_later(back.error());
+      return done;
+    }
+    log::info("{} read again: {} uplinks", config_.string(), settings_.uplinks.size());
+    return {};
+  }
+
+  void stop() {
+    kea_.stop();
+    log::info(
+        "the gateway ends; forwarding goes on as it is (`anabranch gateway cleanup` takes it "
+        "back)");
+    loop_.stop();
+  }
+
+ private:
+  struct PathRecord {
+    PathState state;
+    MonotonicTime since;
+  };
+
+  /// One round of observe, decide, apply.
+  Result<void> pass() {
+    const auto observed = machine_.observe();
+    if (!observed) return std::unexpected(observed.error());
+    plan_ = make_plan(settings_, *observed);
+    const auto changed = machine_.apply(plan_, settings_.lan);
+    if (!changed) return std::unexpected(changed.error());
+    note_paths();
+    if (!changed->empty()) log::info("set up: {}", *changed);
+    repairs_ = changed->empty() ? 0 : repairs_ + 1;
+    feed_kea();
+    if (server_) server_->publish();
+    return {};
+  }
+
+  void on_kernel_change() {
+    const auto changes = monitor_.drain();
+    if (!changes.any()) return;
+    if (changes.links && repairs_ == 0) return run_pass();
+    if (!pass_timer_)
+      pass_timer_ = loop_.after(std::min(kSettle * (1 << std::min(repairs_, 7)), kSlowest),
+                                [this] { run_pass(); });
+  }
+
+  void run_pass() {
+    pass_timer_.reset();
+    if (const auto done = pass(); !done) retry_later(done.error());
+  }
+
+  void retry_later(const Error& error) {
+    if (complaints_.allow(MonotonicClock::now()))
+      log::warning("cannot set up everything, trying again: {}", error.text());
+    pass_timer_ = loop_.after(kSlowest, [this] { run_pass(); });
+  }
+
+  /// Says what has happened to each path since the last pass, and drops the tracked connections of
+  /// one that goes or returns: they are bound to an address of the other way.
+  void note_paths() {
+    const auto now = MonotonicClock::now();
+    std::map<std::string, PathRecord> records;
+    for (const auto& path : plan_.paths) {
+      const auto before = records_.find(path.name);
+      if (before != records_.end() && before->second.state == path.state) {
+        records.insert(*before);
+        continue;
+      }
+      records.insert({path.name, {path.state, now}});
+      if (before == records_.end()) {
+        if (path.state != PathState::kUp)
+          log::warning("uplink {} (path {}) is down: {}", path.name, path.index, path.why);
+        continue;
+      }
+      const unsigned forgotten = forget_connections(*settings_.find(path.name));
+      if (path.state == PathState::kUp)
+        log::info(
+            "uplink {} (path {}) is back after {}", path.name, path.index,
+            duration_text(std::chrono::duration_cast<milliseconds>(now - before->second.since)));
+      else
+        log::warning("uplink {} (path {}) is down: {}; {} tracked connections forgotten", path.name,
+                     path.index, path.why, forgotten);
+    }
+    records_ = std::move(records);
+  }
+
+  static unsigned forget_connections(const Uplink& uplink) {
+    const auto forgotten = kernel::flush_conntrack(uplink.source_prefix);
+    if (forgotten) return *forgotten;
+    log::warning("cannot forget the connections of {}: {}", uplink.name, forgotten.error().text());
+    return 0;
+  }
+
+  /// Paths that give no leases now; comes back by itself when one is about to join them.
+  std::set<unsigned> withheld() {
+    std::set<unsigned> out;
+    const auto now = MonotonicClock::now();
+    hold_timer_.reset();
+    for (const auto& path : plan_.paths) {
+      if (path.state != PathState::kDown) continue;
+      const auto due = records_.at(path.name).since + kLeaseHold;
+      if (now >= due)
+        out.insert(path.index);
+      else
+        hold_timer_ = loop_.at(due, [this] { feed_kea(); });
+    }
+    return out;
+  }
+
+  void feed_kea() {
+    if (settings_.dhcp.mode != DhcpMode::kKea) {
+      hold_timer_.reset();
+      return kea_.stop();
+    }
+    if (!plan_.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
+    auto config = kea_config(settings_, withheld(), own_kea_places(settings_));
+    const unsigned ifindex = plan_.lan_ifindex;
+    const bool other_interface =
+        std::exchange(kea_ifindex_, ifindex) != ifindex && kea_.state() != Kea::State::kStopped;
+    if (config != kea_wanted_ || kea_.state() == Kea::State::kStopped) {
+      kea_wanted_ = config;
+      kea_.want(std::move(config));
+    }
+    if (other_interface) kea_.restart();
+  }
+
+  void on_kea_changed() {
+    if (server_) server_->publish();
+    say_when_ready();
+  }
+
+  void say_when_ready() {
+    if (ready_ || !plan_.lan_problem.empty()) return;
+    if (settings_.dhcp.mode == DhcpMode::kKea && kea_.state() != Kea::State::kRunning) return;
+    ready_ = true;
+    log::info("gateway is ready: {} uplinks behind {}", settings_.uplinks.size(), settings_.lan);
+  }
+
+  /// A firewall that is loaded anew often flushes every table of the machine, ours too.
+  Result<void> watch_translation() {
+    auto socket = kernel::NetlinkSocket::open(NETLINK_NETFILTER);
+    if (!socket) return {};  // no nftables in this kernel, so no translation to lose
+    ANABRANCH_TRY(socket->join(NFNLGRP_NFTABLES));
+    translation_monitor_.emplace(*std::move(socket));
+    translation_watch_ = loop_.on_readable(translation_monitor_->fd(), [this] {
+      translation_monitor_->drain([](const nlmsghdr&) {});
+      if (!translation_timer_)
+        translation_timer_ = loop_.after(kSettle * 5, [this] { check_translation(); });
+    });
+    return {};
+  }
+
+  void check_translation() {
+    translation_timer_.reset();
+    if (!machine_.translation_lost()) return;
+    log::warning("someone has removed our nft table {}; putting it back",
+                 registry::kGatewayNftTable);
+    run_pass();
+  }
+
+  Result<std::string> answer(const status::Request& request) {
+    if (request.verb == "show") return show();
+    if (request.verb != "reload")
+      return fail("the gateway does not know '" + request.verb + "'", {}, "show, subscribe, reload",
+                  ExitCode::kBadInput);
+    if (!request.privileged)
+      return fail("only root may make the gateway reload", {}, {}, ExitCode::kNotPermitted);
+    if (const auto done = reload(); !done) return std::unexpected(done.error());
+    return "{}";
+  }
+
+  Result<std::string> show() {
+    const auto observed = machine_.observe();
+    if (!observed) return std::unexpected(observed.error());
+    const auto now = MonotonicClock::now();
+    std::vector<nanoseconds> ages;
+    for (const auto& path : plan_.paths) {
+      const auto record = records_.find(path.name);
+      ages.push_back(record == records_.end() ? nanoseconds(0)
+                                              : nanoseconds(now - record->second.since));
+    }
+    const DhcpReport dhcp{settings_.dhcp.mode == DhcpMode::kKea
+                              ? kea_state_name(kea_.state())
+                              : dhcp_mode_name(settings_.dhcp.mode),
+                          kea_.pid()};
+    return status_json(settings_, plan_, ages, *observed, dhcp, config_.string());
+  }
+
+  Loop& loop_;
+  std::filesystem::path config_;
+  Settings settings_;
+  Machine machine_;
+  kernel::RouteMonitor monitor_;
+  std::optional<kernel::NetlinkSocket> translation_monitor_;
+  Plan plan_;
+  std::map<std::string, PathRecord> records_;
+  int repairs_ = 0;  ///< passes in a row that had something to do
+  bool ready_ = false;
+  unsigned kea_ifindex_ = 0;
+  std::string kea_wanted_;
+  log::RateLimit complaints_{seconds(10)};
+  std::optional<status::Server> server_;
+  Kea kea_;
+  Loop::Handle monitor_watch_;
+  Loop::Handle translation_watch_;
+  Loop::Handle translation_timer_;
+  Loop::Handle pass_timer_;
+  Loop::Handle hold_timer_;
+};
+
+}  // namespace
+
+Result<void> run(const std::filesystem::path& config) {
+  auto settings = load(config);
+  if (!settings) return std::unexpected(settings.error());
+  auto machine = Machine::open();
+  if (!machine) return std::unexpected(machine.error());
+  auto monitor = kernel::RouteMonitor::open();
+  if (!monitor) return std::unexpected(monitor.error());
+  ::signal(SIGPIPE, SIG_IGN);
+  Loop loop;
+  Gateway gateway(loop, std::filesystem::absolute(config), *std::move(settings),
+                  *std::move(machine), *std::move(monitor));
+  loop.on_signal({SIGTERM, SIGINT}, [&](int) { gateway.stop(); });
+  loop.on_signal({SIGHUP}, [&](int) { static_cast<void>(gateway.reload()); });
+  ANABRANCH_TRY(gateway.start());
+  loop.run();
+  return {};
+}
+
+Result<void> cleanup(const std::filesystem::path& config) {
+  const auto settings = load(config);
+  if (!settings) return std::unexpected(settings.error());
+  if (status::ask(status::socket_path("gateway"), "show", seconds(3)))
+    return fail("the gateway is running", status::socket_path("gateway").string(), "stop it first");
+  auto machine = Machine::open();
+  if (!machine) return std::unexpected(machine.error());
+  return machine->clean(settings->lan);
+}
+
+}  // namespace anabranch::gateway

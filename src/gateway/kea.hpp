@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// A Kea DHCPv4 server as our child: started when the LAN is ready, told of every change, restarted
+// when it dies (1 s, 2 s, ... 60 s), its log lines among ours.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "base/result.hpp"
+
+namespace anabranch::gateway {
+
+class Kea {
+ public:
+  enum class State {
+    kStopped,  ///< not wanted
+    kStarting,
+    kRunning,  ///< answers clients
+    kFailed,   ///< waits before the next try
+  };
+
+  /// `changed` is called when state() has changed.
+  Kea(Loop& loop, std::function<void()> changed);
+  ~Kea();
+
+  /// kNotPermitted when there is no kea-dhcp4 on this machine.
+  static Result<void> installed();
+
+  /// From now on a server with this configuration should run. Given to a running one through its
+  /// control socket; one that Kea refuses is logged and the old one stays.
+  void want(std::string config);
+  /// Starts the running server anew, for a LAN interface that is another one now.
+  void restart();
+  /// Ends the server (SIGTERM, then SIGKILL).
+  void stop();
+
+  State state() const;
+  int pid() const;  ///< 0 when there is none
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+std::string_view kea_state_name(Kea::State state);
+
+/// A line of Kea's log: how bad it is and what it says ("DHCP4_STARTED Kea DHCPv4 server ...").
+struct KeaLine {
+  log::Level level = log::Level::kDebug;
+  std::string_view text;
+  std::string_view message_id;
+};
+/// Understands our own pattern ("INFO ID text") and Kea's, which it has before it has read its
+/// configuration ("date time INFO [logger] ID text").
+KeaLine parse_kea_line(std::string_view line);
+
+}  // namespace anabranch::gateway

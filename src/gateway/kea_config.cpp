@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/kea_config.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace anabranch::gateway {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kNamesAPath = "names-a-path";
+
+std::string hex(std::span<const std::uint8_t> octets) {
+  std::string out;
+  for (const auto octet : octets) out += fmt::format("{:02x}", octet);
+  return out;
+}
+
+/// Kea's expressions have no "less than" and no masks: whole octets are compared at once, and of
+/// the octet that the prefix ends in, every value it may have is listed (at most 128).
+std::string lies_in(std::string_view value, const IpPrefix& prefix) {
+  const unsigned whole = prefix.length() / 8;
+  const unsigned bits = prefix.length() % 8;
+  const auto network = prefix.network();
+  std::string out =
+      fmt::format("substring({},0,{}) == 0x{}", value, whole, hex(network.octets().first(whole)));
+  if (bits == 0) return out;
+  const unsigned first = network.octets()[whole];
+  std::string last_octet;
+  for (unsigned octet = first; octet < first + (1u << (8 - bits)); ++octet)
+    last_octet += fmt::format("{}substring({},{},1) == 0x{:02x}", last_octet.empty() ? "" : " or ",
+                              value, whole, octet);
+  return fmt::format("({} and ({}))", out, last_octet);
+}
+
+std::string prefix_class(const Uplink& uplink) {
+  return fmt::format("prefix-{}", uplink.index);
+}
+std::string path_class(const Uplink& uplink) {
+  return fmt::format("path-{}", uplink.index);
+}
+
+Json client_class(std::string_view name, std::string test) {
+  return {{"name", name}, {"test", std::move(test)}};
+}
+
+std::string test_of_path(const Settings& settings, const Uplink& uplink, bool down) {
+  const bool base = &uplink == &settings.base();
+  // A name that never is a class keeps the subnet, and with it the leases, in the configuration.
+  if (down && !base) return "'down' == 'up'";
+  std::string by_address = fmt::format("member('{}')", prefix_class(uplink));
+  if (base)
+    for (const auto& other : settings.uplinks)
+      if (&other != &uplink)
+        by_address +=
+            fmt::format("{}member('{}')", &other == &settings.uplinks[1] ? " or not (" : " or ",
+                        prefix_class(other));
+  if (base && settings.uplinks.size() > 1) by_address += ")";
+  if (base && settings.uplinks.size() == 1) by_address = {};
+  std::string unnamed = fmt::format("not member('{}')", kNamesAPath);
+  if (!by_address.empty()) unnamed += fmt::format(" and ({})", by_address);
+  if (down) return unnamed;
+  return fmt::format("(member('{}') and substring(option[{}].hex,0,1) == 0x{:02x}) or ({})",
+                     kNamesAPath, settings.dhcp.ext_route_code, uplink.index, unnamed);
+}
+
+Json make_classes(const Settings& settings, const std::set<unsigned>& down) {
+  Json out = Json::array();
+  const std::string option = fmt::format("option[{}].hex", settings.dhcp.ext_route_code);
+  out.push_back(client_class(
+      kNamesAPath, fmt::format("not (substring({0},0,1) == '') and substring({0},2,1) == '' and "
+                               "not (substring({0},0,1) == 0x00)",
+                               option)));
+  for (const auto& uplink : settings.uplinks)
+    out.push_back(client_class(prefix_class(uplink),
+                               fmt::format("{} or {}", lies_in("pkt4.ciaddr", uplink.source_prefix),
+                                           lies_in("option[50].hex", uplink.source_prefix))));
+  for (const auto& uplink : settings.uplinks)
+    out.push_back(client_class(path_class(uplink),
+                               test_of_path(settings, uplink, down.contains(uplink.index))));
+  return out;
+}
+
+Json make_subnet(const Settings& settings, const Uplink& uplink) {
+  return {{"id", uplink.index},
+          {"subnet", uplink.source_prefix.text()},
+          {"client-class", path_class(uplink)},
+          {"pools", {{{"pool", uplink.pool.first.text() + "-" + uplink.pool.last.text()}}}},
+          {"option-data",
+           {{{"name", "routers"}, {"data", uplink.router.text()}},
+            {{"name", "ext-route"},
+             {"csv-format", false},
+             {"data", fmt::format("{:02x}{:02x}", uplink.index, settings.count())},
+             {"always-send", true}}}}};
+}
+
+Json make_lease_database(const LeaseDatabase& database) {
+  if (database.type == "memfile")
+    return {{"type", "memfile"}, {"persist", true}, {"name", "/var/lib/kea/kea-leases4.csv"}};
+  Json out = {{"type", database.type}, {"name", database.name}};
+  if (!database.host.empty()) out["host"] = database.host;
+  if (database.port != 0) out["port"] = database.port;
+  if (!database.user.empty()) out["user"] = database.user;
+  if (!database.password.empty()) out["password"] = database.password;
+  return out;
+}
+
+}  // namespace
+
+KeaPlaces own_kea_places(const Settings& settings) {
+  // One address, since Kea answers once for every address it listens on.
+  return {settings.lan + "/" + settings.base().router.text(), "/run/kea/kea4-ctrl-socket"};
+}
+
+std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
+                       const KeaPlaces& places) {
+  const Dhcp& dhcp = settings.dhcp;
+  Json server;
+  server["interfaces-config"] = {{"interfaces", {places.listen}},
+                                 {"dhcp-socket-type", "raw"},
+                                 {"service-sockets-max-retries", 10},
+                                 {"service-sockets-retry-wait-time", 500}};
+  if (!places.control_socket.empty())
+    server["control-socket"] = {{"socket-type", "unix"}, {"socket-name", places.control_socket}};
+  server["lease-database"] = make_lease_database(dhcp.lease_database);
+  // Nobody else knows the leases of this LAN: a client with a wrong address is told so at once.
+  server["authoritative"] = true;
+  server["valid-lifetime"] = dhcp.lease_time.count();
+  server["option-def"] = {{{"name", "ext-route"},
+                           {"code", dhcp.ext_route_code},
+                           {"type", "binary"},
+                           {"space", "dhcp4"}}};
+  if (!dhcp.dns.empty()) {
+    std::string list;
+    for (const auto& address : dhcp.dns) list += (list.empty() ? "" : ", ") + address.text();
+    server["option-data"] = {{{"name", "domain-name-servers"}, {"data", list}}};
+  }
+  server["client-classes"] = make_classes(settings, down);
+  Json subnets = Json::array();
+  for (const auto& uplink : settings.uplinks) subnets.push_back(make_subnet(settings, uplink));
+  server["shared-networks"] = {{{"name", "lan"},
+                                {"interface", places.listen.substr(0, places.listen.find('/'))},
+                                {"subnet4", std::move(subnets)}}};
+  if (!places.control_socket.empty())
+    server["loggers"] = {
+        {{"name", "kea-dhcp4"},
+         {"severity", "INFO"},
+         {"output_options", {{{"output", "stdout"}, {"flush", true}, {"pattern", "%p %m\n"}}}}}};
+  return Json{{"Dhcp4", std::move(server)}}.dump(2) + "\n";
+}
+
+}  // namespace anabranch::gateway

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The decision of the gateway, as one pure function: from what the operator wants and what the
+// links are like now to the state the kernel should be in.
+//
+//   priority  900   to <a local prefix>                   lookup main
+//   priority 1000+k from <source prefix k> iif <lan>      lookup 17300+k
+//   priority 1900   iif <lan>                             blackhole      (BCP 38)
+//
+//   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up
+//                   default via <next hop of another> metric 2000    only with fail_open
+//                   unreachable default              metric 4000
+//
+// A lost carrier needs no change of routes: with ignore_routes_with_linkdown the kernel passes over
+// the first line by itself, in the same instant. There is nothing here about connections: the
+// source address alone chooses the uplink (draft-wr-mptcp-single-homed).
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/settings.hpp"
+#include "kernel/reconcile.hpp"
+#include "kernel/rtnetlink.hpp"
+
+namespace anabranch::gateway {
+
+struct Observed {
+  std::vector<kernel::LinkInfo> links;
+  std::vector<kernel::Address> addresses;
+
+  const kernel::LinkInfo* link(std::string_view name) const;
+};
+
+enum class PathState {
+  kUp,
+  kFailOpen,  ///< the uplink is down, another one carries its hosts
+  kDown,      ///< hosts get ICMP unreachable
+};
+std::string_view path_state_name(PathState state);
+
+struct PathPlan {
+  std::string name;
+  unsigned index = 0;
+  PathState state = PathState::kDown;
+  std::string why;  ///< empty when up
+};
+
+struct Plan {
+  kernel::NetworkState network;
+  std::map<std::string, std::string> sysctls;  ///< keys with slashes; only of interfaces that exist
+  std::string nft;              ///< our table's text; empty when nothing is translated
+  std::vector<PathPlan> paths;  ///< as settings.uplinks
+  /// Why hosts cannot be served on the LAN yet; empty when they can.
+  std::string lan_problem;
+  unsigned lan_ifindex = 0;
+};
+
+Plan make_plan(const Settings& settings, const Observed& observed);
+
+/// The part of the machine that belongs to the gateway, given its LAN interfaces.
+kernel::Scope scope_of(std::vector<unsigned> lan_interfaces);
+
+}  // namespace anabranch::gateway

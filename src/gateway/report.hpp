@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// What `anabranch gateway show` tells, as the JSON of the status socket.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/units.hpp"
+#include "gateway/plan.hpp"
+#include "gateway/settings.hpp"
+
+namespace anabranch::gateway {
+
+struct DhcpReport {
+  std::string_view state;
+  int pid = 0;
+};
+
+/// `ages` are the times since each of `plan.paths` came into its state.
+std::string status_json(const Settings& settings, const Plan& plan,
+                        const std::vector<nanoseconds>& ages, const Observed& observed,
+                        const DhcpReport& dhcp, std::string_view config_file);
+
+}  // namespace anabranch::gateway

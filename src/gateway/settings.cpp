@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/settings.hpp"
+
+#include <algorithm>
+
+#include "base/config.hpp"
+#include "gateway/settings_checks.hpp"
+
+namespace anabranch::gateway {
+namespace {
+
+// Kea matches a prefix by its octets (kea_config.cpp); these lengths hold a LAN and stay matchable.
+constexpr unsigned kShortestPrefix = 8;
+constexpr unsigned kLongestPrefix = 29;
+constexpr std::size_t kMaxInterfaceName = 15;
+
+IpAddress offset(const IpPrefix& prefix, std::uint32_t by) {
+  return IpAddress::v4(prefix.network().to_v4() + by);
+}
+
+std::uint32_t size_of(const IpPrefix& prefix) {
+  return std::uint32_t{1} << (32 - prefix.length());
+}
+
+/// Leaves the first sixteenth of the prefix to fixed addresses and a few at its end.
+AddressRange usual_pool(const IpPrefix& prefix) {
+  const std::uint32_t size = size_of(prefix);
+  return {offset(prefix, std::max(2u, size / 16)),
+          offset(prefix, size - 1 - std::clamp(size / 16, 1u, 5u))};
+}
+
+/// Names go into nft's rules and sysctl paths, so that only plain characters are let through.
+bool is_interface_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxInterfaceName && name != "." && name != ".." &&
+         std::ranges::all_of(name, [](unsigned char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._-:@").contains(static_cast<char>(c));
+         });
+}
+
+std::string read_interface(const config::Section& section) {
+  std::string name = section.require_text("interface");
+  if (!name.empty() && !is_interface_name(name))
+    section.complain("interface", "'" + name + "' cannot be the name of an interface",
+                     "at most 15 letters, digits and . _ - : @");
+  return name;
+}
+
+/// An IPv4 prefix written with its host bits clear; nothing after a complaint.
+std::optional<IpPrefix> read_prefix(const config::Section& section, std::string_view key) {
+  const auto prefix = section.prefix(key);
+  if (!prefix) return std::nullopt;
+  if (prefix->family() != Family::kIpv4) {
+    section.complain(key, "'" + std::string(key) + "' is not an IPv4 prefix",
+                     "write it like \"10.1.0.0/16\"");
+    return std::nullopt;
+  }
+  if (prefix->has_host_bits()) {
+    section.complain(key, prefix->text() + " has bits set beyond its length",
+                     "write \"" + prefix->without_host_bits().text() + "\"");
+    return std::nullopt;
+  }
+  return prefix;
+}
+
+std::optional<IpAddress> read_address(const config::Section& section, std::string_view key) {
+  const auto address = section.address(key);
+  if (address && !address->is_v4()) {
+    section.complain(key, "'" + std::string(key) + "' is not an IPv4 address");
+    return std::nullopt;
+  }
+  return address;
+}
+
+std::optional<AddressRange> parse_range(std::string_view text) {
+  const auto dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto trim = [](std::string_view word) {
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    return word;
+  };
+  const auto first = IpAddress::parse(trim(text.substr(0, dash)));
+  const auto last = IpAddress::parse(trim(text.substr(dash + 1)));
+  if (!first || !last || !first->is_v4() || !last->is_v4() || *last < *first) return std::nullopt;
+  return AddressRange{*first, *last};
+}
+
+void read_pool(const config::Section& section, Uplink& uplink) {
+  uplink.pool = usual_pool(uplink.source_prefix);
+  if (section.has("pool")) {
+    const auto range = parse_range(section.text("pool"));
+    if (!range)
+      section.complain("pool", "'pool' is not a range of IPv4 addresses",
+                       "write it like \"10.1.16.0-10.1.255.250\"");
+    else if (!uplink.source_prefix.contains(range->first) ||
+             !uplink.source_prefix.contains(range->last))
+      section.complain("pool", "the pool lies outside " + uplink.source_prefix.text(),
+                       "hosts of this uplink have addresses of its source_prefix");
+    else
+      uplink.pool = *range;
+  }
+  if (uplink.router >= uplink.pool.first && uplink.router <= uplink.pool.last)
+    section.complain(section.has("pool") ? "pool" : "router",
+                     "the pool " + uplink.pool.first.text() + "-" + uplink.pool.last.text() +
+                         " holds the router's address " + uplink.router.text(),
+                     "give a pool without it");
+}
+
+void read_source(const config::Section& section, Uplink& uplink) {
+  if (!section.has("source_prefix"))
+    section.complain("source_prefix", "'source_prefix' is missing in [uplink]",
+                     "the prefix whose hosts leave through this uplink, like \"10.1.0.0/16\"");
+  const auto prefix = read_prefix(section, "source_prefix");
+  const auto router = read_address(section, "router");
+  section.text("pool");  // known even when the prefix is wrong
+  if (!prefix) return;
+  if (prefix->length() < kShortestPrefix || prefix->length() > kLongestPrefix) {
+    section.complain(
+        "source_prefix",
+        "a source prefix of length " + std::to_string(prefix->length()) + " cannot be used",
+        "from /" + std::to_string(kShortestPrefix) + " to /" + std::to_string(kLongestPrefix));
+    return;
+  }
+  uplink.source_prefix = *prefix;
+  uplink.router = router.value_or(offset(*prefix, 1));
+  if (!prefix->contains(uplink.router) || uplink.router == offset(*prefix, 0) ||
+      uplink.router == offset(*prefix, size_of(*prefix) - 1)) {
+    section.complain("router", uplink.router.text() + " is no host address of " + prefix->text(),
+                     "leave 'router' out to get " + offset(*prefix, 1).text());
+    uplink.router = offset(*prefix, 1);
+  }
+  read_pool(section, uplink);
+}
+
+void read_translation(const config::Section& section, Uplink& uplink) {
+  const std::string nat = section.choice("nat", {"masquerade", "prefix", "none"});
+  uplink.nat = nat == "none" ? Nat::kNone : nat == "prefix" ? Nat::kPrefix : Nat::kMasquerade;
+  uplink.external_prefix = read_prefix(section, "external_prefix");
+  if (uplink.nat != Nat::kPrefix) {
+    if (section.has("external_prefix"))
+      section.complain("external_prefix",
+                       "'external_prefix' has no meaning with nat = \"" + nat + "\"",
+                       "write nat = \"prefix\" or leave it out");
+    return;
+  }
+  if (!section.has("external_prefix")) {
+    section.complain("nat", "nat = \"prefix\" needs 'external_prefix'",
+                     "the provider's prefix, as long as source_prefix");
+  } else if (uplink.external_prefix && is_known(uplink.source_prefix) &&
+             uplink.external_prefix->length() != uplink.source_prefix.length()) {
+    section.complain(
+        "external_prefix",
+        uplink.external_prefix->text() + " is not as long as " + uplink.source_prefix.text(),
+        "each inner address has exactly one outer address, so both are /" +
+            std::to_string(uplink.source_prefix.length()));
+  }
+}
+
+Uplink read_uplink(const config::Section& section) {
+  Uplink uplink;
+  uplink.name = section.require_text("name");
+  uplink.interface = read_interface(section);
+  if (!section.has("next_hop"))
+    section.complain("next_hop", "'next_hop' is missing in [uplink]",
+                     "the provider's router, like \"172.16.1.2\"");
+  uplink.next_hop = read_address(section, "next_hop").value_or(IpAddress());
+  uplink.index = static_cast<unsigned>(section.require_number("index", 1, registry::kMaxUplinks));
+  read_source(section, uplink);
+  read_translation(section, uplink);
+  uplink.fail_open = section.text("fail_open");
+  return uplink;
+}
+
+LeaseDatabase read_lease_database(const config::Section& section) {
+  LeaseDatabase out;
+  out.type = section.choice("type", {"memfile", "postgresql"});
+  out.name = section.text("name");
+  out.host = section.text("host");
+  out.user = section.text("user");
+  out.password = section.text("password");
+  out.port = static_cast<unsigned>(section.number("port", 0, 1, 65535));
+  if (out.type == "postgresql" && out.name.empty())
+    section.complain("name", "a postgresql lease database needs 'name'",
+                     "the database made with kea-admin db-init pgsql");
+  if (out.type == "memfile")
+    for (const std::string_view key : {"name", "host", "user", "password", "port"})
+      if (section.has(key))
+        section.complain(key,
+                         "'" + std::string(key) + "' has no meaning for a memfile lease database",
+                         "write type = \"postgresql\"");
+  return out;
+}
+
+DhcpMode parse_mode(std::string_view text) {
+  return text == "off" ? DhcpMode::kOff : text == "external" ? DhcpMode::kExternal : DhcpMode::kKea;
+}
+
+Dhcp read_dhcp(const config::Section& root) {
+  Dhcp out;
+  if (root.is_text("dhcp")) {  // the short form
+    out.mode = parse_mode(root.choice("dhcp", {"kea", "external", "off"}));
+    return out;
+  }
+  const auto section = root.section("dhcp");
+  out.mode = parse_mode(section.choice("mode", {"kea", "external", "off"}));
+  // RFC 3942: the codes left to a site.
+  out.ext_route_code =
+      static_cast<unsigned>(section.number("ext_route_code", registry::kExtRouteCode, 224, 254));
+  out.lease_time =
+      std::chrono::duration_cast<seconds>(section.duration("lease_time", seconds(600)));
+  if (out.lease_time < seconds(30) || out.lease_time > std::chrono::hours(24 * 365))
+    section.complain("lease_time", "'lease_time' is out of range", "from 30s to 365d");
+  for (const auto& text : section.texts("dns")) {
+    const auto address = IpAddress::parse(text);
+    if (address && address->is_v4())
+      out.dns.push_back(*address);
+    else
+      section.complain("dns", "'" + text + "' is not an IPv4 address",
+                       "list the addresses of resolvers");
+  }
+  out.lease_database = read_lease_database(section.section("lease_database"));
+  return out;
+}
+
+Result<Settings> read(const config::Document& document) {
+  const auto root = document.root();
+  Settings settings;
+  const auto lan = root.require_section("lan");
+  settings.lan = read_interface(lan);
+  for (const auto& word : lan.texts("local_prefixes")) {
+    const auto prefix = IpPrefix::parse(word);
+    if (prefix && prefix->family() == Family::kIpv4 && !prefix->has_host_bits())
+      settings.local_prefixes.push_back(*prefix);
+    else
+      lan.complain("local_prefixes", "'" + word + "' is not an IPv4 prefix",
+                   "write it like \"192.168.7.0/24\"");
+  }
+  const auto sections = root.sections("uplink");
+  if (sections.empty())
+    root.complain("uplink", "there is no [[uplink]]", "a gateway needs at least one");
+  for (const auto& section : sections) settings.uplinks.push_back(read_uplink(section));
+  check_uplinks_together(settings, sections);
+  settings.dhcp = read_dhcp(root);
+  ANABRANCH_TRY(document.finish());
+  std::ranges::sort(settings.uplinks, {}, &Uplink::index);
+  return settings;
+}
+
+}  // namespace
+
+std::string_view nat_name(Nat nat) {
+  switch (nat) {
+    case Nat::kMasquerade:
+      return "masquerade";
+    case Nat::kPrefix:
+      return "prefix";
+    case Nat::kNone:
+      return "none";
+  }
+  return {};
+}
+
+std::string_view dhcp_mode_name(DhcpMode mode) {
+  switch (mode) {
+    case DhcpMode::kKea:
+      return "kea";
+    case DhcpMode::kExternal:
+      return "external";
+    case DhcpMode::kOff:
+      return "off";
+  }
+  return {};
+}
+
+const Uplink* Settings::find(std::string_view name) const {
+  const auto found = std::ranges::find(uplinks, name, &Uplink::name);
+  return found == uplinks.end() ? nullptr : &*found;
+}
+
+Result<Settings> parse(std::string_view text, std::string name) {
+  const auto document = config::Document::parse(text, std::move(name));
+  if (!document) return std::unexpected(document.error());
+  return read(*document);
+}
+
+Result<Settings> load(const std::filesystem::path& file) {
+  const auto document = config::Document::load(file);
+  if (!document) return std::unexpected(document.error());
+  return read(*document);
+}
+
+}  // namespace anabranch::gateway
