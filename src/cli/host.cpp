@@ -1,8 +1,161 @@
 // SPDX-License-Identifier: MIT
+// anabranch host: run, check, show, cleanup.
+#include "host/host.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "base/directories.hpp"
 #include "cli/commands.hpp"
+#include "host/apply.hpp"
+#include "host/settings.hpp"
+#include "status/client.hpp"
+#include "status/server.hpp"
 
 namespace anabranch::cli {
+namespace {
 
-void add_host(CLI::App&, Outcome&) {}
+using nlohmann::json;
+
+struct Options {
+  std::string interface;
+  std::string file;
+  bool as_json = false;
+};
+
+Result<ExitCode> run(const Options& options) {
+  host::Settings settings;
+  if (!options.file.empty()) {
+    const auto loaded = host::load_settings(options.file);
+    if (!loaded) return std::unexpected(loaded.error());
+    settings = *loaded;
+  }
+  ANABRANCH_TRY(host::run_host(options.interface, settings));
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> check(const Options& options) {
+  const auto loaded = host::load_settings(options.file);
+  if (!loaded) return std::unexpected(loaded.error());
+  fmt::print("{}: good; at most {} paths, EXT_ROUTE is option {}\n", options.file,
+             loaded->max_paths, loaded->ext_route_code);
+  return ExitCode::kOk;
+}
+
+bool running(const std::string& interface) {
+  return status::ask(status::socket_path(host::status_role(interface)), "show").has_value();
+}
+
+/// Interfaces whose host role answers.
+std::vector<std::string> running_interfaces() {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(runtime_directory(), error)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with("host-") || !name.ends_with(".sock")) continue;
+    if (auto interface = name.substr(5, name.size() - 10); running(interface))
+      out.push_back(std::move(interface));
+  }
+  return out;
+}
+
+std::string text_or(const json& value, const char* fallback) {
+  return value.is_string() ? value.get<std::string>() : fallback;
+}
+
+void print_report(const json& report) {
+  const auto interface = report.at("interface").get<std::string>();
+  const auto support = report.at("support").get<std::string>();
+  if (support == "no") {
+    fmt::print("{}: the network offers no further paths\n", interface);
+    return;
+  }
+  if (support == "unknown") {
+    fmt::print("{}: no DHCP server has answered yet\n", interface);
+    return;
+  }
+  fmt::print("{}: {} paths\n", interface, report.at("paths").size());
+  fmt::print("{:<5} {:<15} {:<15} {:<9} {:<15} {}\n", "PATH", "ADDRESS", "INTERFACE", "STATE",
+             "ROUTER", "LEASE");
+  for (const auto& path : report.at("paths")) {
+    const auto& lease = path.at("lease_s");
+    fmt::print("{:<5} {:<15} {:<15} {:<9} {:<15} {}\n", path.at("index").get<int>(),
+               text_or(path.at("address"), "-"), path.at("interface").get<std::string>(),
+               path.at("state").get<std::string>(), text_or(path.at("router"), "-"),
+               lease.is_null() ? "-" : fmt::format("{} s", lease.get<std::int64_t>()));
+  }
+}
+
+Result<ExitCode> show(const Options& options) {
+  auto interface = options.interface;
+  if (interface.empty()) {
+    const auto all = running_interfaces();
+    if (all.empty())
+      return fail("no host role is running", {}, "start one: anabranch host run IFACE",
+                  ExitCode::kNotRunning);
+    if (all.size() > 1) {
+      std::string names;
+      for (const auto& name : all) names += (names.empty() ? "" : ", ") + name;
+      return fail("host roles run on several interfaces", {}, "name one of " + names,
+                  ExitCode::kBadInput);
+    }
+    interface = all.front();
+  }
+  const auto answer = status::ask(status::socket_path(host::status_role(interface)), "show");
+  if (!answer) return std::unexpected(answer.error());
+  const auto report = json::parse(*answer, nullptr, false);
+  if (report.is_discarded()) return fail("the host role's answer is no JSON");
+  if (options.as_json)
+    fmt::print("{}\n", report.dump(2));
+  else
+    print_report(report);
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> cleanup(const Options& options) {
+  std::vector<std::string> interfaces{options.interface};
+  if (options.interface.empty()) {
+    auto all = host::interfaces_with_remains();
+    if (!all) return std::unexpected(all.error());
+    interfaces = *std::move(all);
+  }
+  for (const auto& interface : interfaces) {
+    if (running(interface))
+      return fail("the host role runs on this interface", interface, "stop it before cleaning up");
+    ANABRANCH_TRY(host::clean_up(interface));
+    fmt::print("{}: paths removed\n", interface);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_host(CLI::App& app, Outcome& outcome) {
+  auto* object = app.add_subcommand("host", "further paths for a host with one interface");
+  object->require_subcommand(1);
+  const auto options = std::make_shared<Options>();
+
+  auto* run_verb = object->add_subcommand("run", "learn the network's paths and keep them up");
+  run_verb->add_option("IFACE", options->interface, "physical interface")->required();
+  run_verb->add_option("-c,--config", options->file, "host.toml");
+  run_verb->callback([options, &outcome] { outcome.value = run(*options); });
+
+  auto* check_verb = object->add_subcommand("check", "check a configuration file");
+  check_verb->add_option("-c,--config", options->file, "host.toml")->required();
+  check_verb->callback([options, &outcome] { outcome.value = check(*options); });
+
+  auto* show_verb = object->add_subcommand("show", "the paths of a running host role");
+  show_verb->add_option("IFACE", options->interface, "needed when several run");
+  show_verb->add_flag("-j,--json", options->as_json, "JSON");
+  show_verb->callback([options, &outcome] { outcome.value = show(*options); });
+
+  auto* cleanup_verb = object->add_subcommand("cleanup", "remove all paths and put settings back");
+  cleanup_verb->add_option("IFACE", options->interface, "all interfaces when left out");
+  cleanup_verb->callback([options, &outcome] { outcome.value = cleanup(*options); });
+}
 
 }  // namespace anabranch::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Brings the kernel to what the plan says, and back to what it was.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "host/plan.hpp"
+#include "host/state_file.hpp"
+#include "kernel/mptcp_pm.hpp"
+#include "kernel/rtnetlink.hpp"
+
+namespace anabranch::host {
+
+/// Settings of the physical interface that keep several interfaces on one wire apart: each answers
+/// ARP for its own address only. The old values are kept for cleanup.
+Result<void> prepare_parent(const std::string& interface);
+
+/// The macvlan of a path, made if need be, up. An interface of that name which is not ours is an
+/// error.
+Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,
+                                        unsigned index);
+
+/// Endpoints that go are removed first, so that peers hear of it over a path that still works;
+/// those that come are added last, when their addresses and routes are there. `save` is called when
+/// `state` has changed and must be on disk before we go on. `manager` may be null.
+Result<void> apply_plan(kernel::Rtnetlink& netlink, kernel::MptcpPathManager* manager,
+                        const Plan& plan, HostState& state, const std::function<void()>& save);
+
+/// Undoes everything this role made for `interface`: MPTCP endpoints and limits, rules, routes,
+/// macvlans, settings. What is gone already is no error.
+Result<void> clean_up(const std::string& interface);
+/// Interfaces with something to clean up, by state files and by our macvlans.
+Result<std::vector<std::string>> interfaces_with_remains();
+
+}  // namespace anabranch::host

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// From what the host knows (physical interface, number of paths, leases) to what its kernel should
+// hold. Pure functions; apply.hpp makes it so.
+//
+// Each further path is a macvlan with the address of its lease, a table that leads out through that
+// lease's router, and a rule that sends packets from the address there. The main table, its default
+// route and the physical interface's addresses stay as whoever manages them left them: a program
+// that knows nothing of paths goes on over the first one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "host/lease.hpp"
+#include "kernel/mptcp_pm.hpp"
+#include "kernel/reconcile.hpp"
+#include "kernel/rtnetlink.hpp"
+#include "wire/ext_route.hpp"
+
+namespace anabranch::host {
+
+struct Macvlan {
+  unsigned index = 0;  ///< of the path
+  std::string name;
+  std::string alias;
+  MacAddress mac;
+};
+
+/// "anab4p2": fits the 15 characters of an interface name for every parent.
+std::string macvlan_name(unsigned parent_ifindex, unsigned index);
+/// "anabranch path 2 of eth0": with the name, what makes the interface ours.
+std::string macvlan_alias(std::string_view parent, unsigned index);
+bool is_our_macvlan(const kernel::LinkInfo& link, unsigned parent_ifindex);
+/// Locally administered, the same after every restart: servers and switches see one client.
+MacAddress macvlan_mac(const MacAddress& parent, unsigned index);
+/// Identity association of path `index`; 0 is the discovery's. Stable over reboots.
+std::uint32_t path_iaid(const MacAddress& parent, unsigned index);
+
+/// What a path came to, as far as choosing indices goes.
+struct PathProgress {
+  unsigned index = 0;
+  bool leased = false;
+  bool not_offered = false;
+};
+
+/// The further paths to have: every index of 1..count but the interface's own, no more than
+/// `max_paths` paths with it. With an unknown count (0) the next index is tried once the one before
+/// has a lease, until one is not offered. A path with a lease stays until the lease ends.
+std::vector<unsigned> wanted_indices(const wire::ExtRoute& discovered, unsigned max_paths,
+                                     std::span<const PathProgress> progress);
+
+struct PathFacts {
+  unsigned index = 0;
+  unsigned ifindex = 0;  ///< of its macvlan
+  Lease lease;
+};
+
+struct HostFacts {
+  unsigned ifindex = 0;  ///< of the physical interface
+  std::optional<IpAddress> address;
+  std::uint8_t index = 0;  ///< route index of that address
+  unsigned paths = 0;      ///< how many are wanted, the interface's own included
+  std::vector<PathFacts> leased;
+  std::vector<unsigned> macvlans;  ///< interface numbers of all of ours on this interface
+};
+
+struct Plan {
+  kernel::NetworkState network;
+  kernel::Scope scope;
+  std::vector<kernel::MptcpEndpoint> endpoints;
+  std::uint32_t subflows = 0;  ///< least limit of extra subflows a connection
+};
+
+Plan plan(const HostFacts& facts, MonotonicTime now);
+kernel::Scope scope_of(unsigned ifindex, std::vector<unsigned> macvlans);
+
+struct EndpointChanges {
+  std::vector<kernel::MptcpEndpoint> add;
+  std::vector<kernel::MptcpEndpoint> remove;
+};
+
+/// `ours` are the addresses whose endpoints we made. An operator's endpoint is never removed, and
+/// serves when it has the address we want.
+EndpointChanges compare_endpoints(std::span<const kernel::MptcpEndpoint> desired,
+                                  std::span<const kernel::MptcpEndpoint> actual,
+                                  std::span<const IpAddress> ours);
+
+}  // namespace anabranch::host

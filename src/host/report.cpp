@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "host/report.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace anabranch::host {
+namespace {
+
+const char* support_name(Discovery::Support support) {
+  switch (support) {
+    case Discovery::Support::kYes:
+      return "yes";
+    case Discovery::Support::kNo:
+      return "no";
+    case Discovery::Support::kUnknown:
+      return "unknown";
+  }
+  return "";
+}
+
+const char* state_text(PathState state) {
+  switch (state) {
+    case PathState::kUp:
+      return "up";
+    case PathState::kAcquiring:
+      return "acquiring";
+    case PathState::kDown:
+      return "down";
+    case PathState::kNoOffer:
+      return "no-offer";
+  }
+  return "";
+}
+
+nlohmann::json text_or_null(const std::optional<IpAddress>& address) {
+  return address ? nlohmann::json(address->text()) : nlohmann::json(nullptr);
+}
+
+}  // namespace
+
+std::string report_json(const Report& report) {
+  auto paths = nlohmann::json::array();
+  for (const auto& path : report.paths)
+    paths.push_back(
+        {{"index", path.index},
+         {"family", family_name(Family::kIpv4)},
+         {"address", text_or_null(path.address)},
+         {"interface", path.interface},
+         {"state", state_text(path.state)},
+         {"router", text_or_null(path.router)},
+         {"lease_s", path.lease ? nlohmann::json(path.lease->count()) : nlohmann::json(nullptr)}});
+  return nlohmann::json{{"interface", report.interface},
+                        {"support", support_name(report.support)},
+                        {"count", report.count},
+                        {"paths", std::move(paths)}}
+      .dump();
+}
+
+}  // namespace anabranch::host

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What `host run` must know again after it was killed, kept in <runtime
+// directory>/host-IFACE.state: leases with the wall-clock time of their end, and what was there
+// before us.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "host/lease.hpp"
+#include "kernel/mptcp_pm.hpp"
+
+namespace anabranch::host {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+struct HostState {
+  unsigned ifindex = 0;
+  wire::ExtRoute discovered;  ///< index 0: not yet
+  std::vector<Lease> leases;
+  std::vector<IpAddress> endpoints;  ///< addresses whose MPTCP endpoint is ours
+  std::optional<kernel::MptcpLimits> limits_before = std::nullopt;
+  std::optional<kernel::MptcpLimits> limits_set = std::nullopt;
+};
+
+/// Two clocks read at one moment, to turn one's times into the other's.
+struct Clocks {
+  MonotonicTime monotonic = MonotonicClock::now();
+  WallTime wall = std::chrono::system_clock::now();
+};
+
+std::string format_state(const HostState& state, const Clocks& clocks);
+/// Leases that have ended meanwhile are left out.
+Result<HostState> parse_state(std::string_view text, const Clocks& clocks);
+
+std::filesystem::path state_path(std::string_view interface);
+std::filesystem::path sysctl_path(std::string_view interface);
+
+}  // namespace anabranch::host

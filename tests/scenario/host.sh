@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The host role against a real DHCP server: one veth, Kea on its far end, a static address on the near
+# one. Runs as root or as an ordinary user, in namespaces of its own.
+#
+#   tests/scenario/host.sh PATH/TO/anabranch
+#
+# Ends with "ok" (exit 0), "SKIP: why" (exit 77) or "FAILED: why" (exit 1).
+set -u
+
+if [ "${2:-}" != inside ]; then
+  [ -x "${1:-}" ] || { echo "usage: $0 PATH/TO/anabranch"; exit 2; }
+  for tool in kea-dhcp4 ip python3 unshare; do
+    PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "SKIP: no $tool"; exit 77; }
+  done
+  user=$([ "$(id -u)" = 0 ] || echo -Ur)
+  exec unshare $user -nm bash "$0" "$(realpath "$1")" inside
+fi
+
+anabranch=$1
+export PATH=$PATH:/usr/sbin:/sbin
+mount --make-rprivate / 2>/dev/null
+mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run || { echo "SKIP: cannot mount"; exit 77; }
+mkdir -p /run/netns /run/kea /run/host /run/state
+export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=none KEA_LOGGER_DESTINATION=/run/kea/log
+export RUNTIME_DIRECTORY=/run/host STATE_DIRECTORY=/run/state
+kea_pid= host_pid= monitor_pid=
+
+stop() {  # PID [SIGNAL]
+  [ -n "$1" ] && kill "-${2:-TERM}" "$1" 2>/dev/null && wait "$1" 2>/dev/null
+}
+finish() { stop "$host_pid"; stop "$monitor_pid"; stop "$kea_pid"; }
+trap finish EXIT
+failed() {
+  echo "--- host's log"; tail -30 /run/host.log 2>/dev/null
+  echo "--- the DHCP server's log"; tail -10 /run/kea/log 2>/dev/null
+  echo "FAILED: $*"
+  exit 1
+}
+wait_for() {  # SECONDS WHAT COMMAND...
+  local deadline=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $deadline ] || failed "$what"
+    sleep 0.1
+  done
+}
+
+# --- The network: h0 (here) - gwlan (namespace gw), both subnets of the gateway on one wire.
+ip link set lo up
+ip netns add gw || { echo "SKIP: cannot make a network namespace"; exit 77; }
+ip link add h0 type veth peer name gwlan netns gw
+ip addr add 10.1.0.50/16 dev h0
+ip link set h0 up
+ip route add default via 10.1.0.1 dev h0
+ip -n gw link set lo up
+ip -n gw addr add 10.1.0.1/16 dev gwlan
+ip -n gw addr add 10.2.0.1/16 dev gwlan
+ip -n gw link set gwlan up
+wait_for 5 "the veth does not come up" bash -c 'ip -n gw link show gwlan | grep -q "state UP"'
+
+kea_config() {  # LEASE-SECONDS yes|no (EXT_ROUTE)
+  python3 - "$@" <<'PY'
+import json, sys
+lease, ext_route = int(sys.argv[1]), sys.argv[2] == "yes"
+def subnet(index):
+    data = [{"name": "routers", "data": f"10.{index}.0.1"}]
+    if ext_route:
+        data.append({"name": "ext-route", "data": f"{index:02x}02", "csv-format": False, "always-send": True})
+    return {"id": index, "subnet": f"10.{index}.0.0/16", "client-class": f"path{index}",
+            "pools": [{"pool": f"10.{index}.16.0-10.{index}.255.250"}], "option-data": data}
+index = "substring(option[224].hex,0,1)"
+print(json.dumps({"Dhcp4": {
+    "interfaces-config": {"interfaces": ["gwlan/10.1.0.1"], "dhcp-socket-type": "raw"},
+    "lease-database": {"type": "memfile", "persist": False},
+    "valid-lifetime": lease,
+    "option-def": [{"name": "ext-route", "code": 224, "type": "binary", "space": "dhcp4"}],
+    "client-classes": [
+        {"name": "path2", "test": f"{index} == 0x02"},
+        {"name": "path1", "test": f"not option[224].exists or {index} == 0x00 or {index} == 0x01"}],
+    "shared-networks": [{"name": "lan", "interface": "gwlan", "subnet4": [subnet(1), subnet(2)]}],
+    "loggers": [{"name": "kea-dhcp4", "severity": "INFO",
+                 "output_options": [{"output": "/run/kea/log", "flush": True}]}]}}))
+PY
+}
+start_kea() {
+  kea_config "$@" > /run/kea/kea.conf
+  : > /run/kea/log
+  ip netns exec gw kea-dhcp4 -c /run/kea/kea.conf >/run/kea/out 2>&1 &
+  kea_pid=$!
+  wait_for 20 "Kea does not start: $(tail -3 /run/kea/out)" grep -q DHCP4_STARTED /run/kea/log
+}
+start_host() {
+  "$anabranch" --log-level debug host run h0 >>/run/host.log 2>&1 &
+  host_pid=$!
+}
+snapshot() {  # all that cleanup must put back
+  ip -d link | grep -v 'link-netns'; ip addr | sed 's/valid_lft.*//'; ip rule; ip route show table all
+  ip mptcp endpoint; ip mptcp limits
+  sysctl net.ipv4.conf net.ipv6.conf 2>/dev/null | grep -v stable_secret
+}
+shown() {  # PYTHON-EXPRESSION over r
+  "$anabranch" host show -j | python3 -c "import json,sys; r=json.load(sys.stdin); print($1)"
+}
+holds() { [ "$(shown "$1")" = True ]; }
+
+# --- 1. A network without EXT_ROUTE: the host says so and touches nothing.
+start_kea 600 no
+sleep 1  # IPv6 address detection on the veth must be over before the picture is taken
+wait_for 5 "the IPv6 link-local address stays tentative" \
+  bash -c '! ip -6 addr show dev h0 | grep -q tentative'
+snapshot > /run/before
+start_host
+wait_for 10 "no verdict about a server without EXT_ROUTE" holds 'r["support"] == "no"'
+grep -q 'no EXT_ROUTE' /run/host.log || failed "no line says that the network has no paths"
+snapshot | diff /run/before - || failed "something was changed on a network without EXT_ROUTE"
+stop "$host_pid"; host_pid=
+stop "$kea_pid"
+
+# --- 2. Two paths.
+start_kea 8 yes
+start_host
+up='r["count"] == 2 and [p["state"] for p in r["paths"]] == ["up", "up"]'
+wait_for 15 "two paths do not come up" holds "$up"
+grep -q 'host is ready: 2 paths' /run/host.log || failed "the host does not say that it is ready"
+macvlan=$(shown 'r["paths"][1]["interface"]')
+address=$(shown 'r["paths"][1]["address"]')
+[ "$macvlan" = "anab$(cat /sys/class/net/h0/ifindex)p2" ] || failed "name of the macvlan: $macvlan"
+case $address in 10.2.*) ;; *) failed "path 2 has the address $address" ;; esac
+table=$(ip rule | sed -n "s/.*from $address lookup \([0-9]*\).*/\1/p")
+[ -n "$table" ] || failed "no rule for $address: $(ip rule)"
+ip route show table "$table" | grep -q "^default via 10.2.0.1 dev $macvlan" || failed "no default route in table $table"
+ip route show table "$table" | grep -q "^10.2.0.0/16 dev $macvlan" || failed "no on-link route in table $table"
+ip route show table main | grep -q "$macvlan" && failed "the main table knows the macvlan"
+[ "$(ip route show default)" = "default via 10.1.0.1 dev h0 " ] || failed "the main default route changed"
+if [ -e /proc/sys/net/mptcp/enabled ]; then
+  ip mptcp endpoint | grep -q "^$address id 2 subflow dev $macvlan" || failed "endpoint of path 2: $(ip mptcp endpoint)"
+  ip mptcp endpoint | grep -q "^10.1.0.50 id 1 subflow dev h0" || failed "endpoint of path 1: $(ip mptcp endpoint)"
+  [ "$(ip mptcp limits | sed 's/.*subflows \([0-9]*\).*/\1/')" -ge 2 ] || failed "limits: $(ip mptcp limits)"
+fi
+# A closed port that refuses shows that packets find both ways.
+ip netns exec gw python3 - "$address" <<'PY' || failed "the gateway cannot reach $address"
+import socket, sys
+try: socket.create_connection((sys.argv[1], 9), timeout=3)
+except ConnectionRefusedError: sys.exit(0)
+except OSError as error: print(error)
+sys.exit(1)
+PY
+
+arp_answers() {  # ADDRESS: Ethernet addresses that answer for it on the gateway's wire
+  ip netns exec gw python3 - "$1" <<'PY'
+import select, socket, sys, time
+wanted = socket.inet_aton(sys.argv[1])
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)); s.bind(("gwlan", 0))
+mac = s.getsockname()[4]
+s.send(b"\xff" * 6 + mac + bytes.fromhex("0806000108000604000" + "1") + mac + socket.inet_aton("10.2.0.1") + bytes(6) + wanted)
+end, seen = time.monotonic() + 0.5, set()
+while (left := end - time.monotonic()) > 0:
+    if select.select([s], [], [], left)[0]:
+        frame = s.recv(2048)
+        if frame[20:22] == b"\0\2" and frame[28:32] == wanted: seen.add(frame[22:28].hex(":"))
+print(" ".join(sorted(seen)))
+PY
+}
+[ "$(arp_answers "$address")" = "$(cat "/sys/class/net/$macvlan/address")" ] || failed "ARP for $address: $(arp_answers "$address")"
+[ "$(arp_answers 10.1.0.50)" = "$(cat /sys/class/net/h0/address)" ] || failed "ARP for the first path: $(arp_answers 10.1.0.50)"
+
+# --- 3. Renewal keeps the address: an 8 s lease lives on.
+ip monitor address link rule route > /run/monitor 2>&1 &
+monitor_pid=$!
+renewals() { grep -c "DHCPREQUEST\|DHCP4_LEASE_ALLOC.*$address" /run/kea/log; }
+first=$(renewals)
+sleep 9
+[ "$(renewals)" -gt "$first" ] || failed "no renewal reached the server"
+holds "$up" || failed "a path was lost at renewal"
+[ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "renewal changed the address"
+grep -q "^Deleted" /run/monitor && failed "something was deleted at renewal: $(cat /run/monitor)"
+
+# --- 4. kill -9 and restart: same macvlan, same address, nothing deleted in between.
+number=$(cat "/sys/class/net/$macvlan/ifindex")
+stop "$host_pid" KILL
+start_host
+wait_for 10 "paths are not up after kill -9 and restart" holds "$up"
+sleep 1
+[ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "restart changed the address"
+[ "$(cat "/sys/class/net/$macvlan/ifindex")" = "$number" ] || failed "restart made another macvlan"
+grep -q "^Deleted" /run/monitor && failed "restart deleted something: $(grep ^Deleted /run/monitor)"
+
+# --- 5. SIGTERM leaves the paths, a lost server ends them, cleanup leaves no trace.
+stop "$host_pid"; host_pid=
+ip addr show dev "$macvlan" | grep -q "$address" || failed "the path went away with the process"
+"$anabranch" host cleanup h0 || failed "cleanup"
+snapshot | diff /run/before - || failed "cleanup left something behind"
+
+# --- 6. The server dies: when the lease ends the path goes, endpoint first.
+start_host
+wait_for 15 "two paths do not come up again" holds "$up"
+stop "$kea_pid"; kea_pid=
+wait_for 20 "a path outlives its lease" holds '[p["state"] for p in r["paths"]] == ["up", "acquiring"]'
+wait_for 5 "a rule outlives its lease" bash -c "! ip rule | grep -q 'from 10.2.'"
+ip mptcp endpoint | grep -q "10\.2\." && failed "an endpoint outlives its lease"
+stop "$host_pid"; host_pid=
+"$anabranch" host cleanup || failed "cleanup of all interfaces"
+snapshot | diff /run/before - || failed "cleanup left something behind after a lost lease"
+echo ok
