@@ -29,6 +29,10 @@ struct WireLink {
 /// Members that "set" leaves out stay as they are. Every command is answered by {"ok":true,...} or
 /// {"ok":false,"error":".."} once it is in force, with the command's "id" if it has one.
 ///
+/// The first answer tells that all links carry. After a cut the nodes see their carrier at once,
+/// but a neighbour entry they tried in vain meanwhile makes them wait up to a second for the next
+/// ARP.
+///
 /// The interfaces are those of the calling thread's namespace; they are set up, lose their offloads
 /// and this host's own IPv6. Errors: an interface that does not exist, packet sockets not
 /// permitted.

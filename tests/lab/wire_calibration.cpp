@@ -6,307 +6,53 @@
 // Every timing check may take three tries and counts with the best: on a shared machine a
 // measurement can only be disturbed towards worse.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
+#include <linux/if_packet.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "base/fd.hpp"
-#include "kernel/offloads.hpp"
+#include "calibration_bench.hpp"
+#include "kernel/interface_state.hpp"
+#include "kernel/packet_socket.hpp"
 #include "lab/wire.hpp"
 
 namespace {
 
 using namespace anabranch;
 using namespace anabranch::lab;
-using std::chrono::microseconds;
+using namespace anabranch::lab::calibration;
 
 constexpr int kTries = 3;
-constexpr std::size_t kFullPayload = 1472;
-constexpr std::size_t kHeaders = 42;  // Ethernet, IPv4, UDP
-
-[[noreturn]] void give_up(const std::string& what) {
-  fmt::print(stderr, "wire_calibration: {}: {}\n", what, std::strerror(errno));
-  std::exit(2);
-}
-
-void must(bool good, const std::string& what) {
-  if (!good) give_up(what);
-}
-
-void must(const Result<void>& result, const std::string& what) {
-  if (result) return;
-  fmt::print(stderr, "wire_calibration: {}: {}\n", what, result.error().text());
-  std::exit(2);
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream(path) << text;
-}
-
-void run(const std::string& command) {
-  must(std::system(command.c_str()) == 0, command);
-}
-
-// --- namespaces ---------------------------------------------------------------------------------
-
-/// The new namespace becomes the process's own.
-UniqueFd new_namespace() {
-  must(::unshare(CLONE_NEWNET) == 0, "unshare network namespace");
-  run("ip link set lo up");
-  // Not close-on-exec: "ip" is given it as a path under /proc/self/fd.
-  return UniqueFd(::open("/proc/self/ns/net", O_RDONLY));
-}
-
-void enter(const UniqueFd& space) {
-  must(::setns(space.get(), CLONE_NEWNET) == 0, "enter a namespace");
-}
-
-void become_root_of_a_user_namespace() {
-  const auto uid = ::getuid();
-  const auto gid = ::getgid();
-  must(::unshare(CLONE_NEWUSER) == 0, "unshare user namespace");
-  write_file("/proc/self/setgroups", "deny");
-  write_file("/proc/self/uid_map", fmt::format("0 {} 1", uid));
-  write_file("/proc/self/gid_map", fmt::format("0 {} 1", gid));
-}
-
-/// One node of the pair: its namespace and a socket to send from and one to receive at.
-struct Node {
-  UniqueFd space;
-  std::string interface;
-  std::string address;
-  std::string mac;
-  UniqueFd sender;
-  UniqueFd receiver;
-};
-
-UniqueFd udp_socket(const std::string& address, std::uint16_t port) {
-  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(port);
-  ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
-  must(::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0, "bind");
-  const int buffer = 32 << 20;
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-  const timeval patience{0, 20'000};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  return fd;
-}
-
-void prepare(Node& node, const UniqueFd& wire_space, const std::string& wire_end) {
-  node.space = new_namespace();
-  run(fmt::format("ip link add {} address {} type veth peer name {} netns /proc/self/fd/{}",
-                  node.interface, node.mac, wire_end, wire_space.get()));
-  write_file("/proc/sys/net/ipv6/conf/" + node.interface + "/disable_ipv6", "1");
-  must(kernel::turn_offloads_off(node.interface), "offloads");
-  run(fmt::format("ip addr add {}/24 dev {} && ip link set {} up", node.address, node.interface,
-                  node.interface));
-  node.sender = udp_socket(node.address, 7000);
-  node.receiver = udp_socket(node.address, 7001);
-}
-
-void connect_to(Node& node, const Node& peer) {
-  // A known neighbour: a lost ARP request would hold packets back for a second.
-  enter(node.space);
-  run(fmt::format("ip neigh add {} lladdr {} nud permanent dev {}", peer.address, peer.mac,
-                  node.interface));
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(7001);
-  ::inet_pton(AF_INET, peer.address.c_str(), &name.sin_addr);
-  must(::connect(node.sender.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0,
-       "connect");
-}
-
-bool carrier(const Node& node) {
-  // By a socket of that namespace: sysfs would show the namespace it was mounted in. The ethtool
-  // link state is the carrier itself, IFF_RUNNING would lag behind.
-  ethtool_value link{ETHTOOL_GLINK, 0};
-  ifreq request{};
-  std::strncpy(request.ifr_name, node.interface.c_str(), IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&link);
-  must(::ioctl(node.sender.get(), SIOCETHTOOL, &request) == 0, "ETHTOOL_GLINK");
-  return link.data != 0;
-}
-
-// --- traffic ------------------------------------------------------------------------------------
-
-struct Offered {
-  std::size_t payload = kFullPayload;
-  double packets_per_second = 0;
-  nanoseconds time{};
-};
-
-struct Arrival {
-  MonotonicTime sent;
-  MonotonicTime arrived;
-};
-
-nanoseconds duration_of(const timespec& time) {
-  return seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
-
-nanoseconds realtime_to_monotonic() {
-  timespec real{};
-  ::clock_gettime(CLOCK_REALTIME, &real);
-  return MonotonicClock::now().time_since_epoch() - duration_of(real);
-}
-
-/// Sends evenly, at most every half millisecond a burst; every packet says when it was sent.
-std::size_t send_evenly(const Node& from, const Offered& offered) {
-  std::vector<char> payload(offered.payload, 'x');
-  const auto start = MonotonicClock::now();
-  std::size_t sent = 0;
-  while (true) {
-    const auto now = MonotonicClock::now();
-    if (now - start >= offered.time) return sent;
-    const auto wanted = static_cast<std::size_t>(
-        offered.packets_per_second * std::chrono::duration<double>(now - start).count() + 1);
-    for (; sent < wanted; ++sent) {
-      const auto stamp = MonotonicClock::now().time_since_epoch().count();
-      std::memcpy(payload.data(), &stamp, sizeof stamp);
-      (void)::send(from.sender.get(), payload.data(), payload.size(), 0);
-    }
-    const auto gap = nanoseconds(std::llround(1e9 / offered.packets_per_second));
-    std::this_thread::sleep_for(std::max<nanoseconds>(gap, microseconds(500)));
-  }
-}
-
-/// Everything that arrives until `done` is set and then nothing more for 20 ms; times are the
-/// kernel's.
-std::vector<Arrival> receive_all(const Node& at, const std::atomic<bool>& done) {
-  constexpr std::size_t kBatch = 64;
-  struct Slot {
-    char payload[64];
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
-  };
-  std::vector<Slot> slots(kBatch);
-  std::vector<mmsghdr> messages(kBatch);
-  std::vector<iovec> vectors(kBatch);
-  std::vector<Arrival> arrivals;
-  while (true) {
-    const bool last = done;
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      vectors[i] = {slots[i].payload, sizeof slots[i].payload};
-      messages[i].msg_hdr = {};
-      messages[i].msg_hdr.msg_iov = &vectors[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-      messages[i].msg_hdr.msg_control = slots[i].control;
-      messages[i].msg_hdr.msg_controllen = sizeof slots[i].control;
-    }
-    const int count =
-        ::recvmmsg(at.receiver.get(), messages.data(), kBatch, MSG_WAITFORONE, nullptr);
-    if (count <= 0 && last) return arrivals;
-    const auto offset = realtime_to_monotonic();
-    for (int i = 0; i < count; ++i) {
-      Arrival arrival;
-      nanoseconds::rep sent = 0;
-      std::memcpy(&sent, slots[static_cast<std::size_t>(i)].payload, sizeof sent);
-      arrival.sent = MonotonicTime(nanoseconds(sent));
-      timespec stamp{};
-      auto& header = messages[static_cast<std::size_t>(i)].msg_hdr;
-      if (const auto* control = CMSG_FIRSTHDR(&header); control != nullptr)
-        std::memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
-      arrival.arrived = MonotonicTime(duration_of(stamp) + offset);
-      arrivals.push_back(arrival);
-    }
-    // Under load let packets gather: a wake-up for each would take the time the sender needs.
-    if (count > 4) std::this_thread::sleep_for(microseconds(500));
-  }
-}
-
-struct Run {
-  std::size_t sent = 0;
-  std::vector<Arrival> arrivals;
-};
-
-/// The receiver stops `linger` after the sender: as long as the link may hold a packet.
-Run transfer(const Node& from, const Node& to, const Offered& offered, nanoseconds linger) {
-  Run run;
-  std::atomic<bool> done = false;
-  std::thread receiver([&] { run.arrivals = receive_all(to, done); });
-  run.sent = send_evenly(from, offered);
-  std::this_thread::sleep_for(linger);
-  done = true;
-  receiver.join();
-  return run;
-}
-
-double rate_mbit(const Run& run, std::size_t payload) {
-  if (run.arrivals.size() < 2) return 0;
-  return rate_of((run.arrivals.size() - 1) * (payload + kHeaders),
-                 run.arrivals.back().arrived - run.arrivals.front().arrived)
-      .mbit();
-}
-
-/// Milliseconds on the way, sorted.
-std::vector<double> delays_ms(const Run& run) {
-  std::vector<double> delays;
-  for (const auto& arrival : run.arrivals)
-    delays.push_back(
-        std::chrono::duration<double, std::milli>(arrival.arrived - arrival.sent).count());
-  std::sort(delays.begin(), delays.end());
-  return delays;
-}
-
-double quantile(const std::vector<double>& sorted, double part) {
-  if (sorted.empty()) return NAN;
-  return sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
-}
-
-nanoseconds cpu_time_of(pid_t process) {
-  clockid_t clock{};
-  timespec time{};
-  if (::clock_getcpuclockid(process, &clock) != 0) return {};
-  ::clock_gettime(clock, &time);
-  return duration_of(time);
-}
-
-// --- checks -------------------------------------------------------------------------------------
 
 struct Bench {
-  Node a{.space = {},
-         .interface = "cal-a",
-         .address = "10.99.0.1",
-         .mac = "02:00:00:00:00:0a",
-         .sender = {},
-         .receiver = {}};
-  Node b{.space = {},
-         .interface = "cal-b",
-         .address = "10.99.0.2",
-         .mac = "02:00:00:00:00:0b",
-         .sender = {},
-         .receiver = {}};
+  MeasuringNode a{.space = {},
+                  .interface = "cal-a",
+                  .address = "10.99.0.1",
+                  .mac = "02:00:00:00:00:0a",
+                  .sender = {},
+                  .receiver = {}};
+  MeasuringNode b{.space = {},
+                  .interface = "cal-b",
+                  .address = "10.99.0.2",
+                  .mac = "02:00:00:00:00:0b",
+                  .sender = {},
+                  .receiver = {}};
   pid_t wire = 0;
   UniqueFd control_fd;
-  bool all_good = true;
-
   WireControl control{-1};
+  bool all_good = true;
 
   void profile(const LinkProfile& wanted) {
     must(control.set("cal", wanted), "set the profile");
@@ -314,6 +60,7 @@ struct Bench {
     must(control.drop("cal"), "drop");
     must(control.up("cal"), "up");
   }
+
   void report(const std::string& check, const std::string& measured, bool good) {
     fmt::print("{:<54} {:<56} {}\n", check, measured, good ? "ok" : "off");
     std::fflush(stdout);
@@ -457,6 +204,96 @@ void check_rate_change(Bench& bench) {
   });
 }
 
+/// A frame of `octets` from a to b, EtherType 0x88b5 (local experiments), with a VLAN tag or
+/// without.
+std::vector<std::byte> test_frame(std::size_t octets, bool tagged) {
+  std::vector<std::byte> frame(octets);
+  for (std::size_t i = 14; i < octets; ++i) frame[i] = static_cast<std::byte>(i * 7);
+  frame[0] = frame[6] = std::byte{0x02};
+  frame[5] = std::byte{0x0b};
+  frame[11] = std::byte{0x0a};
+  std::size_t type = 12;
+  if (tagged) {
+    frame[12] = std::byte{0x81};
+    frame[13] = std::byte{0x00};
+    frame[14] = std::byte{0x60};  // priority 3, VLAN 42
+    frame[15] = std::byte{42};
+    type = 16;
+  }
+  frame[type] = std::byte{0x88};
+  frame[type + 1] = std::byte{0xb5};
+  return frame;
+}
+
+void check_frames(Bench& bench) {
+  bench.profile({});
+  const std::array only_ours = {sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+                                sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x88b5, 0, 1),
+                                sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+                                sock_filter BPF_STMT(BPF_RET | BPF_K, 0)};
+  const auto open = [&](const MeasuringNode& node) {
+    enter(node.space);
+    auto socket = kernel::PacketSocket::open(node.interface, {.filter = only_ours});
+    if (!socket) must(std::unexpected(socket.error()), "packet socket");
+    return std::move(*socket);
+  };
+  auto from = open(bench.a);
+  auto to = open(bench.b);
+  std::string sizes;
+  bool good = true;
+  auto foreign = test_frame(60, false);
+  foreign[13] = std::byte{0xb6};
+  must(from.send(foreign), "send a frame that the filter keeps out");
+  for (const auto& frame : {test_frame(60, false), test_frame(1514, false), test_frame(64, true),
+                            test_frame(1518, true)}) {
+    must(from.send(frame), "send a frame");
+    std::array<std::byte, 2048> buffer{};
+    bool same = false;
+    for (int i = 0; i < 100 && !same; ++i) {
+      std::this_thread::sleep_for(milliseconds(1));
+      const auto got = to.receive(buffer);
+      must(got ? Result<void>{} : std::unexpected(got.error()), "receive a frame");
+      if (!*got) continue;
+      same = std::ranges::equal(**got, frame);
+      break;
+    }
+    sizes += fmt::format("{} {}  ", frame.size(), same ? "same" : "DIFFERS");
+    good = good && same;
+  }
+  bench.report("frames arrive octet by octet, tagged ones, filtered", sizes, good);
+}
+
+/// A node that takes its own interface down must cost the wire frames, not time.
+void check_peer_down(Bench& bench) {
+  bench.profile({});
+  enter(bench.b.space);
+  must(kernel::set_interface_up(bench.b.interface, false), "down");
+  const auto cpu = cpu_time_of(bench.wire);
+  (void)transfer(bench.a, bench.b,
+                 {.payload = 100, .packets_per_second = 2000, .time = milliseconds(300)},
+                 milliseconds(50));
+  const double used =
+      std::chrono::duration<double, std::milli>(cpu_time_of(bench.wire) - cpu).count();
+  must(kernel::set_interface_up(bench.b.interface, true), "up");
+  connect_to(bench.a, bench.b);
+  connect_to(bench.b, bench.a);
+  const auto run = transfer(bench.b, bench.a,
+                            {.payload = 100, .packets_per_second = 500, .time = milliseconds(200)},
+                            milliseconds(50));
+  bench.report("a node's interface down for a while",
+               fmt::format("{:.0f} ms CPU meanwhile, then {} of {} packets arrive", used,
+                           run.arrivals.size(), run.sent),
+               used < 100 && run.arrivals.size() == run.sent);
+}
+
+void check_idle(Bench& bench, const std::string& when) {
+  const auto cpu = cpu_time_of(bench.wire);
+  std::this_thread::sleep_for(milliseconds(300));
+  const double used =
+      std::chrono::duration<double, std::milli>(cpu_time_of(bench.wire) - cpu).count();
+  bench.report("no traffic, " + when, fmt::format("{:.2f} ms CPU in 300 ms", used), used < 3);
+}
+
 std::size_t arrive_within(Bench& bench, nanoseconds time) {
   return transfer(bench.a, bench.b, {.payload = 100, .packets_per_second = 500, .time = time},
                   milliseconds(60))
@@ -492,6 +329,7 @@ void check_states(Bench& bench) {
   state("up again", true, true);
   must(bench.control.cut("cal"), "cut");
   state("cut: no carrier", false, false);
+  check_idle(bench, "cut");
   must(bench.control.up("cal"), "up");
   state("up again after a cut", true, true);
 }
@@ -538,6 +376,9 @@ int main() {
   check_jitter(bench);
   check_rate_change(bench);
   check_states(bench);
+  check_idle(bench, "up");
+  check_frames(bench);
+  check_peer_down(bench);
 
   bench.control_fd.reset();
   int status = 0;
