@@ -10,6 +10,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kNamesAPath = "names-a-path";
+constexpr std::string_view kRefused = "refused";
+// Of a range nobody uses (RFC 1112 section 4), without a pool.
+constexpr std::string_view kRefusedSubnet = "240.0.0.0/32";
+constexpr unsigned kRefusedSubnetId = registry::kMaxUplinks + 1;
 
 std::string hex(std::span<const std::uint8_t> octets) {
   std::string out;
@@ -45,24 +49,25 @@ Json client_class(std::string_view name, std::string test) {
   return {{"name", name}, {"test", std::move(test)}};
 }
 
+/// True for clients that are members of one of the classes `name` gives for `uplinks`.
+template <class Name>
+std::string in_any(const std::vector<Uplink>& uplinks, Name name) {
+  std::string out;
+  for (const auto& uplink : uplinks)
+    out += fmt::format("{}member('{}')", out.empty() ? "" : " or ", name(uplink));
+  return "(" + out + ")";
+}
+
 std::string test_of_path(const Settings& settings, const Uplink& uplink, bool down) {
   const bool base = &uplink == &settings.base();
-  // A name that never is a class keeps the subnet, and with it the leases, in the configuration.
+  // A test that is never true keeps the subnet, and with it the leases, in the configuration.
   if (down && !base) return "'down' == 'up'";
-  std::string by_address = fmt::format("member('{}')", prefix_class(uplink));
-  if (base)
-    for (const auto& other : settings.uplinks)
-      if (&other != &uplink)
-        by_address +=
-            fmt::format("{}member('{}')", &other == &settings.uplinks[1] ? " or not (" : " or ",
-                        prefix_class(other));
-  if (base && settings.uplinks.size() > 1) by_address += ")";
-  if (base && settings.uplinks.size() == 1) by_address = {};
-  std::string unnamed = fmt::format("not member('{}')", kNamesAPath);
-  if (!by_address.empty()) unnamed += fmt::format(" and ({})", by_address);
-  if (down) return unnamed;
+  const std::string by_address =
+      fmt::format("not member('{}') and (member('{}'){})", kNamesAPath, prefix_class(uplink),
+                  base ? " or not " + in_any(settings.uplinks, prefix_class) : std::string());
+  if (down) return by_address;
   return fmt::format("(member('{}') and substring(option[{}].hex,0,1) == 0x{:02x}) or ({})",
-                     kNamesAPath, settings.dhcp.ext_route_code, uplink.index, unnamed);
+                     kNamesAPath, settings.dhcp.ext_route_code, uplink.index, by_address);
 }
 
 Json make_classes(const Settings& settings, const std::set<unsigned>& down) {
@@ -79,6 +84,7 @@ Json make_classes(const Settings& settings, const std::set<unsigned>& down) {
   for (const auto& uplink : settings.uplinks)
     out.push_back(client_class(path_class(uplink),
                                test_of_path(settings, uplink, down.contains(uplink.index))));
+  out.push_back(client_class(kRefused, "not " + in_any(settings.uplinks, path_class)));
   return out;
 }
 
@@ -93,6 +99,12 @@ Json make_subnet(const Settings& settings, const Uplink& uplink) {
              {"csv-format", false},
              {"data", fmt::format("{:02x}{:02x}", uplink.index, settings.count())},
              {"always-send", true}}}}};
+}
+
+/// Kea drops a REQUEST that fits no subnet; one that fits a subnet without addresses it refuses
+/// with a NAK.
+Json make_refusing_subnet() {
+  return {{"id", kRefusedSubnetId}, {"subnet", kRefusedSubnet}, {"client-class", kRefused}};
 }
 
 Json make_lease_database(const LeaseDatabase& database) {
@@ -139,6 +151,7 @@ std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
   server["client-classes"] = make_classes(settings, down);
   Json subnets = Json::array();
   for (const auto& uplink : settings.uplinks) subnets.push_back(make_subnet(settings, uplink));
+  subnets.push_back(make_refusing_subnet());
   server["shared-networks"] = {{{"name", "lan"},
                                 {"interface", places.listen.substr(0, places.listen.find('/'))},
                                 {"subnet4", std::move(subnets)}}};

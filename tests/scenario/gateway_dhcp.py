@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What DHCP clients get from a gateway with two uplinks, asked with packets made by hand.
+
+Usage: gateway_dhcp.py ANABRANCH, as root or as an ordinary user. Ends with "ok" or "FAILED: why".
+"""
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+CONFIG = """
+[lan]
+interface = "lan0"
+
+[[uplink]]
+name = "isp1"
+interface = "up1"
+next_hop = "172.16.1.2"
+index = 1
+source_prefix = "10.1.0.0/16"
+
+[[uplink]]
+name = "isp2"
+interface = "up2"
+next_hop = "172.16.2.2"
+index = 2
+source_prefix = "10.2.32.0/20"
+
+[dhcp]
+dns = ["192.0.2.53"]
+"""
+DISCOVER, OFFER, REQUEST, ACK, NAK, INFORM = 1, 2, 3, 5, 6, 8
+MESSAGE, REQUESTED, SERVER, ROUTER, DNS, CLIENT, EXT_ROUTE = 53, 50, 54, 3, 6, 61, 224
+COOKIE = b"\x63\x82\x53\x63"
+SERVER_ADDRESS = "10.1.0.1"
+PATIENCE = 3.0
+SILENCE = 0.7
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def command(text):
+    subprocess.run(text.split(), check=True)
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+class Client:
+    """One DHCP client on the far end of the LAN's cable, with a client identifier of its own."""
+
+    number = 0
+
+    def __init__(self):
+        Client.number += 1
+        self.xid = 0x1000 * Client.number
+        self.identifier = b"\xff" + struct.pack("!I", Client.number) + b"\x00\x02" + b"anabranch"
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        self.socket.bind(("h0", 0))
+        self.mac = self.socket.getsockname()[4]
+        with open("/sys/class/net/lan0/address") as file:
+            self.server_mac = bytes.fromhex(file.read().strip().replace(":", ""))
+
+    def exchange(self, kind, ext_route=None, ciaddr="0.0.0.0", options=(), patience=PATIENCE):
+        """Sends one message and returns the answer as {option: value}, or None."""
+        self.xid += 1
+        unicast = ciaddr != "0.0.0.0"
+        dhcp = struct.pack("!4BIHH", 1, 1, 6, 0, self.xid, 0, 0 if unicast else 0x8000)
+        dhcp += socket.inet_aton(ciaddr) + bytes(12) + self.mac + bytes(10 + 192) + COOKIE
+        fields = [(MESSAGE, bytes([kind])), (CLIENT, self.identifier), *options]
+        if ext_route is not None:
+            fields.append((EXT_ROUTE, bytes(ext_route)))
+        for code, value in fields:
+            dhcp += bytes([code, len(value)]) + value
+        dhcp += b"\xff"
+        source = socket.inet_aton(ciaddr)
+        target = socket.inet_aton(SERVER_ADDRESS if unicast else "255.255.255.255")
+        udp = struct.pack("!4H", 68, 67, 8 + len(dhcp), 0) + dhcp
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, source, target)
+        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+        ethernet = (self.server_mac if unicast else b"\xff" * 6) + self.mac + b"\x08\x00"
+        self.socket.send(ethernet + head + udp)
+        return self.receive(time.monotonic() + patience)
+
+    def receive(self, deadline):
+        while (left := deadline - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                frame = self.socket.recv(4096)
+            except TimeoutError:
+                return None
+            packet = frame[14:]
+            start = (packet[0] & 15) * 4
+            if packet[9] != 17 or packet[start : start + 4] != struct.pack("!HH", 67, 68):
+                continue
+            dhcp = packet[start + 8 :]
+            if dhcp[4:8] != struct.pack("!I", self.xid):
+                continue
+            answer = {"address": socket.inet_ntoa(dhcp[16:20])}
+            rest = dhcp[240:]
+            while rest and rest[0] != 255:
+                if rest[0] == 0:
+                    rest = rest[1:]
+                    continue
+                answer[rest[0]] = rest[2 : 2 + rest[1]]
+                rest = rest[2 + rest[1] :]
+            return answer
+        return None
+
+    def lease(self, ext_route=None, requested=None):
+        """DISCOVER to ACK."""
+        hint = [(REQUESTED, socket.inet_aton(requested))] if requested else []
+        offer = self.exchange(DISCOVER, ext_route, options=hint)
+        expect(offer and offer[MESSAGE][0] == OFFER, f"no OFFER for EXT_ROUTE {ext_route}")
+        options = [(REQUESTED, socket.inet_aton(offer["address"])), (SERVER, offer[SERVER])]
+        ack = self.exchange(REQUEST, ext_route, options=options)
+        expect(ack and ack[MESSAGE][0] == ACK, f"no ACK for EXT_ROUTE {ext_route}")
+        expect(ack["address"] == offer["address"], "the ACK has another address than the OFFER")
+        return ack
+
+
+def expect_path(answer, index, what):
+    expect(answer is not None, f"{what}: no answer")
+    expect(answer.get(EXT_ROUTE) == bytes([index, 2]), f"{what}: EXT_ROUTE is {answer.get(EXT_ROUTE)}")
+    prefix, router = {1: ("10.1.", "10.1.0.1"), 2: ("10.2.", "10.2.32.1")}[index]
+    if answer["address"] != "0.0.0.0":
+        expect(answer["address"].startswith(prefix), f"{what}: the address is {answer['address']}")
+    expect(answer.get(ROUTER) in (None, socket.inet_aton(router)), f"{what}: the router is {answer.get(ROUTER)}")
+
+
+def check_first_contact():
+    ack = Client().lease()
+    expect_path(ack, 1, "a client without the option")
+    asked = Client()
+    answer = asked.exchange(DISCOVER, options=[(55, bytes([ROUTER, DNS]))])
+    expect(answer.get(ROUTER) == socket.inet_aton("10.1.0.1"), "the router is not 10.1.0.1")
+    expect(answer.get(DNS) == socket.inet_aton("192.0.2.53"), "the resolver is missing")
+
+
+def check_indexes():
+    same = Client()
+    expect_path(same.lease([1, 0]), 1, "index 1")
+    expect_path(same.lease([2, 0]), 2, "index 2, same client identifier")
+    expect_path(Client().lease([2]), 2, "index 2 in the one-octet form")
+    expect_path(Client().lease([0, 0]), 1, "index 0")
+    expect_path(Client().lease([2, 0, 0]), 1, "an option of three octets, which counts as none")
+    for unknown in ([9, 0], [3, 0], [255]):
+        expect(Client().exchange(DISCOVER, unknown, patience=SILENCE) is None, f"index {unknown} got an OFFER")
+    holder = Client()
+    address = holder.lease([2, 0])["address"]
+    options = [(REQUESTED, socket.inet_aton(address)), (SERVER, socket.inet_aton(SERVER_ADDRESS))]
+    answer = holder.exchange(REQUEST, [9, 0], options=options)
+    expect(answer and answer[MESSAGE][0] == NAK, "a REQUEST with an unknown index got no NAK")
+
+
+def check_renewals():
+    for index in (1, 2):
+        client = Client()
+        address = client.lease([index, 0])["address"]
+        answer = client.exchange(REQUEST, ciaddr=address)
+        expect(answer and answer[MESSAGE][0] == ACK, f"renewal on path {index} without the option is refused")
+        expect_path(answer, index, f"renewal on path {index} without the option")
+        answer = client.exchange(REQUEST, [index, 0], ciaddr=address)
+        expect_path(answer, index, f"renewal on path {index}")
+    # A stock client that comes back after a reboot.
+    client = Client()
+    address = client.lease([2, 0])["address"]
+    answer = client.exchange(REQUEST, options=[(REQUESTED, socket.inet_aton(address))])
+    expect_path(answer, 2, "INIT-REBOOT with an address of path 2")
+
+
+def check_prefix_edges():
+    # 10.2.32.0/20 ends at 10.2.47.255.
+    expect_path(Client().lease(requested="10.2.47.200"), 2, "asking for 10.2.47.200")
+    expect_path(Client().lease(requested="10.2.48.1"), 1, "asking for 10.2.48.1, beyond the prefix")
+    expect_path(Client().lease(requested="10.2.31.255"), 1, "asking for 10.2.31.255, before the prefix")
+
+
+def check_inform():
+    for address, index in (("10.1.0.77", 1), ("10.2.40.77", 2)):
+        answer = Client().exchange(INFORM, ciaddr=address)
+        expect(answer and answer[MESSAGE][0] == ACK, f"an INFORM from {address} got no ACK")
+        expect_path(answer, index, f"INFORM from {address}")
+
+
+def wait_until(what, condition, patience=10.0):
+    deadline = time.monotonic() + patience
+    while not condition():
+        expect(time.monotonic() < deadline, f"not within {patience} s: {what}")
+        time.sleep(0.02)
+
+
+def check_lost_path():
+    """A path that is down gives no leases, one that is back does."""
+    renewing = Client()
+    address = renewing.lease([2, 0])["address"]
+    command("ip link set w2 down")
+    wait_until("path 2 gives no OFFER", lambda: Client().exchange(DISCOVER, [2, 0], patience=0.3) is None)
+    answer = renewing.exchange(REQUEST, [2, 0], ciaddr=address)
+    expect(answer and answer[MESSAGE][0] == NAK, "a renewal on a path that is down got no NAK")
+    expect_path(Client().lease([1, 0]), 1, "path 1 while path 2 is down")
+    command("ip link set w2 up")
+    wait_until("path 2 gives OFFERs again", lambda: Client().exchange(DISCOVER, [2, 0], patience=0.3))
+
+
+def check_killed_server(gateway_log):
+    """Kea is started again when it dies."""
+    started = open(gateway_log).read().count("DHCP4_STARTED")
+    children = open(f"/proc/{GATEWAY.pid}/task/{GATEWAY.pid}/children").read().split()
+    expect(len(children) == 1, "the gateway has no Kea")
+    os.kill(int(children[0]), signal.SIGKILL)
+    wait_until("Kea runs again", lambda: open(gateway_log).read().count("DHCP4_STARTED") > started)
+    expect_path(Client().lease([2, 0]), 2, "after Kea's restart")
+
+
+def run(executable, folder):
+    global GATEWAY
+    command("ip link set lo up")
+    for name, peer in (("lan0", "h0"), ("up1", "w1"), ("up2", "w2")):
+        command(f"ip link add {name} type veth peer name {peer}")
+        command(f"ip link set {name} up")
+        command(f"ip link set {peer} up")
+    config, log = f"{folder}/gateway.toml", f"{folder}/log"
+    with open(config, "w") as file:
+        file.write(CONFIG)
+    os.environ |= {"RUNTIME_DIRECTORY": f"{folder}/run", "STATE_DIRECTORY": f"{folder}/state"}
+    with open(log, "w") as errors:
+        GATEWAY = subprocess.Popen([executable, "--log-level", "debug", "gateway", "run", "-c", config], stderr=errors)
+    try:
+        wait_until("the gateway is ready", lambda: "gateway is ready" in open(log).read())
+        for check in (check_first_contact, check_indexes, check_renewals, check_prefix_edges, check_inform):
+            check()
+        check_lost_path()
+        check_killed_server(log)
+    except Failed:
+        sys.stderr.write(open(log).read())
+        raise
+    finally:
+        GATEWAY.terminate()
+        GATEWAY.wait(timeout=10)
+
+
+def main():
+    executable = os.path.abspath(sys.argv[1])
+    if os.environ.get("ANABRANCH_SCENARIO") != "inside":
+        os.environ["ANABRANCH_SCENARIO"] = "inside"
+        flags = "-nm" if os.geteuid() == 0 else "-Urnm"
+        os.execvp("unshare", ["unshare", flags, "--", sys.executable, os.path.abspath(__file__), executable])
+    subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
+    folder = tempfile.mkdtemp(prefix="anabranch-dhcp.")
+    try:
+        run(executable, folder)
+        print("ok")
+    except Failed as failure:
+        print(f"FAILED: {failure}")
+        sys.exit(1)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+main()
