@@ -117,15 +117,6 @@ Finding run_probe(ProbeGround ground, const std::function<Finding()>& probe, mil
   return decode(*answer);
 }
 
-std::optional<std::string> read_sysctl(std::string_view name) {
-  std::string path = "/proc/sys/" + std::string(name);
-  std::replace(path.begin() + 10, path.end(), '.', '/');
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  return line;
-}
-
 std::optional<std::string> find_program(std::string_view program) {
   // An ordinary user's PATH often lacks the directories in which network programs live.
   const char* path = std::getenv("PATH");

@@ -39,9 +39,6 @@ Finding run_probe(ProbeGround ground, const std::function<Finding()>& probe,
 /// namespace when it is not allowed otherwise. Returns the errno of the step that failed, or 0.
 int enter_throwaway_namespaces();
 
-/// The first line of a sysctl file ("net.mptcp.enabled"); nothing when it cannot be read.
-std::optional<std::string> read_sysctl(std::string_view name);
-
 /// The absolute path of `program` in $PATH or one of the system directories.
 std::optional<std::string> find_program(std::string_view program);
 

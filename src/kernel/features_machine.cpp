@@ -20,6 +20,7 @@
 
 #include "base/fd.hpp"
 #include "kernel/feature_probe.hpp"
+#include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
 namespace {
@@ -60,12 +61,12 @@ Finding make_namespaces_as_ordinary_user() {
 }
 
 std::string user_namespace_hint() {
-  if (read_sysctl("kernel.unprivileged_userns_clone") == "0")
+  if (read_sysctl("kernel/unprivileged_userns_clone") == "0")
     return "sysctl -w kernel.unprivileged_userns_clone=1";
-  if (read_sysctl("kernel.apparmor_restrict_unprivileged_userns") == "1")
+  if (read_sysctl("kernel/apparmor_restrict_unprivileged_userns") == "1")
     return "an AppArmor profile with 'userns,' for anabranch, or sysctl -w "
            "kernel.apparmor_restrict_unprivileged_userns=0";
-  if (read_sysctl("user.max_user_namespaces") == "0")
+  if (read_sysctl("user/max_user_namespaces") == "0")
     return "sysctl -w user.max_user_namespaces=1000";
   return "run the lab as root";
 }
@@ -121,10 +122,10 @@ Finding ask_kea_version() {
 }  // namespace
 
 Finding probe_congestion_control() {
-  const auto name = read_sysctl("net.ipv4.tcp_congestion_control");
+  const auto name = read_sysctl("net/ipv4/tcp_congestion_control");
   if (!name) return {FeatureState::kDegraded, "the default cannot be read"};
   if (*name != "bbr") return {FeatureState::kOk, *name};
-  const auto queue = read_sysctl("net.core.default_qdisc");
+  const auto queue = read_sysctl("net/core/default_qdisc");
   if (queue && *queue == "fq") return {FeatureState::kOk, "bbr with fq"};
   return {FeatureState::kDegraded,
           "bbr without fq (" + queue.value_or("queue not known") +
@@ -133,7 +134,7 @@ Finding probe_congestion_control() {
 }
 
 Finding probe_cubic() {
-  const auto available = read_sysctl("net.ipv4.tcp_available_congestion_control");
+  const auto available = read_sysctl("net/ipv4/tcp_available_congestion_control");
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
   if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) == 0)
     return {FeatureState::kOk, "can be chosen for a socket"};
@@ -147,7 +148,7 @@ Finding probe_cubic() {
 }
 
 Finding probe_fast_open() {
-  const auto text = read_sysctl("net.ipv4.tcp_fastopen");
+  const auto text = read_sysctl("net/ipv4/tcp_fastopen");
   if (!text) return {FeatureState::kMissing, "no net.ipv4.tcp_fastopen"};
   const long value = std::strtol(text->c_str(), nullptr, 0);
   const bool client = value & 1;
@@ -164,7 +165,7 @@ Finding probe_fast_open() {
 Finding probe_ipv6() {
   const UniqueFd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) return finding_from_errno(errno, "IPv6 socket");
-  if (read_sysctl("net.ipv6.conf.all.disable_ipv6") == "1")
+  if (read_sysctl("net/ipv6/conf/all/disable_ipv6") == "1")
     return {FeatureState::kRefused, "net.ipv6.conf.all.disable_ipv6 is 1",
             "sysctl -w net.ipv6.conf.all.disable_ipv6=0"};
   return {FeatureState::kOk, "enabled"};

@@ -9,14 +9,13 @@
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <netlink/genl/ctrl.h>
-#include <netlink/genl/genl.h>
-#include <netlink/netlink.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/fd.hpp"
 #include "kernel/feature_probe.hpp"
+#include "kernel/mptcp_pm.hpp"
+#include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
 namespace {
@@ -102,7 +101,7 @@ Finding ask_own_connection() {
 }  // namespace
 
 Finding probe_mptcp() {
-  const auto enabled = read_sysctl("net.mptcp.enabled");
+  const auto enabled = read_sysctl("net/mptcp/enabled");
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, kIpprotoMptcp));
   if (socket) return {FeatureState::kOk, "compiled in and enabled"};
   if (enabled && *enabled == "0")
@@ -111,9 +110,9 @@ Finding probe_mptcp() {
 }
 
 Finding probe_path_managers() {
-  const auto available = read_sysctl("net.mptcp.available_path_managers");
-  const auto current = read_sysctl("net.mptcp.path_manager");
-  const auto type = read_sysctl("net.mptcp.pm_type");
+  const auto available = read_sysctl("net/mptcp/available_path_managers");
+  const auto current = read_sysctl("net/mptcp/path_manager");
+  const auto type = read_sysctl("net/mptcp/pm_type");
   if (available)
     return {lists(*available, "userspace") ? FeatureState::kOk : FeatureState::kDegraded,
             *available + (current ? "; now " + *current : "")};
@@ -126,14 +125,8 @@ Finding probe_path_managers() {
 }
 
 Finding probe_mptcp_pm() {
-  nl_sock* socket = nl_socket_alloc();
-  if (!socket) return {FeatureState::kRefused, "no memory"};
-  int result = genl_connect(socket);
-  if (result == 0) result = genl_ctrl_resolve(socket, "mptcp_pm");
-  nl_socket_free(socket);
-  if (result < 0)
-    return {FeatureState::kMissing,
-            "generic netlink family mptcp_pm: " + std::string(nl_geterror(result))};
+  if (const auto manager = MptcpPathManager::open(); !manager)
+    return {FeatureState::kMissing, manager.error().what};
   return {FeatureState::kOk, "generic netlink family mptcp_pm"};
 }
 
@@ -146,7 +139,7 @@ Finding probe_mptcp_full_info() {
 }
 
 Finding probe_blackhole_timeout() {
-  const auto timeout = read_sysctl("net.mptcp.blackhole_timeout");
+  const auto timeout = read_sysctl("net/mptcp/blackhole_timeout");
   if (!timeout) return {FeatureState::kOk, "this kernel never turns MPTCP off by itself"};
   if (*timeout == "0") return {FeatureState::kOk, "0: never"};
   return {FeatureState::kOk, *timeout + " s without MPTCP after connections found it blocked"};

@@ -1,80 +1,56 @@
 // SPDX-License-Identifier: MIT
 // Probes that make interfaces, rules and tables, each in a network namespace of its own.
-#include <cerrno>
-#include <memory>
-
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/in.h>
-#include <netlink/netlink.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/bridge.h>
-#include <netlink/route/link/macvlan.h>
-#include <netlink/route/link/veth.h>
-#include <netlink/route/route.h>
-#include <netlink/route/rule.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include <cerrno>
 
 #include "base/fd.hpp"
 #include "base/registry.hpp"
 #include "kernel/feature_probe.hpp"
+#include "kernel/namespaces.hpp"
+#include "kernel/rtnetlink.hpp"
+#include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
 namespace {
 
-struct FreeSocket {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
-using NetlinkSocket = std::unique_ptr<nl_sock, FreeSocket>;
-
-NetlinkSocket route_socket() {
-  NetlinkSocket socket(nl_socket_alloc());
-  if (socket && nl_connect(socket.get(), NETLINK_ROUTE) != 0) socket.reset();
-  return socket;
+/// ok with `detail` when the kernel did what it was asked for.
+Finding finding_from(const Result<void>& done, std::string detail) {
+  if (done) return {FeatureState::kOk, std::move(detail)};
+  if (const int error = last_netlink_error(); error != 0) return finding_from_errno(error, done.error().what);
+  return {FeatureState::kRefused, done.error().what};
 }
 
-Finding finding_from_netlink(int result, std::string_view what) {
-  if (result == -NLE_OPNOTSUPP || result == -NLE_OBJ_NOTFOUND || result == -NLE_PROTO_MISMATCH)
-    return {FeatureState::kMissing, std::string(what) + ": not in this kernel"};
-  return {FeatureState::kRefused, std::string(what) + ": " + nl_geterror(result)};
+/// Makes the pair "one" and "two" in this namespace.
+Result<void> add_veth(Rtnetlink& netlink) {
+  const auto here = current_network_namespace();
+  if (!here) return std::unexpected(here.error());
+  return netlink.create_veth("one", here->get(), "two", here->get());
 }
 
-/// Makes the pair "one" and "two"; 0 or a libnl error.
-int add_veth(nl_sock* socket) {
-  return rtnl_link_veth_add(socket, "one", "two", 0);
+Finding with_netlink(const std::function<Result<void>(Rtnetlink&)>& work, std::string detail) {
+  auto netlink = Rtnetlink::open();
+  if (!netlink) return {FeatureState::kRefused, netlink.error().what};
+  return finding_from(work(*netlink), std::move(detail));
 }
 
-Finding make_veth() {
-  const auto socket = route_socket();
-  if (!socket) return {FeatureState::kRefused, "no route netlink socket"};
-  if (const int result = add_veth(socket.get())) return finding_from_netlink(result, "veth");
-  return {FeatureState::kOk, "pairs can be made"};
-}
+Finding make_veth() { return with_netlink(add_veth, "pairs can be made"); }
 
 Finding make_macvlan() {
-  const auto socket = route_socket();
-  if (!socket) return {FeatureState::kRefused, "no route netlink socket"};
-  if (const int result = add_veth(socket.get()))
-    return finding_from_netlink(result, "veth below it");
-  rtnl_link* link = rtnl_link_macvlan_alloc();
-  rtnl_link_set_name(link, "virtual");
-  rtnl_link_set_link(link, static_cast<int>(::if_nametoindex("one")));
-  rtnl_link_macvlan_set_mode(link, rtnl_link_macvlan_str2mode("bridge"));
-  const int result = rtnl_link_add(socket.get(), link, NLM_F_CREATE | NLM_F_EXCL);
-  rtnl_link_put(link);
-  if (result) return finding_from_netlink(result, "macvlan");
-  return {FeatureState::kOk, "virtual interfaces in bridge mode can be made"};
+  return with_netlink(
+      [](Rtnetlink& netlink) -> Result<void> {
+        ANABRANCH_TRY(add_veth(netlink));
+        return netlink.create_macvlan("virtual", ::if_nametoindex("one"), {{0x02, 0, 0, 0, 0, 1}});
+      },
+      "virtual interfaces in bridge mode can be made");
 }
 
 Finding make_bridge() {
-  const auto socket = route_socket();
-  if (!socket) return {FeatureState::kRefused, "no route netlink socket"};
-  if (const int result = rtnl_link_bridge_add(socket.get(), "switch"))
-    return finding_from_netlink(result, "bridge");
-  return {FeatureState::kOk, "can be made"};
+  return with_netlink([](Rtnetlink& netlink) { return netlink.create_bridge("switch"); }, "can be made");
 }
 
 Finding open_packet_socket() {
@@ -90,36 +66,22 @@ Finding open_packet_socket() {
 }
 
 Finding make_rule_and_table() {
-  const auto socket = route_socket();
-  if (!socket) return {FeatureState::kRefused, "no route netlink socket"};
-  const std::uint32_t table = registry::kGatewayTableBase + 1;
-  nl_addr* source = nullptr;
-  nl_addr_parse("10.1.0.0/16", AF_INET, &source);
-  rtnl_rule* rule = rtnl_rule_alloc();
-  rtnl_rule_set_family(rule, AF_INET);
-  rtnl_rule_set_src(rule, source);
-  rtnl_rule_set_table(rule, table);
-  rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
-  rtnl_rule_set_prio(rule, registry::kGatewayRuleBase + 1);
-  rtnl_rule_set_protocol(rule, registry::kRouteProtocol);
-  int result = rtnl_rule_add(socket.get(), rule, NLM_F_EXCL);
-  rtnl_rule_put(rule);
-  nl_addr_put(source);
-  if (result) return finding_from_netlink(result, "rule");
-  nl_addr* anywhere = nullptr;
-  nl_addr_parse("0.0.0.0/0", AF_INET, &anywhere);
-  rtnl_route* route = rtnl_route_alloc();
-  rtnl_route_set_family(route, AF_INET);
-  rtnl_route_set_dst(route, anywhere);
-  rtnl_route_set_table(route, table);
-  rtnl_route_set_type(route, RTN_UNREACHABLE);
-  rtnl_route_set_scope(route, RT_SCOPE_UNIVERSE);
-  rtnl_route_set_protocol(route, registry::kRouteProtocol);
-  result = rtnl_route_add(socket.get(), route, NLM_F_EXCL);
-  rtnl_route_put(route);
-  nl_addr_put(anywhere);
-  if (result) return finding_from_netlink(result, "route in a table of its own");
-  return {FeatureState::kOk, "rules by source and tables of our own work"};
+  return with_netlink(
+      [](Rtnetlink& netlink) -> Result<void> {
+        Rule rule;
+        rule.priority = registry::kGatewayRuleBase + 1;
+        rule.from = IpPrefix(IpAddress::v4(0x0a010000), 16);
+        rule.table = registry::kGatewayTableBase + 1;
+        rule.protocol = registry::kRouteProtocol;
+        ANABRANCH_TRY(netlink.add(rule));
+        Route route;
+        route.table = rule.table;
+        route.to = IpPrefix::any(Family::kIpv4);
+        route.type = Route::Type::kUnreachable;
+        route.protocol = registry::kRouteProtocol;
+        return netlink.add(route);
+      },
+      "rules by source and tables of our own work");
 }
 
 constexpr const char* kNatRules =
@@ -146,7 +108,7 @@ Finding load_rules(const char* rules, std::string detail) {
 
 Finding look_for_conntrack() {
   if (auto rules = load_rules(kNatRules, {}); rules.state != FeatureState::kOk) return rules;
-  const auto limit = read_sysctl("net.netfilter.nf_conntrack_max");
+  const auto limit = read_sysctl("net/netfilter/nf_conntrack_max");
   if (!limit)
     return {FeatureState::kMissing,
             "no net.netfilter.nf_conntrack_max after loading rules that need it"};
