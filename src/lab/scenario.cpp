@@ -30,7 +30,7 @@ void ScenarioRun::expect(Expectation expectation) { result.expectations.push_bac
 
 std::span<const Scenario> scenarios() {
   static const std::array all = {single_homed_scenario(), single_homed_4_scenario(), single_homed_16_scenario(),
-                                 gateway_forwarding_scenario(), roles_idle_scenario()};
+                                 gateway_forwarding_scenario(), roles_idle_scenario(), wire_limits_scenario()};
   return all;
 }
 

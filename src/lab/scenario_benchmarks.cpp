@@ -191,6 +191,48 @@ Result<void> roles_idle(ScenarioRun& run) {
   return {};
 }
 
+/// What one TCP gets through an emulated link, and what the emulator needs for it.
+Result<void> wire_limits(ScenarioRun& run) {
+  constexpr nanoseconds kDuration = seconds(4);
+  for (const unsigned mbit : {100u, 500u, 1000u, 0u}) {
+    const std::string name = mbit == 0 ? "unlimited" : fmt::format("{}mbit", mbit);
+    run.progress.step("one TCP at " + name, kDuration);
+    ANABRANCH_TRY(run.network.wire().set("isp1", {.rate = BitRate::mbit(mbit), .delay = milliseconds(1)}));
+    const auto before = process_figures(run.network.wire_pid());
+    const TransferPlan plan{.client = "host",
+                            .server = "server",
+                            .server_address = kServerAddress,
+                            .mptcp = false,
+                            .duration = kDuration};
+    const auto outcome = run_transfers(run.network, {plan});
+    if (!outcome) return std::unexpected(outcome.error());
+    const auto after = process_figures(run.network.wire_pid());
+    if (!before || !after) return fail("the wire process is gone");
+    const auto& receiver = outcome->records.front().receiver;
+    const double span_ms = static_cast<double>(receiver.last_ns - receiver.first_ns) / 1e6;
+    const BitRate goodput = outcome->records.front().goodput();
+    const double processor = 100 * (after->processor_ms - before->processor_ms) / span_ms;
+    run.measure("goodput_" + name, goodput.mbit(), "Mbit/s");
+    run.measure("wire_processor_" + name, processor, "%");
+    run.progress.finish_step(fmt::format("{}, {:.0f} % of a core", goodput.text(), processor));
+  }
+  return {};
+}
+
+/// One emulated link and nothing else that could limit: host, provider, server in a row.
+Topology wire_limits_topology() {
+  Topology topology;
+  topology.nodes = {{.name = "host",
+                     .title = "host",
+                     .addresses = {{"eth0", *IpPrefix::parse("172.16.1.1/24")}},
+                     .routes = {{IpPrefix::any(Family::kIpv4), *IpAddress::parse("172.16.1.2"), "eth0"}}},
+                    {.name = "server",
+                     .title = "server",
+                     .addresses = {{"lo", IpPrefix::host(kServerAddress)}, {"s1", *IpPrefix::parse("172.16.1.2/24")}}}};
+  topology.links = {{"isp1", {"host", "eth0"}, {"server", "s1"}, LinkProfile{.delay = milliseconds(1)}}};
+  return topology;
+}
+
 }  // namespace
 
 Scenario gateway_forwarding_scenario() {
@@ -205,6 +247,11 @@ Scenario roles_idle_scenario() {
             return single_homed_topology({.uplinks = {uplink, uplink}});
           },
           [](Scale) { return 2u; }, roles_idle, true};
+}
+
+Scenario wire_limits_scenario() {
+  return {"wire-limits", "What the link emulator carries, and at what cost", wire_limits_topology,
+          [](Scale) { return 4u; }, wire_limits, true};
 }
 
 }  // namespace anabranch::lab

@@ -11,4 +11,7 @@ Scenario gateway_forwarding_scenario();
 /// Memory and processor time of every role with nothing to do.
 Scenario roles_idle_scenario();
 
+/// Goodput of one TCP through the link emulator, and its processor time.
+Scenario wire_limits_scenario();
+
 }  // namespace anabranch::lab

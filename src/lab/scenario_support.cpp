@@ -20,9 +20,12 @@ Result<std::vector<HostPath>> host_paths(const Network& network, std::string_vie
   if (!json.is_object() || !json.contains("paths")) return fail("the host's status has no paths");
   std::vector<HostPath> out;
   for (const auto& path : json["paths"]) {
-    const auto address = IpAddress::parse(path.value("address", ""));
-    out.push_back({path.value("index", 0u), address.value_or(IpAddress()),
-                   address && path.value("state", "") == "up"});
+    // A path that is still being acquired has no address yet.
+    const auto text = [&](const char* key) {
+      return path.contains(key) && path[key].is_string() ? path[key].get<std::string>() : std::string();
+    };
+    const auto address = IpAddress::parse(text("address"));
+    out.push_back({path.value("index", 0u), address.value_or(IpAddress()), address && text("state") == "up"});
   }
   std::ranges::sort(out, {}, &HostPath::index);
   return out;

@@ -16,7 +16,7 @@ namespace anabranch::lab {
 
 /// What the emulator does to one direction of a link. Both directions of a link have the same profile.
 struct LinkProfile {
-  BitRate rate;             ///< zero: unlimited
+  BitRate rate{};           ///< zero: unlimited
   nanoseconds delay{};      ///< one way, after serialisation
   nanoseconds jitter{};     ///< uniform in [0, jitter] on top of the delay, order kept
   double loss = 0;          ///< probability that a packet is dropped, 0..1
