@@ -24,15 +24,15 @@ std::string_view environment(const char* name) {
   return value == nullptr ? std::string_view{} : value;
 }
 
-/// Beside the executable as it is in a build tree, else where it is installed.
+/// Beside the executable as in a build tree, else where `make install` puts it relative to the
+/// executable, so that an installation may be moved as a whole.
 Result<std::filesystem::path> find_library() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path installed = ANABRANCH_PRELOAD_INSTALLED;
-  if (const auto beside = self.parent_path() / kLibrary;
-      !error && std::filesystem::exists(beside, error))
-    return beside;
-  if (std::filesystem::exists(installed, error)) return installed;
+  const auto installed =
+      (self.parent_path().parent_path() / ANABRANCH_LIBRARY_DIRECTORY / "anabranch" / kLibrary);
+  for (const auto& place : {self.parent_path() / kLibrary, installed})
+    if (!error && std::filesystem::exists(place, error)) return place;
   return fail("the preload library is missing", installed.string(), "install anabranch completely");
 }
 
