@@ -175,8 +175,9 @@ struct Kea::Impl {
     }
     line.append(buffer.data(), static_cast<std::size_t>(got));
     for (auto end = line.find('\n'); end != std::string::npos; end = line.find('\n')) {
-      take_line(line.substr(0, end));
+      const std::string text = line.substr(0, end);
       line.erase(0, end + 1);
+      take_line(text);
     }
     if (line.size() > kLongestLine) line.clear();
     return true;
@@ -192,7 +193,6 @@ struct Kea::Impl {
       log::write(parsed.level, "Kea: " + std::string(parsed.text));
     }
     if (parsed.message_id == "DHCP4_STARTED") {
-      pause = kFirstPause;
       become(State::kRunning);
       give();
     }

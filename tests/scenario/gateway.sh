@@ -195,6 +195,8 @@ cp "$config" "$folder/right"
 sed -i 's/^index = 2/index = 1/' "$config"
 "$ANABRANCH" gateway reload 2>"$folder/refusal"
 [ $? = 2 ] || fail "reload of a wrong file does not end with 2"
+"$ANABRANCH" gateway check -c "$config" 2>/dev/null
+[ $? = 2 ] || fail "check of a wrong file does not end with 2"
 grep -q "gateway.toml:18:9: index 1 is that of the uplink 'isp1' already" "$folder/refusal" ||
   fail "the refusal does not name the place: $(cat "$folder/refusal")"
 [ "$(everything)" = "$during" ] || fail "a refused file changed something"
@@ -228,6 +230,7 @@ reaches 10.2.16.50 198.18.2.1 || fail "no masquerade on uplink 2"
 in_ns "$isp2" ip link set w2 down
 until_true 1000 "prefix 2 fails open to uplink 1" reaches 10.2.16.50 198.18.1.1
 until_true 1000 "show says fail-open" state_is isp2 fail-open
+grep -q "isp2 .* down: .*; [1-9][0-9]* tracked connection" "$log" || fail "the connections of path 2 are still tracked"
 in_ns "$isp2" ip link set w2 up
 until_true 3000 "prefix 2 is back on its own uplink" reaches 10.2.16.50 198.18.2.1
 nft flush ruleset
