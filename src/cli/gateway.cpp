@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -25,6 +26,7 @@ using nlohmann::json;
 struct Options {
   std::string config = "/etc/anabranch/gateway.toml";
   std::string listen;
+  bool config_given = false;
   bool as_json = false;
 };
 
@@ -104,9 +106,18 @@ Result<ExitCode> show(bool as_json) {
   return ExitCode::kOk;
 }
 
-Result<ExitCode> reload() {
-  // Kea is told in the background; what takes time here is the kernel.
-  const auto answer = status::ask(status::socket_path("gateway"), "reload", seconds(30));
+/// The running gateway reads the file it was started with; naming another one is a mistake.
+Result<ExitCode> reload(const Options& options) {
+  const auto socket = status::socket_path("gateway");
+  if (options.config_given) {
+    const auto answer = status::ask(socket, "show");
+    if (!answer) return std::unexpected(answer.error());
+    const auto running = json::parse(*answer, nullptr, false).value("config", std::string());
+    if (running != std::filesystem::absolute(options.config))
+      return fail("the running gateway reads " + running, options.config, "leave -c out",
+                  ExitCode::kBadInput);
+  }
+  const auto answer = status::ask(socket, "reload", seconds(30));
   if (!answer) return std::unexpected(answer.error());
   return ExitCode::kOk;
 }
@@ -118,10 +129,14 @@ void add_gateway(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("gateway", "Router with several uplinks, one source prefix each");
   object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-  object->add_option("-c,--config", options->config, "gateway.toml")->capture_default_str();
+  const auto* file =
+      object->add_option("-c,--config", options->config, "gateway.toml")->capture_default_str();
   const auto verb = [&](const char* name, const char* what, auto action) {
     auto* command = object->add_subcommand(name, what);
-    command->callback([options, action, &outcome] { outcome.value = action(*options); });
+    command->callback([options, action, file, &outcome] {
+      options->config_given = file->count() > 0;
+      outcome.value = action(*options);
+    });
     return command;
   };
   verb("run", "Forward, translate, hand out addresses, until stopped",
@@ -132,7 +147,7 @@ void add_gateway(CLI::App& app, Outcome& outcome) {
     return show(o.as_json);
   })->add_flag("-j,--json", options->as_json, "JSON");
   verb("reload", "Make the running gateway read its file again",
-       [](const Options&) { return reload(); });
+       [](const Options& o) { return reload(o); });
   verb("cleanup", "Remove everything a stopped gateway has left in the kernel",
        [](const Options& o) { return ok_or(gateway::cleanup(o.config)); });
   verb("kea-config", "Print the configuration for a Kea run by someone else",

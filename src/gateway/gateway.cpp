@@ -71,10 +71,12 @@ class Gateway {
       return std::unexpected(fresh.error());
     }
     const Settings old = std::exchange(settings_, *std::move(fresh));
+    const Plan old_plan = plan_;
     if (const auto done = pass(); !done) {
       log::error("the changed configuration cannot be applied, going back: {}",
                  done.error().text());
       settings_ = old;
+      plan_ = old_plan;
       if (const auto back = pass(); !back) retry_later(back.error());
       return done;
     }
@@ -154,8 +156,8 @@ class Gateway {
             "uplink {} (path {}) is back after {}", path.name, path.index,
             duration_text(std::chrono::duration_cast<milliseconds>(now - before->second.since)));
       else
-        log::warning("uplink {} (path {}) is down: {}; {} tracked connections forgotten", path.name,
-                     path.index, path.why, forgotten);
+        log::warning("uplink {} (path {}) is down: {}; {} tracked connection{} forgotten",
+                     path.name, path.index, path.why, forgotten, forgotten == 1 ? "" : "s");
     }
     records_ = std::move(records);
   }

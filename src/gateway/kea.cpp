@@ -29,6 +29,11 @@ constexpr seconds kLongestPause{60};
 constexpr seconds kAnswerPatience{20};
 constexpr std::size_t kLongestLine = 4096;
 
+// Warnings of Kea about what is as it should be: it runs on one thread, and it has no address for a
+// client that asks for a path there is not.
+constexpr std::string_view kOneThread = "DHCP4_MULTI_THREADING_INFO";
+constexpr std::string_view kPathRefused = "lan: 0 subnets have no available addresses";
+
 /// Ordinary users' PATH often lacks the sbin folders.
 std::string search_path() {
   const char* path = std::getenv("PATH");
@@ -170,8 +175,9 @@ struct Kea::Impl {
     }
     line.append(buffer.data(), static_cast<std::size_t>(got));
     for (auto end = line.find('\n'); end != std::string::npos; end = line.find('\n')) {
-      take_line(line.substr(0, end));
+      const std::string text = line.substr(0, end);
       line.erase(0, end + 1);
+      take_line(text);
     }
     if (line.size() > kLongestLine) line.clear();
     return true;
@@ -179,8 +185,7 @@ struct Kea::Impl {
 
   void take_line(const std::string& text) {
     const KeaLine parsed = parse_kea_line(text);
-    // Kea warns that it runs on one thread, which is how we want it.
-    const bool expected = parsed.message_id == "DHCP4_MULTI_THREADING_INFO";
+    const bool expected = parsed.message_id == kOneThread || parsed.text.contains(kPathRefused);
     if (parsed.level == log::Level::kDebug || expected) {
       log::debug("Kea: {}", parsed.text);
     } else if (flood.allow(MonotonicClock::now())) {
@@ -188,7 +193,6 @@ struct Kea::Impl {
       log::write(parsed.level, "Kea: " + std::string(parsed.text));
     }
     if (parsed.message_id == "DHCP4_STARTED") {
-      pause = kFirstPause;
       become(State::kRunning);
       give();
     }

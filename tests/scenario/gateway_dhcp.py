@@ -230,8 +230,19 @@ def check_killed_server(gateway_log):
     expect_path(Client().lease([2, 0]), 2, "after Kea's restart")
 
 
+def check_successor(start):
+    """A gateway that is killed takes its Kea with it; the next one knows the leases."""
+    client = Client()
+    address = client.lease([2, 0])["address"]
+    GATEWAY.kill()
+    GATEWAY.wait()
+    start()
+    answer = client.exchange(REQUEST, ciaddr=address)
+    expect_path(answer, 2, "renewal with the next gateway")
+    expect(answer["address"] == address, "the next gateway has forgotten the lease")
+
+
 def run(executable, folder):
-    global GATEWAY
     command("ip link set lo up")
     for name, peer in (("lan0", "h0"), ("up1", "w1"), ("up2", "w2")):
         command(f"ip link add {name} type veth peer name {peer}")
@@ -241,14 +252,21 @@ def run(executable, folder):
     with open(config, "w") as file:
         file.write(CONFIG)
     os.environ |= {"RUNTIME_DIRECTORY": f"{folder}/run", "STATE_DIRECTORY": f"{folder}/state"}
-    with open(log, "w") as errors:
-        GATEWAY = subprocess.Popen([executable, "--log-level", "debug", "gateway", "run", "-c", config], stderr=errors)
-    try:
+
+    def start():
+        global GATEWAY
+        with open(log, "w") as errors:
+            arguments = ["--log-level", "debug", "gateway", "run", "-c", config]
+            GATEWAY = subprocess.Popen([executable, *arguments], stderr=errors)
         wait_until("the gateway is ready", lambda: "gateway is ready" in open(log).read())
+
+    try:
+        start()
         for check in (check_first_contact, check_indexes, check_renewals, check_prefix_edges, check_inform):
             check()
         check_lost_path()
         check_killed_server(log)
+        check_successor(start)
     except Failed:
         sys.stderr.write(open(log).read())
         raise

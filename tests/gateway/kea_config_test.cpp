@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// What Kea makes of these expressions is asked of Kea itself in tests/scenario/gateway_dhcp.py.
+#include "gateway/kea_config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "gateway/kea.hpp"
+
+namespace anabranch::gateway {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Settings two_uplinks(std::string_view second_prefix = "10.2.0.0/16", std::string_view more = {}) {
+  auto out = parse(
+      "[lan]\ninterface = \"lan0\"\n[[uplink]]\nname = \"isp1\"\ninterface = \"up1\"\nnext_hop = "
+      "\"172.16.1.2\"\n"
+      "index = 1\nsource_prefix = \"10.1.0.0/16\"\n[[uplink]]\nname = \"isp2\"\ninterface = "
+      "\"up2\"\n"
+      "next_hop = \"172.16.2.2\"\nindex = 3\nsource_prefix = \"" +
+          std::string(second_prefix) + "\"\n" + std::string(more),
+      "g.toml");
+  EXPECT_TRUE(out) << out.error().text();
+  return *std::move(out);
+}
+
+json server(const Settings& settings, const std::set<unsigned>& down = {}) {
+  return json::parse(kea_config(settings, down, own_kea_places(settings)))["Dhcp4"];
+}
+
+std::string test_of(const json& config, std::string_view name) {
+  for (const auto& entry : config["client-classes"])
+    if (entry["name"] == name) return entry["test"];
+  return {};
+}
+
+TEST(KeaConfig, ListensOnOneAddressOfTheLan) {
+  EXPECT_EQ(server(two_uplinks())["interfaces-config"]["interfaces"], json({"lan0/10.1.0.1"}));
+}
+
+TEST(KeaConfig, EveryPathHasItsGuardedSubnetRouterAndExtRoute) {
+  const json subnets = server(two_uplinks())["shared-networks"][0]["subnet4"];
+  EXPECT_EQ(subnets[1]["subnet"], "10.2.0.0/16");
+  EXPECT_EQ(subnets[1]["client-class"], "path-3");
+  EXPECT_EQ(subnets[1]["pools"][0]["pool"], "10.2.16.0-10.2.255.250");
+  EXPECT_EQ(subnets[1]["option-data"][0]["data"], "10.2.0.1");
+  const json& ext_route = subnets[1]["option-data"][1];
+  EXPECT_EQ(ext_route["data"], "0303") << "index, then count: the highest index";
+  EXPECT_EQ(ext_route["always-send"], true);
+  EXPECT_EQ(subnets[0]["option-data"][1]["data"], "0103");
+}
+
+TEST(KeaConfig, IndexIsTheFirstOctetOfAnOptionOfOneOrTwo) {
+  const json config = server(two_uplinks());
+  EXPECT_THAT(test_of(config, "path-3"), HasSubstr("substring(option[224].hex,0,1) == 0x03"));
+  EXPECT_THAT(test_of(config, "names-a-path"), HasSubstr("substring(option[224].hex,2,1) == ''"));
+}
+
+TEST(KeaConfig, OnlyTheBaseTakesClientsThatFitNoPrefix) {
+  const json config = server(two_uplinks());
+  EXPECT_THAT(test_of(config, "path-1"),
+              HasSubstr("or not (member('prefix-1') or member('prefix-3'))"));
+  EXPECT_THAT(test_of(config, "path-3"), Not(HasSubstr("or not")));
+  EXPECT_EQ(test_of(config, "refused"), "not (member('path-1') or member('path-3'))");
+}
+
+TEST(KeaConfig, WholeOctetsOfAPrefixAreComparedAtOnce) {
+  EXPECT_EQ(test_of(server(two_uplinks()), "prefix-3"),
+            "substring(pkt4.ciaddr,0,2) == 0x0a02 or substring(option[50].hex,0,2) == 0x0a02");
+}
+
+TEST(KeaConfig, AnOctetCutByThePrefixIsListed) {
+  EXPECT_THAT(
+      test_of(server(two_uplinks("10.2.32.0/23")), "prefix-3"),
+      HasSubstr("(substring(pkt4.ciaddr,0,2) == 0x0a02 and (substring(pkt4.ciaddr,2,1) == 0x20 or "
+                "substring(pkt4.ciaddr,2,1) == 0x21))"));
+}
+
+TEST(KeaConfig, APathThatIsDownGivesNoLeases) {
+  EXPECT_EQ(test_of(server(two_uplinks(), {3}), "path-3"), "'down' == 'up'");
+  EXPECT_EQ(server(two_uplinks(), {3})["shared-networks"][0]["subnet4"].size(), 3u)
+      << "leases keep their subnet";
+  EXPECT_EQ(
+      server(two_uplinks(), {3})["shared-networks"][0]["subnet4"][0]["option-data"][1]["data"],
+      "0103")
+      << "health does not change the count";
+}
+
+TEST(KeaConfig, TheBaseThatIsDownStillServesClientsThatNameNoPath) {
+  const std::string test = test_of(server(two_uplinks(), {1}), "path-1");
+  EXPECT_THAT(test, HasSubstr("not member('names-a-path') and"));
+  EXPECT_THAT(test, Not(HasSubstr("0x01")));
+}
+
+TEST(KeaConfig, OptionCodeIsConfigurable) {
+  const auto text =
+      kea_config(two_uplinks("10.2.0.0/16", "[dhcp]\next_route_code = 230\n"), {}, {"lan0", ""});
+  EXPECT_THAT(text, HasSubstr("option[230].hex"));
+  EXPECT_THAT(text, Not(HasSubstr("option[224]")));
+}
+
+TEST(KeaConfig, LeaseDatabaseIsPassedThrough) {
+  const json config =
+      server(two_uplinks("10.2.0.0/16",
+                         "[dhcp.lease_database]\ntype = \"postgresql\"\nname = \"leases\"\n"
+                         "host = \"db1\"\nuser = \"kea\"\npassword = \"secret\"\n"));
+  EXPECT_EQ(config["lease-database"], json({{"type", "postgresql"},
+                                            {"name", "leases"},
+                                            {"host", "db1"},
+                                            {"user", "kea"},
+                                            {"password", "secret"}}));
+}
+
+TEST(KeaConfig, AServerOfSomeoneElseKeepsItsSocketAndLog) {
+  const json config = json::parse(kea_config(two_uplinks(), {}, {"eth0/10.1.0.5", ""}))["Dhcp4"];
+  EXPECT_FALSE(config.contains("control-socket"));
+  EXPECT_FALSE(config.contains("loggers"));
+  EXPECT_EQ(config["shared-networks"][0]["interface"], "eth0");
+}
+
+TEST(KeaLog, BothFormsOfALineAreUnderstood) {
+  const auto ours = parse_kea_line("WARN DHCP4_THING something is odd");
+  EXPECT_EQ(ours.level, log::Level::kWarning);
+  EXPECT_EQ(ours.text, "DHCP4_THING something is odd");
+  EXPECT_EQ(ours.message_id, "DHCP4_THING");
+  const auto early = parse_kea_line(
+      "2026-01-02 03:04:05.678 ERROR [kea-dhcp4.dhcp4/77.123] DHCP4_INIT_FAIL no file");
+  EXPECT_EQ(early.level, log::Level::kError);
+  EXPECT_EQ(early.text, "DHCP4_INIT_FAIL no file");
+  EXPECT_EQ(early.message_id, "DHCP4_INIT_FAIL");
+  EXPECT_EQ(parse_kea_line("no severity here at all").text, "no severity here at all");
+}
+
+}  // namespace
+}  // namespace anabranch::gateway

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace anabranch::gateway {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::string_view kLan = "[lan]\ninterface = \"lan0\"\n";
+
+std::string uplink(int k, std::string_view more = {}) {
+  const std::string n = std::to_string(k);
+  return "[[uplink]]\nname = \"isp" + n + "\"\ninterface = \"up" + n + "\"\nnext_hop = \"172.16." +
+         n + ".2\"\nindex = " + n + "\nsource_prefix = \"10." + n + ".0.0/16\"\n" +
+         std::string(more) + "\n";
+}
+
+Settings settings(const std::string& uplinks) {
+  auto out = parse(std::string(kLan) + uplinks, "g.toml");
+  EXPECT_TRUE(out) << out.error().text();
+  return *std::move(out);
+}
+
+kernel::LinkInfo link(unsigned index, std::string name, bool admin_up = true, bool carrier = true) {
+  kernel::LinkInfo out;
+  out.index = index;
+  out.name = std::move(name);
+  out.admin_up = admin_up;
+  out.carrier = carrier;
+  return out;
+}
+
+Observed all_well() {
+  return {{link(2, "lan0"), link(3, "up1"), link(4, "up2")}, {}};
+}
+
+/// Routes of one table as "via dev metric", in the order of the kernel's preference.
+std::vector<std::string> routes(const Plan& plan, std::uint32_t table) {
+  std::vector<std::string> out;
+  for (const auto& route : plan.network.routes) {
+    if (route.table != table) continue;
+    EXPECT_EQ(route.protocol, registry::kRouteProtocol);
+    out.push_back(
+        (route.via ? route.via->text() + " dev " + std::to_string(route.ifindex) : "unreachable") +
+        " " + std::to_string(route.metric));
+  }
+  return out;
+}
+
+std::vector<std::string> rules(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& rule : plan.network.rules) {
+    EXPECT_EQ(rule.protocol, registry::kRouteProtocol);
+    out.push_back(std::to_string(rule.priority) + (rule.from ? " from " + rule.from->text() : "") +
+                  (rule.to ? " to " + rule.to->text() : "") +
+                  (rule.input_interface.empty() ? "" : " iif " + rule.input_interface) +
+                  (rule.action == kernel::Rule::Action::kBlackhole
+                       ? " blackhole"
+                       : " " + std::to_string(rule.table)));
+  }
+  return out;
+}
+
+TEST(Plan, SourcePrefixChoosesTheTableAndUnknownSourcesAreDropped) {
+  const Plan plan = make_plan(settings(uplink(1) + uplink(2)), all_well());
+  EXPECT_THAT(rules(plan),
+              ElementsAre("900 to 10.1.0.0/16 254", "900 to 10.2.0.0/16 254",
+                          "1001 from 10.1.0.0/16 iif lan0 17301",
+                          "1002 from 10.2.0.0/16 iif lan0 17302", "1900 iif lan0 blackhole"));
+  EXPECT_THAT(routes(plan, 17301), ElementsAre("172.16.1.2 dev 3 100", "unreachable 4000"));
+  EXPECT_THAT(routes(plan, 17302), ElementsAre("172.16.2.2 dev 4 100", "unreachable 4000"));
+}
+
+TEST(Plan, FurtherLocalPrefixesBypassTheUplinks) {
+  const auto wanted = parse(
+      "[lan]\ninterface = \"lan0\"\nlocal_prefixes = [\"192.168.7.0/24\"]\n" + uplink(1), "g.toml");
+  EXPECT_THAT(rules(make_plan(*wanted, all_well())),
+              ElementsAre("900 to 10.1.0.0/16 254", "900 to 192.168.7.0/24 254",
+                          "1001 from 10.1.0.0/16 iif lan0 17301", "1900 iif lan0 blackhole"));
+}
+
+TEST(Plan, RoutersAddressesComeOntoTheLan) {
+  const Plan plan = make_plan(settings(uplink(1) + uplink(2)), all_well());
+  ASSERT_EQ(plan.network.addresses.size(), 2u);
+  EXPECT_EQ(plan.network.addresses[1].prefix.text(), "10.2.0.1/16");
+  EXPECT_EQ(plan.network.addresses[1].ifindex, 2u);
+}
+
+TEST(Plan, AnAddressTheOperatorHasSetStaysHis) {
+  Observed observed = all_well();
+  kernel::Address mine;
+  mine.ifindex = 2;
+  mine.prefix = IpPrefix::parse("10.1.0.1/24").value();
+  observed.addresses.push_back(mine);
+  const Plan plan = make_plan(settings(uplink(1) + uplink(2)), observed);
+  ASSERT_EQ(plan.network.addresses.size(), 1u);
+  EXPECT_EQ(plan.network.addresses[0].prefix.text(), "10.2.0.1/16");
+}
+
+TEST(Plan, AnAddressOfOursIsKept) {
+  Observed observed = all_well();
+  const auto wanted = settings(uplink(1));
+  observed.addresses = make_plan(wanted, observed).network.addresses;
+  EXPECT_EQ(make_plan(wanted, observed).network.addresses.size(), 1u);
+}
+
+struct Health {
+  bool admin_up;
+  bool carrier;
+  bool fail_open;
+  bool other_well;
+  PathState state;
+  std::string why;
+  std::vector<std::string> table;
+};
+
+class PlanOfHealth : public ::testing::TestWithParam<Health> {};
+
+TEST_P(PlanOfHealth, OfUplinkTwo) {
+  const auto& given = GetParam();
+  const auto wanted =
+      settings(uplink(1) + uplink(2, given.fail_open ? "fail_open = \"isp1\"" : ""));
+  const Observed observed{{link(2, "lan0"), link(3, "up1", true, given.other_well),
+                           link(4, "up2", given.admin_up, given.carrier)},
+                          {}};
+  const Plan plan = make_plan(wanted, observed);
+  EXPECT_EQ(plan.paths[1].state, given.state);
+  EXPECT_EQ(plan.paths[1].why, given.why);
+  EXPECT_EQ(routes(plan, 17302), given.table);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, PlanOfHealth,
+    ::testing::Values(
+        Health{true,
+               true,
+               true,
+               true,
+               PathState::kUp,
+               "",
+               {"172.16.2.2 dev 4 100", "172.16.1.2 dev 3 2000", "unreachable 4000"}},
+        // The kernel passes over the first route by itself when the carrier is lost.
+        Health{true,
+               false,
+               false,
+               true,
+               PathState::kDown,
+               "up2 has no carrier",
+               {"172.16.2.2 dev 4 100", "unreachable 4000"}},
+        Health{
+            false, false, false, true, PathState::kDown, "up2 is set down", {"unreachable 4000"}},
+        Health{true,
+               false,
+               true,
+               true,
+               PathState::kFailOpen,
+               "up2 has no carrier; its hosts leave through isp1",
+               {"172.16.2.2 dev 4 100", "172.16.1.2 dev 3 2000", "unreachable 4000"}},
+        Health{false,
+               false,
+               true,
+               false,
+               PathState::kDown,
+               "up2 is set down, nor can isp1 carry its hosts",
+               {"172.16.1.2 dev 3 2000", "unreachable 4000"}}));
+
+TEST(Plan, AMissingUplinkIsDownAndTheRestGoesOn) {
+  const Plan plan =
+      make_plan(settings(uplink(1) + uplink(2)), {{link(2, "lan0"), link(3, "up1")}, {}});
+  EXPECT_EQ(plan.paths[0].state, PathState::kUp);
+  EXPECT_EQ(plan.paths[1].why, "there is no interface up2");
+  EXPECT_THAT(routes(plan, 17302), ElementsAre("unreachable 4000"));
+  EXPECT_FALSE(plan.sysctls.contains("net/ipv4/conf/up2/forwarding"));
+}
+
+TEST(Plan, SysctlsAreThoseOfTheInterfacesItOwns) {
+  const Plan plan = make_plan(settings(uplink(1)), all_well());
+  const std::map<std::string, std::string> expected = {
+      {"net/ipv4/conf/lan0/forwarding", "1"},
+      {"net/ipv4/conf/lan0/rp_filter", "2"},
+      {"net/ipv4/conf/up1/forwarding", "1"},
+      {"net/ipv4/conf/up1/ignore_routes_with_linkdown", "1"},
+      {"net/ipv4/conf/up1/rp_filter", "2"}};
+  EXPECT_EQ(plan.sysctls, expected);
+}
+
+TEST(Plan, WithoutTranslationThereIsNoTable) {
+  EXPECT_EQ(
+      make_plan(settings(uplink(1, "nat = \"none\"") + uplink(2, "nat = \"none\"")), all_well())
+          .nft,
+      "");
+}
+
+TEST(Plan, MasqueradeCoversThoseWhoFailOpenIntoIt) {
+  const Plan plan = make_plan(
+      settings(uplink(1) + uplink(2, "nat = \"none\"\nfail_open = \"isp1\"")), all_well());
+  EXPECT_THAT(plan.nft,
+              HasSubstr("oifname \"up1\" ip saddr { 10.1.0.0/16, 10.2.0.0/16 } masquerade\n"));
+  EXPECT_THAT(plan.nft, ::testing::Not(HasSubstr("up2")));
+}
+
+TEST(Plan, PrefixTranslationWorksBothWays) {
+  const Plan plan = make_plan(
+      settings(uplink(1) + uplink(2, "nat = \"prefix\"\nexternal_prefix = \"100.65.0.0/16\"")),
+      all_well());
+  EXPECT_THAT(
+      plan.nft,
+      HasSubstr(
+          "oifname \"up2\" snat ip prefix to ip saddr map { 10.2.0.0/16 : 100.65.0.0/16 }\n"));
+  EXPECT_THAT(
+      plan.nft,
+      HasSubstr(
+          "iifname \"up2\" dnat ip prefix to ip daddr map { 100.65.0.0/16 : 10.2.0.0/16 }\n"));
+}
+
+TEST(Plan, SaysWhyTheLanCannotBeServed) {
+  const auto wanted = settings(uplink(1));
+  EXPECT_EQ(make_plan(wanted, {{link(3, "up1")}, {}}).lan_problem, "there is no interface lan0");
+  EXPECT_EQ(make_plan(wanted, {{link(2, "lan0", false, false)}, {}}).lan_problem,
+            "lan0 is set down");
+  EXPECT_EQ(make_plan(wanted, {{link(2, "lan0", true, false)}, {}}).lan_problem,
+            "lan0 has no carrier");
+  EXPECT_EQ(make_plan(wanted, all_well()).lan_problem, "");
+}
+
+TEST(Plan, OwnsItsTablesPrioritiesAndLanOnly) {
+  const auto scope = scope_of({2});
+  const Plan plan = make_plan(settings(uplink(1)), all_well());
+  for (const auto& route : plan.network.routes) EXPECT_TRUE(scope.owns(route));
+  for (const auto& rule : plan.network.rules) EXPECT_TRUE(scope.owns(rule));
+  for (const auto& address : plan.network.addresses) EXPECT_TRUE(scope.owns(address));
+  kernel::Rule of_a_host;
+  of_a_host.priority = registry::kHostRuleBase + 1;
+  of_a_host.protocol = registry::kRouteProtocol;
+  EXPECT_FALSE(scope.owns(of_a_host));
+  kernel::Route of_another;
+  of_another.table = registry::kHostTableBase + 1;
+  of_another.protocol = registry::kRouteProtocol;
+  EXPECT_FALSE(scope.owns(of_another));
+}
+
+}  // namespace
+}  // namespace anabranch::gateway
