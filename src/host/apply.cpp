@@ -102,6 +102,18 @@ Result<void> prepare_parent(const std::string& interface) {
   return {};
 }
 
+Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent) {
+  const auto links = netlink.links();
+  if (!links) return std::unexpected(links.error());
+  for (const auto& other : *links)
+    if (other.index != parent.index && !our_macvlans(*links, other.index).empty() &&
+        registry::host_slot(other.index, 0) == registry::host_slot(parent.index, 0))
+      return fail(fmt::format("the paths of {} use the tables that those of {} need", other.name,
+                              parent.name),
+                  parent.name, "run the host role on one of the two only");
+  return {};
+}
+
 Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,
                                         unsigned index) {
   const std::string name = macvlan_name(parent.index, index);

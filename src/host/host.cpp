@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -32,6 +33,8 @@ using Change = DhcpClient::Change;
 
 /// Changes come in bursts: an address, its routes, a rule.
 constexpr milliseconds kSettle{20};
+/// 169.254/16: no DHCP server gave it.
+const IpPrefix kLinkLocal(IpAddress::v4(0xa9fe0000), 16);
 /// A kernel that refused is asked again.
 constexpr seconds kRetry{5};
 
@@ -48,7 +51,7 @@ class Host {
   void save_state();
   void observe();
   void take(const Discovery::Step& step);
-  void adopt_link(const kernel::LinkInfo& link);
+  Result<void> adopt_link(const kernel::LinkInfo& link);
   void verdict();
   void withdraw();
   void sync();
@@ -88,6 +91,7 @@ class Host {
   HostState state_;
   std::map<unsigned, std::unique_ptr<Path>> paths_;
   std::vector<Lease> adopted_;     ///< of an earlier process, until their paths have started
+  std::set<unsigned> unanswered_;  ///< paths nobody offers, and we have said so
   std::vector<unsigned> refresh_;  ///< paths whose address gets the renewed lifetime
   std::size_t ready_ = 0;          ///< number of paths when we last said so
   std::string published_;
@@ -143,7 +147,8 @@ Result<void> Host::open() {
     log::warning("MPTCP is switched off (net.mptcp.enabled=0): connections will use one path");
   duid_ = load_or_make_duid(state_directory() / "duid", link->mac);
   load_state();
-  return {};
+  // Here and not only in observe(): without the permission for it there is no point in going on.
+  return adopt_link(*link);
 }
 
 void Host::load_state() {
@@ -191,10 +196,11 @@ void Host::observe() {
     arm_timer();
     return publish();
   }
-  adopt_link(*found);
+  if (auto done = adopt_link(*found); !done) log::error("{}", done.error().text());
   address_.reset();
   for (const auto& address : *addresses)
-    if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4)
+    if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4 &&
+        !kLinkLocal.contains(address.prefix.address()))
       address_ = address.prefix.address();
   router_.reset();
   for (const auto& route : *routes)
@@ -207,10 +213,10 @@ void Host::observe() {
 }
 
 /// Another interface under the same name, or with another Ethernet address, begins anew.
-void Host::adopt_link(const kernel::LinkInfo& link) {
+Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   const bool same = link_ && link_->index == link.index && link_->mac == link.mac;
   link_ = link;
-  if (same && discovery_socket_) return;
+  if (same && discovery_socket_) return {};
   if (state_.ifindex != link.index) adopted_.clear();
   paths_.clear();
   Discovery::Settings settings;
@@ -224,8 +230,9 @@ void Host::adopt_link(const kernel::LinkInfo& link) {
         take(discovery_->receive(message, MonotonicClock::now()));
         arm_timer();
       });
-  if (!socket) return log::error("{}", socket.error().text());
+  if (!socket) return std::unexpected(socket.error());
   discovery_socket_ = *std::move(socket);
+  return {};
 }
 
 void Host::take(const Discovery::Step& step) {
@@ -291,7 +298,8 @@ void Host::schedule_sync(nanoseconds delay) {
 void Host::sync() {
   sync_later_.reset();
   const auto now = MonotonicClock::now();
-  if (support_ == Support::kYes && link_) {
+  // A macvlan cannot be set up on an interface that is down; what is there already stays.
+  if (support_ == Support::kYes && link_ && link_->admin_up) {
     auto done = sync_paths(now);
     if (done) done = apply(now);
     if (!done) {
@@ -307,6 +315,7 @@ void Host::sync() {
 
 Result<void> Host::sync_paths(MonotonicTime now) {
   const auto indices = wanted();
+  if (paths_.empty() && !indices.empty()) ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
   // What is not wanted goes with apply(): its macvlan is no path's any more.
   std::erase_if(paths_, [&](const auto& entry) {
     return std::ranges::find(indices, entry.first) == indices.end();
@@ -369,9 +378,19 @@ void Host::path_changed(Path& path, Change change) {
       log::warning("path {}: the lease has ended; the path is taken down", path.index());
       break;
   }
-  if (lease && lease->route.count != 0 && state_.discovered.count != 0)
-    state_.discovered.count = lease->route.count;
-  if (change != Change::kNone) save_state();
+  if (change != Change::kNone) {
+    // An answer just now: its count is news. A count of 0 says nothing.
+    if (lease && lease->route.count != 0) state_.discovered.count = lease->route.count;
+    unanswered_.erase(path.index());
+    save_state();
+  } else if (path.client().state() == DhcpClient::State::kNoOffer &&
+             unanswered_.insert(path.index()).second) {
+    log::warning(
+        "path {}: no DHCP server offers it on {}; asking again every few minutes (a wireless "
+        "network "
+        "or a guarded switch port may let only {}'s own Ethernet address pass)",
+        path.index(), path.macvlan().name, interface_);
+  }
   schedule_sync();
 }
 

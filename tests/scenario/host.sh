@@ -106,9 +106,10 @@ holds() { [ "$(shown "$1")" = True ]; }
 
 # --- 1. A network without EXT_ROUTE: the host says so and touches nothing.
 start_kea 600 no
-sleep 1  # IPv6 address detection on the veth must be over before the picture is taken
-wait_for 5 "the IPv6 link-local address stays tentative" \
-  bash -c '! ip -6 addr show dev h0 | grep -q tentative'
+link_local_settled() {  # IPv6 address detection must be over before a picture is taken
+  ip -6 addr show dev h0 | grep -q fe80 && ! ip -6 addr show dev h0 | grep -q tentative
+}
+[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
 snapshot > /run/before
 start_host
 wait_for 10 "no verdict about a server without EXT_ROUTE" holds 'r["support"] == "no"'
@@ -186,13 +187,33 @@ sleep 1
 [ "$(cat "/sys/class/net/$macvlan/ifindex")" = "$number" ] || failed "restart made another macvlan"
 grep -q "^Deleted" /run/monitor && failed "restart deleted something: $(grep ^Deleted /run/monitor)"
 
-# --- 5. SIGTERM leaves the paths, a lost server ends them, cleanup leaves no trace.
+# --- 5. What others break is repaired; a wire that is cut and mended is no loss.
+ip rule del from "$address"
+ip addr del "$address/16" dev "$macvlan"
+wait_for 5 "a deleted rule and address do not come back" \
+  bash -c "ip rule | grep -q 'from $address' && ip route show table $table | grep -q default"
+ip link del "$macvlan"
+wait_for 10 "a deleted macvlan does not come back" bash -c "ip addr show dev $macvlan | grep -q $address"
+ip -n gw link set gwlan down
+wait_for 3 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
+ip -n gw link set gwlan up
+wait_for 10 "paths do not return with the wire" holds "$up"
+[ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "the wire's return changed the address"
+ip link set h0 down
+sleep 1
+ip link set h0 up
+ip route add default via 10.1.0.1 dev h0
+wait_for 10 "paths do not return with the interface" holds "$up"
+wait_for 10 "the table does not return with the interface" bash -c "ip route show table $table | grep -q default"
+[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+
+# --- 6. SIGTERM leaves the paths, a lost server ends them, cleanup leaves no trace.
 stop "$host_pid"; host_pid=
 ip addr show dev "$macvlan" | grep -q "$address" || failed "the path went away with the process"
 "$anabranch" host cleanup h0 || failed "cleanup"
 snapshot | diff /run/before - || failed "cleanup left something behind"
 
-# --- 6. The server dies: when the lease ends the path goes, endpoint first.
+# --- 7. The server dies: when the lease ends the path goes, endpoint first.
 start_host
 wait_for 15 "two paths do not come up again" holds "$up"
 stop "$kea_pid"; kea_pid=
