@@ -144,7 +144,12 @@ Result<void> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager, c
   if (manager != nullptr) {
     const auto actual = manager->endpoints();
     if (!actual) return std::unexpected(actual.error());
-    changes = compare_endpoints(plan.endpoints, *actual, state.endpoints);
+    // What lies on a macvlan of ours is ours, even when the state file was lost.
+    auto ours = state.endpoints;
+    for (const auto& endpoint : *actual)
+      if (std::ranges::find(plan.scope.interfaces, endpoint.ifindex) != plan.scope.interfaces.end())
+        ours.push_back(endpoint.address);
+    changes = compare_endpoints(plan.endpoints, *actual, ours);
     for (const auto& gone : changes.remove) {
       ANABRANCH_TRY(manager->remove(gone));
       std::erase(state.endpoints, gone.address);

@@ -64,6 +64,7 @@ class Host {
   void schedule_sync(nanoseconds delay = {});
   void publish();
   void say_when_ready();
+  void complain(const std::string& trouble);
   Report report(MonotonicTime now) const;
   std::vector<PathProgress> progress() const;
   std::vector<unsigned> wanted() const;
@@ -95,6 +96,7 @@ class Host {
   std::vector<unsigned> refresh_;  ///< paths whose address gets the renewed lifetime
   std::size_t ready_ = 0;          ///< number of paths when we last said so
   std::string published_;
+  std::string trouble_;  ///< the last thing that could not be done
 
   Loop::Handle monitor_watch_;
   Loop::Handle observe_later_;
@@ -300,17 +302,24 @@ void Host::sync() {
   const auto now = MonotonicClock::now();
   // A macvlan cannot be set up on an interface that is down; what is there already stays.
   if (support_ == Support::kYes && link_ && link_->admin_up) {
+    // A path that cannot start must not keep the others from being applied.
     auto done = sync_paths(now);
-    if (done) done = apply(now);
-    if (!done) {
-      log::error("{}; trying again in {}", done.error().text(), duration_text(kRetry));
-      schedule_sync(kRetry);
-    } else {
+    if (auto applied = apply(now); done) done = std::move(applied);
+    if (done)
       say_when_ready();
-    }
+    else
+      schedule_sync(kRetry);
+    complain(done ? "" : done.error().text());
   }
   arm_timer();
   publish();
+}
+
+/// Once for each trouble, not at every attempt.
+void Host::complain(const std::string& trouble) {
+  if (trouble != trouble_ && !trouble.empty())
+    log::error("{}; trying again every {}", trouble, duration_text(kRetry));
+  trouble_ = trouble;
 }
 
 Result<void> Host::sync_paths(MonotonicTime now) {
@@ -321,8 +330,10 @@ Result<void> Host::sync_paths(MonotonicTime now) {
     return std::ranges::find(indices, entry.first) == indices.end();
   });
   if (!indices.empty()) ANABRANCH_TRY(prepare_parent(interface_));
-  for (const unsigned index : indices) ANABRANCH_TRY(start_path(index, now));
-  return {};
+  Result<void> first;
+  for (const unsigned index : indices)
+    if (auto done = start_path(index, now); !done && first) first = std::move(done);
+  return first;
 }
 
 Result<void> Host::start_path(unsigned index, MonotonicTime now) {
@@ -356,7 +367,12 @@ Result<void> Host::start_path(unsigned index, MonotonicTime now) {
       loop_, *macvlan, std::move(settings),
       [this](Path& changed, Change change) { path_changed(changed, change); });
   auto& placed = paths_[index] = std::move(path);
-  return placed->start(lease, operational(), now);
+  auto started = placed->start(lease, operational(), now);
+  if (!started) {
+    paths_.erase(index);
+    if (lease) adopted_.push_back(*lease);
+  }
+  return started;
 }
 
 void Host::path_changed(Path& path, Change change) {

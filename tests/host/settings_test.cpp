@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "host/settings.hpp"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 namespace anabranch::host {
 namespace {
