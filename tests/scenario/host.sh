@@ -34,7 +34,8 @@ trap finish EXIT
 failed() {
   echo "--- host's log"; tail -30 /run/host.log 2>/dev/null
   echo "--- the DHCP server's log"; tail -10 /run/kea/log 2>/dev/null
-  echo "FAILED: $*"
+  local why="$*"
+  echo "FAILED: ${why//$'\n'/; }"
   exit 1
 }
 wait_for() {  # SECONDS WHAT COMMAND...
@@ -73,7 +74,7 @@ index = "substring(option[224].hex,0,1)"
 print(json.dumps({"Dhcp4": {
     "interfaces-config": {"interfaces": ["gwlan/10.1.0.1"], "dhcp-socket-type": "raw"},
     "lease-database": {"type": "memfile", "persist": False},
-    "valid-lifetime": lease,
+    "valid-lifetime": lease, "renew-timer": lease * 5 // 8, "rebind-timer": lease * 7 // 8,
     "option-def": [{"name": "ext-route", "code": 224, "type": "binary", "space": "dhcp4"}],
     "client-classes": [
         {"name": "path2", "test": f"{index} == 0x02"},
@@ -196,7 +197,7 @@ print(dict(zip(*rows))["MPJoinAckRx"])'
   [ "$(joins)" -ge 1 ] || failed "no second subflow joined"
 fi
 
-# --- 4. Renewal keeps the address: an 8 s lease lives on.
+# --- 4. Renewal keeps the address: an 8 s lease, renewed after 5 s, lives on.
 ip monitor address link rule route > /run/monitor 2>&1 &
 monitor_pid=$!
 renewals() { grep -c "DHCPREQUEST\|DHCP4_LEASE_ALLOC.*$address" /run/kea/log; }
@@ -253,4 +254,5 @@ ip mptcp endpoint 2>/dev/null | grep -q "10\.2\." && failed "an endpoint outlive
 stop "$host_pid"; host_pid=
 "$anabranch" host cleanup || failed "cleanup of all interfaces"
 snapshot | diff /run/before - || failed "cleanup left something behind after a lost lease"
+grep -q 'Sanitizer\|runtime error' /run/host.log && failed "a sanitizer complained"
 echo ok
