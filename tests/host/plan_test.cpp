@@ -140,15 +140,15 @@ TEST(HostPlan, NoMorePathsThanTheLimitWhateverTheServerClaims) {
 
 TEST(HostPlan, WithUnknownCountTheNextIndexIsTriedOnceTheLastHasALease) {
   EXPECT_EQ(wanted_indices({1, 0}, 8, {}), (std::vector<unsigned>{2}));
-  std::vector<PathProgress> progress{{2, true, false}};
+  std::vector<PathProgress> progress{{2, true}};
   EXPECT_EQ(wanted_indices({1, 0}, 8, progress), (std::vector<unsigned>{2, 3}));
-  progress.push_back({3, false, true});
+  progress.push_back({3, false});
   EXPECT_EQ(wanted_indices({1, 0}, 8, progress), (std::vector<unsigned>{2, 3}))
       << "3 is not offered: it is asked for again later, and 4 is not tried";
 }
 
 TEST(HostPlan, AShrunkCountKeepsPathsUntilTheirLeasesEnd) {
-  std::vector<PathProgress> progress{{2, true, false}, {3, true, false}};
+  std::vector<PathProgress> progress{{2, true}, {3, true}};
   EXPECT_EQ(wanted_indices({1, 2}, 8, progress), (std::vector<unsigned>{2, 3}));
   progress[1].leased = false;
   EXPECT_EQ(wanted_indices({1, 2}, 8, progress), (std::vector<unsigned>{2}));
