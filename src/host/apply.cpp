@@ -102,6 +102,18 @@ Result<void> prepare_parent(const std::string& interface) {
   return {};
 }
 
+Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent) {
+  const auto links = netlink.links();
+  if (!links) return std::unexpected(links.error());
+  for (const auto& other : *links)
+    if (other.index != parent.index && !our_macvlans(*links, other.index).empty() &&
+        registry::host_slot(other.index, 0) == registry::host_slot(parent.index, 0))
+      return fail(fmt::format("the paths of {} use the tables that those of {} need", other.name,
+                              parent.name),
+                  parent.name, "run the host role on one of the two only");
+  return {};
+}
+
 Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,
                                         unsigned index) {
   const std::string name = macvlan_name(parent.index, index);
@@ -132,7 +144,12 @@ Result<void> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager, c
   if (manager != nullptr) {
     const auto actual = manager->endpoints();
     if (!actual) return std::unexpected(actual.error());
-    changes = compare_endpoints(plan.endpoints, *actual, state.endpoints);
+    // What lies on a macvlan of ours is ours, even when the state file was lost.
+    auto ours = state.endpoints;
+    for (const auto& endpoint : *actual)
+      if (std::ranges::find(plan.scope.interfaces, endpoint.ifindex) != plan.scope.interfaces.end())
+        ours.push_back(endpoint.address);
+    changes = compare_endpoints(plan.endpoints, *actual, ours);
     for (const auto& gone : changes.remove) {
       ANABRANCH_TRY(manager->remove(gone));
       std::erase(state.endpoints, gone.address);

@@ -19,6 +19,10 @@ namespace anabranch::host {
 /// ARP for its own address only. The old values are kept for cleanup.
 Result<void> prepare_parent(const std::string& interface);
 
+/// Tables and priorities repeat every tenth interface number: an error when another interface's
+/// paths have those of `parent`.
+Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent);
+
 /// The macvlan of a path, made if need be, up. An interface of that name which is not ours is an
 /// error.
 Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,

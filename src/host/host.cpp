@@ -2,10 +2,10 @@
 #include "host/host.hpp"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include "host/apply.hpp"
 #include "host/discovery.hpp"
 #include "host/duid.hpp"
-#include "host/path.hpp"
+#include "host/path_set.hpp"
 #include "host/plan.hpp"
 #include "host/report.hpp"
 #include "host/state_file.hpp"
@@ -32,6 +32,8 @@ using Change = DhcpClient::Change;
 
 /// Changes come in bursts: an address, its routes, a rule.
 constexpr milliseconds kSettle{20};
+/// 169.254/16: no DHCP server gave it.
+const IpPrefix kLinkLocal(IpAddress::v4(0xa9fe0000), 16);
 /// A kernel that refused is asked again.
 constexpr seconds kRetry{5};
 
@@ -48,7 +50,7 @@ class Host {
   void save_state();
   void observe();
   void take(const Discovery::Step& step);
-  void adopt_link(const kernel::LinkInfo& link);
+  Result<void> adopt_link(const kernel::LinkInfo& link);
   void verdict();
   void withdraw();
   void sync();
@@ -61,8 +63,8 @@ class Host {
   void schedule_sync(nanoseconds delay = {});
   void publish();
   void say_when_ready();
+  void complain(const std::string& trouble);
   Report report(MonotonicTime now) const;
-  std::vector<PathProgress> progress() const;
   std::vector<unsigned> wanted() const;
   std::function<std::uint32_t()> random() {
     return [this] { return static_cast<std::uint32_t>(engine_()); };
@@ -86,11 +88,12 @@ class Host {
   std::unique_ptr<DhcpSocket> discovery_socket_;
   Support support_ = Support::kUnknown;
   HostState state_;
-  std::map<unsigned, std::unique_ptr<Path>> paths_;
-  std::vector<Lease> adopted_;     ///< of an earlier process, until their paths have started
+  PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
+  std::set<unsigned> unanswered_;  ///< paths nobody offers, and we have said so
   std::vector<unsigned> refresh_;  ///< paths whose address gets the renewed lifetime
   std::size_t ready_ = 0;          ///< number of paths when we last said so
   std::string published_;
+  std::string trouble_;  ///< the last thing that could not be done
 
   Loop::Handle monitor_watch_;
   Loop::Handle observe_later_;
@@ -143,7 +146,8 @@ Result<void> Host::open() {
     log::warning("MPTCP is switched off (net.mptcp.enabled=0): connections will use one path");
   duid_ = load_or_make_duid(state_directory() / "duid", link->mac);
   load_state();
-  return {};
+  // Here and not only in observe(): without the permission for it there is no point in going on.
+  return adopt_link(*link);
 }
 
 void Host::load_state() {
@@ -152,19 +156,17 @@ void Host::load_state() {
   auto parsed = parse_state(*content, Clocks{});
   if (!parsed) return log::warning("{}: {}", state_path(interface_).string(), parsed.error().what);
   state_ = *std::move(parsed);
-  adopted_ = state_.leases;
   if (state_.discovered.index != 0) support_ = Support::kYes;
-  if (!adopted_.empty())
+  const auto& leases = state_.leases;
+  paths_.adopt(leases);
+  if (!leases.empty())
     log::info("taking over {} of an earlier run on {}",
-              adopted_.size() == 1 ? "one path" : fmt::format("{} paths", adopted_.size()),
-              interface_);
+              leases.size() == 1 ? "one path" : fmt::format("{} paths", leases.size()), interface_);
 }
 
 void Host::save_state() {
   state_.ifindex = link_ ? link_->index : 0;
-  state_.leases = adopted_;
-  for (const auto& [index, path] : paths_)
-    if (path->client().lease()) state_.leases.push_back(*path->client().lease());
+  state_.leases = paths_.leases();
   if (auto kept = replace_file(state_path(interface_), format_state(state_, Clocks{})); !kept)
     log::warning("a restart will not know of the paths: {}", kept.error().text());
 }
@@ -185,16 +187,17 @@ void Host::observe() {
   if (found == links->end()) {
     if (link_) log::warning("{} has gone; waiting for it to return", interface_);
     link_.reset();
-    paths_.clear();
+    paths_.stop_all();
     discovery_.reset();
     discovery_socket_.reset();
     arm_timer();
     return publish();
   }
-  adopt_link(*found);
+  if (auto done = adopt_link(*found); !done) log::error("{}", done.error().text());
   address_.reset();
   for (const auto& address : *addresses)
-    if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4)
+    if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4 &&
+        !kLinkLocal.contains(address.prefix.address()))
       address_ = address.prefix.address();
   router_.reset();
   for (const auto& route : *routes)
@@ -202,17 +205,17 @@ void Host::observe() {
         route.ifindex == link_->index)
       router_ = route.via;
   if (discovery_) take(discovery_->interface(address_, operational(), now));
-  for (const auto& [index, path] : paths_) path->link(operational(), now);
+  paths_.link(operational(), now);
   sync();
 }
 
 /// Another interface under the same name, or with another Ethernet address, begins anew.
-void Host::adopt_link(const kernel::LinkInfo& link) {
+Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   const bool same = link_ && link_->index == link.index && link_->mac == link.mac;
   link_ = link;
-  if (same && discovery_socket_) return;
-  if (state_.ifindex != link.index) adopted_.clear();
-  paths_.clear();
+  if (same && discovery_socket_) return {};
+  if (state_.ifindex != link.index) paths_.forget_adopted();
+  paths_.stop_all();
   Discovery::Settings settings;
   settings.mac = link.mac;
   settings.client_id = wire::make_client_id(path_iaid(link.mac, 0), duid_);
@@ -224,8 +227,9 @@ void Host::adopt_link(const kernel::LinkInfo& link) {
         take(discovery_->receive(message, MonotonicClock::now()));
         arm_timer();
       });
-  if (!socket) return log::error("{}", socket.error().text());
+  if (!socket) return std::unexpected(socket.error());
   discovery_socket_ = *std::move(socket);
+  return {};
 }
 
 void Host::take(const Discovery::Step& step) {
@@ -264,24 +268,15 @@ void Host::verdict() {
 }
 
 void Host::withdraw() {
-  paths_.clear();
-  adopted_.clear();
+  paths_.stop_all();
+  paths_.forget_adopted();
   state_ = {};
   ready_ = 0;
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
 }
 
-std::vector<PathProgress> Host::progress() const {
-  std::vector<PathProgress> out;
-  for (const auto& lease : adopted_) out.push_back({lease.route.index, true, false});
-  for (const auto& [index, path] : paths_)
-    out.push_back({index, path->client().lease().has_value(),
-                   path->client().state() == DhcpClient::State::kNoOffer});
-  return out;
-}
-
 std::vector<unsigned> Host::wanted() const {
-  return wanted_indices(state_.discovered, settings_.max_paths, progress());
+  return wanted_indices(state_.discovered, settings_.max_paths, paths_.progress());
 }
 
 void Host::schedule_sync(nanoseconds delay) {
@@ -291,63 +286,46 @@ void Host::schedule_sync(nanoseconds delay) {
 void Host::sync() {
   sync_later_.reset();
   const auto now = MonotonicClock::now();
-  if (support_ == Support::kYes && link_) {
+  // A macvlan cannot be set up on an interface that is down; what is there already stays.
+  if (support_ == Support::kYes && link_ && link_->admin_up) {
+    // A path that cannot start must not keep the others from being applied.
     auto done = sync_paths(now);
-    if (done) done = apply(now);
-    if (!done) {
-      log::error("{}; trying again in {}", done.error().text(), duration_text(kRetry));
-      schedule_sync(kRetry);
-    } else {
+    if (auto applied = apply(now); done) done = std::move(applied);
+    if (done)
       say_when_ready();
-    }
+    else
+      schedule_sync(kRetry);
+    complain(done ? "" : done.error().text());
   }
   arm_timer();
   publish();
 }
 
+/// Once for each trouble, not at every attempt.
+void Host::complain(const std::string& trouble) {
+  if (trouble != trouble_ && !trouble.empty())
+    log::error("{}; trying again every {}", trouble, duration_text(kRetry));
+  trouble_ = trouble;
+}
+
 Result<void> Host::sync_paths(MonotonicTime now) {
   const auto indices = wanted();
+  if (paths_.empty() && !indices.empty()) ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
   // What is not wanted goes with apply(): its macvlan is no path's any more.
-  std::erase_if(paths_, [&](const auto& entry) {
-    return std::ranges::find(indices, entry.first) == indices.end();
-  });
+  paths_.keep_only(indices);
   if (!indices.empty()) ANABRANCH_TRY(prepare_parent(interface_));
-  for (const unsigned index : indices) ANABRANCH_TRY(start_path(index, now));
-  return {};
+  Result<void> first;
+  for (const unsigned index : indices)
+    if (auto done = start_path(index, now); !done && first) first = std::move(done);
+  return first;
 }
 
 Result<void> Host::start_path(unsigned index, MonotonicTime now) {
-  auto macvlan = ensure_macvlan(*netlink_, *link_, index);
+  const auto macvlan = ensure_macvlan(*netlink_, *link_, index);
   if (!macvlan) return std::unexpected(macvlan.error());
-  std::optional<Lease> lease;
-  if (const auto running = paths_.find(index); running != paths_.end()) {
-    if (running->second->macvlan().index == macvlan->index) return {};
-    lease = running->second->client().lease();  // someone deleted the interface; it is back
-    paths_.erase(running);
-  }
-  if (const auto found = std::ranges::find(
-          adopted_, index, [](const Lease& one) { return unsigned{one.route.index}; });
-      found != adopted_.end()) {
-    lease = *found;
-    adopted_.erase(found);
-  }
-  DhcpClient::Settings settings;
-  settings.index = static_cast<std::uint8_t>(index);
-  settings.mac = macvlan->mac;
-  settings.client_id = wire::make_client_id(path_iaid(link_->mac, index), duid_);
-  settings.ext_route_code = settings_.ext_route_code;
-  settings.random = random();
-  settings.acceptable = [this, index](const IpAddress& address) {
-    return address != address_ && std::ranges::none_of(paths_, [&](const auto& entry) {
-             const auto& held = entry.second->client().lease();
-             return entry.first != index && held && held->address.address() == address;
-           });
-  };
-  auto path = std::make_unique<Path>(
-      loop_, *macvlan, std::move(settings),
-      [this](Path& changed, Change change) { path_changed(changed, change); });
-  auto& placed = paths_[index] = std::move(path);
-  return placed->start(lease, operational(), now);
+  const PathSet::Identity identity{link_->mac, duid_, settings_.ext_route_code, random(),
+                                   [this] { return address_; }};
+  return paths_.start(identity, index, *macvlan, operational(), now);
 }
 
 void Host::path_changed(Path& path, Change change) {
@@ -369,9 +347,18 @@ void Host::path_changed(Path& path, Change change) {
       log::warning("path {}: the lease has ended; the path is taken down", path.index());
       break;
   }
-  if (lease && lease->route.count != 0 && state_.discovered.count != 0)
-    state_.discovered.count = lease->route.count;
-  if (change != Change::kNone) save_state();
+  if (change != Change::kNone) {
+    // An answer just now: its count is news. A count of 0 says nothing.
+    if (lease && lease->route.count != 0) state_.discovered.count = lease->route.count;
+    unanswered_.erase(path.index());
+    save_state();
+  } else if (path.client().state() == DhcpClient::State::kNoOffer &&
+             unanswered_.insert(path.index()).second) {
+    log::warning(
+        "path {}: no DHCP server offers it on {}; asking again every few minutes (a wireless "
+        "network or a guarded switch port may let only {}'s own Ethernet address pass)",
+        path.index(), path.macvlan().name, interface_);
+  }
   schedule_sync();
 }
 
@@ -381,18 +368,14 @@ Result<void> Host::apply(MonotonicTime now) {
   facts.address = address_;
   facts.index = state_.discovered.index;
   facts.paths = static_cast<unsigned>(paths_.size() + 1);
-  for (const auto& [index, path] : paths_)
-    if (path->client().lease())
-      facts.leased.push_back({index, path->macvlan().index, *path->client().lease()});
+  facts.leased = paths_.leased();
   const auto links = netlink_->links();
   if (!links) return std::unexpected(links.error());
   std::vector<unsigned> leftover;
   for (const auto& link : *links) {
     if (!is_our_macvlan(link, link_->index)) continue;
     facts.macvlans.push_back(link.index);
-    if (std::ranges::none_of(
-            paths_, [&](const auto& entry) { return entry.second->macvlan().index == link.index; }))
-      leftover.push_back(link.index);
+    if (!paths_.has_macvlan(link.index)) leftover.push_back(link.index);
   }
   const Plan desired = plan(facts, now);
   // The reconciler leaves small differences of lifetimes alone; a short lease is all small
@@ -406,14 +389,12 @@ Result<void> Host::apply(MonotonicTime now) {
   ANABRANCH_TRY(apply_plan(*netlink_, manager_ ? &*manager_ : nullptr, desired, state_,
                            [this] { save_state(); }));
   for (const unsigned ifindex : leftover) ANABRANCH_TRY(netlink_->delete_link(ifindex));
-  for (const auto& [index, path] : paths_)
-    if (path->client().lease()) path->address_is_set();
+  paths_.addresses_are_set();
   return {};
 }
 
 void Host::say_when_ready() {
-  std::size_t up = 1;
-  for (const auto& [index, path] : paths_) up += path->client().lease() ? 1 : 0;
+  const std::size_t up = 1 + paths_.leased().size();
   if (up != paths_.size() + 1) {
     ready_ = 0;
   } else if (ready_ != up) {
@@ -426,14 +407,13 @@ void Host::timers() {
   timer_.reset();
   const auto now = MonotonicClock::now();
   if (discovery_) take(discovery_->timer(now));
-  for (const auto& [index, path] : paths_)
-    if (now >= path->client().next_timer()) path->timer(now);
+  paths_.timers(now);
   arm_timer();
 }
 
 void Host::arm_timer() {
-  auto next = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
-  for (const auto& [index, path] : paths_) next = std::min(next, path->client().next_timer());
+  const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
+  const auto next = std::min(asks, paths_.next_timer());
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }

@@ -80,7 +80,7 @@ std::vector<unsigned> wanted_indices(const wire::ExtRoute& discovered, unsigned 
                                      std::span<const PathProgress> progress) {
   const auto progress_of = [&](unsigned index) {
     const auto found = std::ranges::find(progress, index, &PathProgress::index);
-    return found == progress.end() ? PathProgress{index, false, false} : *found;
+    return found == progress.end() ? PathProgress{index, false} : *found;
   };
   const unsigned room = max_paths - 1;
   std::vector<unsigned> out;

@@ -45,7 +45,6 @@ std::uint32_t path_iaid(const MacAddress& parent, unsigned index);
 struct PathProgress {
   unsigned index = 0;
   bool leased = false;
-  bool not_offered = false;
 };
 
 /// The further paths to have: every index of 1..count but the interface's own, no more than

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The further paths of one physical interface: those at work, and the leases of an earlier process
+// that wait for their path to start.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "host/path.hpp"
+#include "host/plan.hpp"
+
+namespace anabranch::host {
+
+class PathSet {
+ public:
+  struct Identity {
+    MacAddress parent;  ///< of the physical interface
+    std::vector<std::uint8_t> duid;
+    std::uint8_t ext_route_code = 0;
+    std::function<std::uint32_t()> random;
+    /// The physical interface's own address, which no path may have.
+    std::function<std::optional<IpAddress>()> own_address;
+  };
+
+  PathSet(Loop& loop, Path::Changed changed) : loop_(loop), changed_(std::move(changed)) {}
+
+  void adopt(std::vector<Lease> leases) { adopted_ = std::move(leases); }
+  /// Starts path `index` on `macvlan`, from its adopted lease if there is one. Nothing happens when
+  /// it runs there already; one that ran on another macvlan moves with its lease.
+  Result<void> start(const Identity& identity, unsigned index, const kernel::LinkInfo& macvlan,
+                     bool link_up, MonotonicTime now);
+  void keep_only(std::span<const unsigned> indices);
+  void stop_all() { paths_.clear(); }
+  void forget_adopted() { adopted_.clear(); }
+
+  void link(bool up, MonotonicTime now);
+  void timers(MonotonicTime now);
+  MonotonicTime next_timer() const;
+  /// The addresses of the leases are on their macvlans.
+  void addresses_are_set();
+
+  bool empty() const { return paths_.empty(); }
+  std::size_t size() const { return paths_.size(); }
+  std::vector<PathProgress> progress() const;
+  /// Of running paths and of adopted ones that have not started.
+  std::vector<Lease> leases() const;
+  std::vector<PathFacts> leased() const;
+  bool has_macvlan(unsigned ifindex) const;
+
+  auto begin() const { return paths_.begin(); }
+  auto end() const { return paths_.end(); }
+
+ private:
+  std::optional<Lease> take_lease(unsigned index);
+  bool holds(const IpAddress& address, unsigned but_index) const;
+
+  Loop& loop_;
+  Path::Changed changed_;
+  std::map<unsigned, std::unique_ptr<Path>> paths_;
+  std::vector<Lease> adopted_;
+};
+
+}  // namespace anabranch::host

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "host/state_file.hpp"
+
+#include <gtest/gtest.h>
+
+namespace anabranch::host {
+namespace {
+
+using namespace std::chrono_literals;
+
+Lease lease(seconds duration) {
+  Lease out;
+  out.address = IpPrefix::parse("10.2.16.5/16").value();
+  out.routes = {{IpPrefix::parse("10.2.0.1/32").value(), std::nullopt},
+                {IpPrefix::any(Family::kIpv4), IpAddress::parse("10.2.0.1").value()}};
+  out.route = {2, 3};
+  out.server = {IpAddress::parse("10.1.0.1").value(),
+                MacAddress::parse("02:00:00:00:00:67").value()};
+  out.obtained = MonotonicTime(1000s);
+  out.duration = duration;
+  out.renewal = duration / 2;
+  out.rebinding = duration * 7 / 8;
+  return out;
+}
+
+HostState state() {
+  HostState out;
+  out.ifindex = 4;
+  out.discovered = {1, 3};
+  out.leases = {lease(600s)};
+  out.endpoints = {IpAddress::parse("10.1.0.50").value()};
+  out.limits_before = kernel::MptcpLimits{0, 2};
+  out.limits_set = kernel::MptcpLimits{0, 3};
+  return out;
+}
+
+TEST(HostStateFile, ComesBackWhole) {
+  const Clocks clocks{MonotonicTime(1100s), WallTime(1'700'000'000s)};
+  const auto back = parse_state(format_state(state(), clocks), clocks);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->ifindex, 4u);
+  EXPECT_EQ(back->discovered, (wire::ExtRoute{1, 3}));
+  EXPECT_EQ(back->leases, state().leases);
+  EXPECT_EQ(back->endpoints, state().endpoints);
+  EXPECT_EQ(back->limits_before, state().limits_before);
+  EXPECT_EQ(back->limits_set, state().limits_set);
+}
+
+TEST(HostStateFile, LeasesEndByTheWallClockWhateverTheOtherClockShows) {
+  const Clocks written{MonotonicTime(1100s), WallTime(1'700'000'000s)};
+  const auto text = format_state(state(), written);
+  const Clocks later{MonotonicTime(5000s), WallTime(1'700'000'000s + 499s)};
+  const auto back = parse_state(text, later);
+  ASSERT_TRUE(back);
+  ASSERT_EQ(back->leases.size(), 1u);
+  EXPECT_EQ(back->leases[0].remaining(later.monotonic), 1s);
+  const Clocks ended{MonotonicTime(5001s), WallTime(1'700'000'000s + 500s)};
+  EXPECT_TRUE(parse_state(text, ended)->leases.empty());
+}
+
+TEST(HostStateFile, AMangledFileIsAnErrorAndNoCrash) {
+  const Clocks clocks;
+  const auto text = format_state(state(), clocks);
+  EXPECT_FALSE(parse_state("", clocks));
+  EXPECT_FALSE(parse_state("{}", clocks));
+  EXPECT_FALSE(parse_state("[1]", clocks));
+  for (std::size_t size = 0; size + 2 < text.size(); size += 7)
+    EXPECT_FALSE(parse_state(text.substr(0, size), clocks)) << size;
+  auto wrong = text;
+  wrong.replace(wrong.find("10.2.16.5"), 2, "xx");
+  EXPECT_FALSE(parse_state(wrong, clocks));
+}
+
+}  // namespace
+}  // namespace anabranch::host
