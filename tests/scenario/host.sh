@@ -238,13 +238,31 @@ wait_for 10 "paths do not return with the interface" holds "$up"
 wait_for 10 "the table does not return with the interface" bash -c "ip route show table $table | grep -q default"
 [ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
 
-# --- 7. SIGTERM leaves the paths, a lost server ends them, cleanup leaves no trace.
+# --- 7. The network changes to one without EXT_ROUTE: everything of ours goes. And back.
+stop "$kea_pid"
+start_kea 600 no
+ip -n gw link set gwlan down
+wait_for 3 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
+ip -n gw link set gwlan up
+wait_for 15 "no verdict about the other network" holds 'r["support"] == "no"'
+[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+snapshot | diff /run/before - || failed "paths of another network were left behind"
+stop "$kea_pid"
+start_kea 8 yes
+ip -n gw link set gwlan down
+sleep 1
+ip -n gw link set gwlan up
+wait_for 15 "paths do not return with the network" holds "$up"
+macvlan=$(shown 'r["paths"][1]["interface"]')
+address=$(shown 'r["paths"][1]["address"]')
+
+# --- 8. SIGTERM leaves the paths, a lost server ends them, cleanup leaves no trace.
 stop "$host_pid"; host_pid=
 ip addr show dev "$macvlan" | grep -q "$address" || failed "the path went away with the process"
 "$anabranch" host cleanup h0 || failed "cleanup"
 snapshot | diff /run/before - || failed "cleanup left something behind"
 
-# --- 8. The server dies: when the lease ends the path goes, endpoint first.
+# --- 9. The server dies: when the lease ends the path goes, endpoint first.
 start_host
 wait_for 15 "two paths do not come up again" holds "$up"
 stop "$kea_pid"; kea_pid=
