@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Cost of the link model alone: one frame offered and taken out again, with 50 ms of queue ahead of it.
+// Cost of the link model alone: one frame offered and taken out again, with 50 ms of queue ahead of
+// it.
 #include <benchmark/benchmark.h>
 
 #include "lab/link_queue.hpp"

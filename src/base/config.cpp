@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "base/config.hpp"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
+
+#include <toml++/toml.h>
 
 #include "base/directories.hpp"
 
@@ -103,7 +103,9 @@ std::string nearest_hint(const std::set<std::string, std::less<>>& known, std::s
 
 }  // namespace
 
-bool Section::has(std::string_view key) const { return find(*table_, key) != nullptr; }
+bool Section::has(std::string_view key) const {
+  return find(*table_, key) != nullptr;
+}
 
 bool Section::is_text(std::string_view key) const {
   const auto* node = find(*table_, key);
@@ -133,11 +135,13 @@ std::string Section::require_text(std::string_view key) const {
   return out;
 }
 
-std::string Section::choice(std::string_view key, std::initializer_list<std::string_view> allowed) const {
+std::string Section::choice(std::string_view key,
+                            std::initializer_list<std::string_view> allowed) const {
   std::string out = text(key, *allowed.begin());
   if (std::ranges::find(allowed, out) != allowed.end()) return out;
   std::string list;
-  for (const auto& value : allowed) list += (list.empty() ? "\"" : ", \"") + std::string(value) + "\"";
+  for (const auto& value : allowed)
+    list += (list.empty() ? "\"" : ", \"") + std::string(value) + "\"";
   complain(key, "'" + std::string(key) + "' cannot be \"" + out + "\"", "one of " + list);
   return std::string(*allowed.begin());
 }
@@ -167,7 +171,8 @@ std::int64_t Section::number(std::string_view key, std::int64_t fallback, std::i
   return value->get();
 }
 
-std::int64_t Section::require_number(std::string_view key, std::int64_t low, std::int64_t high) const {
+std::int64_t Section::require_number(std::string_view key, std::int64_t low,
+                                     std::int64_t high) const {
   if (!has(key)) complain(key, "'" + std::string(key) + "' is missing" + in_section(*table_));
   return number(key, low, low, high);
 }
@@ -222,7 +227,8 @@ std::vector<std::string> Section::texts(std::string_view key) const {
 
 Section Section::section(std::string_view key) const {
   const auto* node = find(*table_, key);
-  const std::string name = table_->name.empty() ? std::string(key) : table_->name + "." + std::string(key);
+  const std::string name =
+      table_->name.empty() ? std::string(key) : table_->name + "." + std::string(key);
   if (node != nullptr) {
     if (const auto* table = node->as_table()) return {state_, state_->view(*table, name)};
     complain(key, "'" + std::string(key) + "' is not a section", "write it as [" + name + "]");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads a role's TOML file. Every complaint names file:line:col and says what to do; all complaints of
-// a file are collected, so that one `check` shows them all. A key nobody asked for is a complaint too,
-// with the nearest known key as the hint.
+// Reads a role's TOML file. Every complaint names file:line:col and says what to do; all complaints
+// of a file are collected, so that one `check` shows them all. A key nobody asked for is a
+// complaint too, with the nearest known key as the hint.
 //
 //   auto document = config::Document::load(path);
 //   config::Section root = document->root();
@@ -10,8 +10,8 @@
 //   for (config::Section uplink : root.sections("uplink")) { ... }
 //   ANABRANCH_TRY(document->finish());
 //
-// A getter that complains returns a harmless value, so that reading goes on to find the next mistake;
-// finish() then returns the error. Sections are views: the Document must outlive them.
+// A getter that complains returns a harmless value, so that reading goes on to find the next
+// mistake; finish() then returns the error. Sections are views: the Document must outlive them.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,8 @@ class Section {
   /// One of `allowed`; the first is the default.
   std::string choice(std::string_view key, std::initializer_list<std::string_view> allowed) const;
   bool flag(std::string_view key, bool fallback) const;
-  std::int64_t number(std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
+  std::int64_t number(std::string_view key, std::int64_t fallback, std::int64_t low,
+                      std::int64_t high) const;
   std::int64_t require_number(std::string_view key, std::int64_t low, std::int64_t high) const;
   nanoseconds duration(std::string_view key, nanoseconds fallback) const;
   std::optional<IpAddress> address(std::string_view key) const;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "base/directories.hpp"
 
-#include <fcntl.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
+
+#include <fcntl.h>
 
 #include "base/fd.hpp"
 #include "base/registry.hpp"

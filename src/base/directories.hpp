@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where roles keep their files. systemd's RUNTIME_DIRECTORY and STATE_DIRECTORY win over the defaults.
+// Where roles keep their files. systemd's RUNTIME_DIRECTORY and STATE_DIRECTORY win over the
+// defaults.
 #pragma once
 
 #include <filesystem>

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "base/ip.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 namespace anabranch {
 
-int address_family(Family family) { return family == Family::kIpv4 ? AF_INET : AF_INET6; }
+int address_family(Family family) {
+  return family == Family::kIpv4 ? AF_INET : AF_INET6;
+}
 std::string_view family_name(Family family) {
   return family == Family::kIpv4 ? "ipv4" : "ipv6";
 }
@@ -129,7 +131,8 @@ IpAddress IpPrefix::network() const {
   std::array<std::uint8_t, 16> octets{};
   const auto from = address_.octets();
   for (std::size_t i = 0; i < from.size(); ++i) {
-    const unsigned bits = std::clamp<int>(static_cast<int>(length_) - static_cast<int>(8 * i), 0, 8);
+    const unsigned bits =
+        std::clamp<int>(static_cast<int>(length_) - static_cast<int>(8 * i), 0, 8);
     octets[i] = static_cast<std::uint8_t>(from[i] & (0xff00u >> bits));
   }
   return *IpAddress::from_octets(std::span(octets).first(from.size()));
@@ -143,15 +146,17 @@ bool IpPrefix::overlaps(const IpPrefix& other) const {
   return length_ <= other.length_ ? contains(other.address_) : other.contains(address_);
 }
 
-std::string IpPrefix::text() const { return address_.text() + "/" + std::to_string(length_); }
+std::string IpPrefix::text() const {
+  return address_.text() + "/" + std::to_string(length_);
+}
 
 Result<MacAddress> MacAddress::parse(std::string_view text) {
   const std::string copy(text);
   MacAddress out;
   unsigned octet[6];
   int used = 0;
-  if (std::sscanf(copy.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%n", &octet[0], &octet[1], &octet[2], &octet[3],
-                  &octet[4], &octet[5], &used) != 6 ||
+  if (std::sscanf(copy.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%n", &octet[0], &octet[1], &octet[2],
+                  &octet[3], &octet[4], &octet[5], &used) != 6 ||
       static_cast<std::size_t>(used) != copy.size())
     return fail("'" + copy + "' is not an Ethernet address", {}, "write it like 02:00:00:00:00:01",
                 ExitCode::kBadInput);
@@ -162,8 +167,8 @@ Result<MacAddress> MacAddress::parse(std::string_view text) {
 
 std::string MacAddress::text() const {
   char buffer[18];
-  std::snprintf(buffer, sizeof buffer, "%02x:%02x:%02x:%02x:%02x:%02x", octets[0], octets[1], octets[2],
-                octets[3], octets[4], octets[5]);
+  std::snprintf(buffer, sizeof buffer, "%02x:%02x:%02x:%02x:%02x:%02x", octets[0], octets[1],
+                octets[2], octets[3], octets[4], octets[5]);
   return buffer;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Addresses as values: IPv4 and IPv6 addresses, prefixes, Ethernet addresses. No I/O, no name lookup.
+// Addresses as values: IPv4 and IPv6 addresses, prefixes, Ethernet addresses. No I/O, no name
+// lookup.
 #pragma once
 
 #include <array>

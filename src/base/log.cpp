@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "base/log.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 namespace anabranch::log {
 namespace {
 
-bool under_journald() { return std::getenv("JOURNAL_STREAM") != nullptr; }
+bool under_journald() {
+  return std::getenv("JOURNAL_STREAM") != nullptr;
+}
 
 spdlog::logger& logger() {
   static const auto instance = [] {
@@ -26,20 +28,28 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarning: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 std::string_view syslog_prefix(Level level) {
   switch (level) {
-    case Level::kDebug: return "<7>";
-    case Level::kInfo: return "<6>";
-    case Level::kWarning: return "<4>";
-    case Level::kError: return "<3>";
+    case Level::kDebug:
+      return "<7>";
+    case Level::kInfo:
+      return "<6>";
+    case Level::kWarning:
+      return "<4>";
+    case Level::kError:
+      return "<3>";
   }
   return "<6>";
 }

@@ -2,11 +2,11 @@
 // Log lines: sentences with the facts in them, on standard error.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <chrono>
 #include <string>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "base/result.hpp"
 
@@ -14,8 +14,8 @@ namespace anabranch::log {
 
 enum class Level { kDebug, kInfo, kWarning, kError };
 
-/// Sets the lowest level that is written. `role` stands in every line. Under journald (JOURNAL_STREAM
-/// set) lines carry the syslog level prefix and no time of their own.
+/// Sets the lowest level that is written. `role` stands in every line. Under journald
+/// (JOURNAL_STREAM set) lines carry the syslog level prefix and no time of their own.
 void start(std::string_view role, Level lowest = Level::kInfo);
 Result<Level> parse_level(std::string_view text);
 
@@ -38,8 +38,8 @@ void error(fmt::format_string<Args...> format, Args&&... args) {
   write(Level::kError, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Lets one line through per `interval` and counts the rest, so that a flood of bad packets makes one
-/// line and not a full disk. Time is an argument: tests need no clock.
+/// Lets one line through per `interval` and counts the rest, so that a flood of bad packets makes
+/// one line and not a full disk. Time is an argument: tests need no clock.
 class RateLimit {
  public:
   using Clock = std::chrono::steady_clock;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "base/loop.hpp"
 
+#include <list>
+
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
-#include <list>
 
 namespace anabranch {
 namespace {
@@ -87,7 +88,9 @@ Loop::Handle Loop::at(std::chrono::steady_clock::time_point when, Callback callb
   return Handle(std::move(state));
 }
 
-void Loop::post(Callback callback) { asio::post(impl_->io, std::move(callback)); }
+void Loop::post(Callback callback) {
+  asio::post(impl_->io, std::move(callback));
+}
 
 void Loop::on_signal(std::initializer_list<int> signals, std::function<void(int)> callback) {
   auto& set = impl_->signals.emplace_back(impl_->io);
@@ -100,6 +103,8 @@ void Loop::run() {
   impl_->io.run();
 }
 
-void Loop::stop() { impl_->io.stop(); }
+void Loop::stop() {
+  impl_->io.stop();
+}
 
 }  // namespace anabranch

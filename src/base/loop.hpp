@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The event loop of a control daemon: descriptors, timers, signals. A thin skin over asio's io_context
-// that keeps asio's headers out of everyone else's compile. Control daemons react to events with a
-// pure decision and have no long conversations to write down, so callbacks are the plain form here.
+// The event loop of a control daemon: descriptors, timers, signals. A thin skin over asio's
+// io_context that keeps asio's headers out of everyone else's compile. Control daemons react to
+// events with a pure decision and have no long conversations to write down, so callbacks are the
+// plain form here.
 #pragma once
 
 #include <chrono>

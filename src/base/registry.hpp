@@ -43,7 +43,8 @@ inline constexpr unsigned kHostSlots = 100;
 /// Prefix of the names of our virtual interfaces: "anab<ifindex of the parent>p<index>".
 inline constexpr std::string_view kMacvlanPrefix = "anab";
 
-/// Offset of path `index` (1..8) of the physical interface `ifindex` in the host's tables and rules.
+/// Offset of path `index` (1..8) of the physical interface `ifindex` in the host's tables and
+/// rules.
 constexpr std::uint32_t host_slot(unsigned ifindex, unsigned index) {
   return (ifindex % (kHostSlots / 10)) * 10 + index;
 }

@@ -12,10 +12,10 @@ namespace anabranch {
 /// Exit codes of the executable, documented in docs/exit-codes.md.
 enum class ExitCode : int {
   kOk = 0,
-  kFailed = 1,       ///< the operation was tried and did not succeed
-  kBadInput = 2,     ///< command line or configuration file is wrong; nothing was changed
-  kNotPermitted = 3, ///< this user or this kernel does not allow it
-  kNotRunning = 4,   ///< the role that should answer is not running
+  kFailed = 1,        ///< the operation was tried and did not succeed
+  kBadInput = 2,      ///< command line or configuration file is wrong; nothing was changed
+  kNotPermitted = 3,  ///< this user or this kernel does not allow it
+  kNotRunning = 4,    ///< the role that should answer is not running
 };
 
 /// Why something failed, for a human: `what` is a sentence without a full stop, `where` names the
@@ -43,13 +43,14 @@ std::unexpected<Error> fail_errno(int error, std::string_view what, std::string 
 
 }  // namespace anabranch
 
-/// Evaluates a Result<void> or Result<T> expression and returns its error from the caller if it failed.
-/// Every use has a variable of its own, so that the expression may be a lambda with further uses inside.
+/// Evaluates a Result<void> or Result<T> expression and returns its error from the caller if it
+/// failed. Every use has a variable of its own, so that the expression may be a lambda with further
+/// uses inside.
 #define ANABRANCH_TRY(expression) ANABRANCH_TRY_IN_(expression, __COUNTER__)
 #define ANABRANCH_TRY_IN_(expression, number) ANABRANCH_TRY_PASTE_(expression, number)
 #define ANABRANCH_TRY_PASTE_(expression, number) ANABRANCH_TRY_AS_(expression, try_result_##number)
-#define ANABRANCH_TRY_AS_(expression, result)                                    \
-  do {                                                                           \
-    if (auto result = (expression); !result) [[unlikely]]                        \
-      return std::unexpected(std::move(result).error());                         \
+#define ANABRANCH_TRY_AS_(expression, result)             \
+  do {                                                    \
+    if (auto result = (expression); !result) [[unlikely]] \
+      return std::unexpected(std::move(result).error());  \
   } while (false)

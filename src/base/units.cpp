@@ -40,8 +40,8 @@ struct Scale {
 
 constexpr std::array kRates = {Scale{"bit/s", 1}, Scale{"kbit/s", 1e3}, Scale{"Mbit/s", 1e6},
                                Scale{"Gbit/s", 1e9}};
-constexpr std::array kDurations = {Scale{"ns", 1},    Scale{"us", 1e3},   Scale{"ms", 1e6},
-                                   Scale{"s", 1e9},   Scale{"min", 60e9}, Scale{"h", 3600e9},
+constexpr std::array kDurations = {Scale{"ns", 1},     Scale{"us", 1e3},   Scale{"ms", 1e6},
+                                   Scale{"s", 1e9},    Scale{"min", 60e9}, Scale{"h", 3600e9},
                                    Scale{"d", 86400e9}};
 
 template <std::size_t N>

@@ -9,7 +9,8 @@
 
 namespace anabranch::cli {
 
-/// What the chosen command came to; main() prints the error and its hint and turns it into the exit code.
+/// What the chosen command came to; main() prints the error and its hint and turns it into the exit
+/// code.
 struct Outcome {
   Result<ExitCode> value = ExitCode::kOk;
 };

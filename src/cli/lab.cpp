@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // anabranch lab list | run SCENARIO | shell SCENARIO NODE, and the processes a lab is made of.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 #include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/fd.hpp"
 #include "cli/commands.hpp"
@@ -92,14 +92,15 @@ Result<ExitCode> shell(const RunArguments& arguments) {
 
 Result<ExitCode> list() {
   for (const auto& scenario : lab::scenarios())
-    std::printf("%-20s %s%s\n", std::string(scenario.name).c_str(), std::string(scenario.title).c_str(),
-                scenario.benchmark ? " (benchmark)" : "");
+    std::printf("%-20s %s%s\n", std::string(scenario.name).c_str(),
+                std::string(scenario.title).c_str(), scenario.benchmark ? " (benchmark)" : "");
   return ExitCode::kOk;
 }
 
 /// Hidden: the process that carries emulated links, started by the lab itself.
 void add_wire(CLI::App& lab, Outcome& outcome) {
-  auto* command = lab.add_subcommand("wire", "carry emulated links (started by the lab)")->group("");
+  auto* command =
+      lab.add_subcommand("wire", "carry emulated links (started by the lab)")->group("");
   const auto links = std::make_shared<std::string>();
   const auto fd = std::make_shared<int>(-1);
   command->add_option("--links", *links)->required();
@@ -110,7 +111,8 @@ void add_wire(CLI::App& lab, Outcome& outcome) {
       outcome.value = std::unexpected(parsed.error());
       return;
     }
-    if (const auto done = lab::run_wire(*parsed, *fd); !done) outcome.value = std::unexpected(done.error());
+    if (const auto done = lab::run_wire(*parsed, *fd); !done)
+      outcome.value = std::unexpected(done.error());
   });
 }
 
@@ -128,12 +130,15 @@ void add_lab(CLI::App& app, Outcome& outcome) {
   auto* quick = run_command->add_flag("--quick", arguments->quick, "reduced counts and times");
   run_command->add_flag("--full", arguments->full, "large counts")->excludes(quick);
   run_command->add_option("--json", arguments->json, "write the figures to this file");
-  run_command->add_option("--report", arguments->report, "write a self-contained HTML report to this file");
+  run_command->add_option("--report", arguments->report,
+                          "write a self-contained HTML report to this file");
   run_command->callback([arguments, &outcome] { outcome.value = run(*arguments); });
 
-  auto* shell_command = lab->add_subcommand("shell", "build a scenario and give a shell in one of its nodes");
+  auto* shell_command =
+      lab->add_subcommand("shell", "build a scenario and give a shell in one of its nodes");
   shell_command->add_option("scenario", arguments->scenario, "name from 'lab list'")->required();
-  shell_command->add_option("node", arguments->node, "a node of it, as 'host' or 'gateway'")->required();
+  shell_command->add_option("node", arguments->node, "a node of it, as 'host' or 'gateway'")
+      ->required();
   shell_command->callback([arguments, &outcome] { outcome.value = shell(*arguments); });
 
   add_wire(*lab, outcome);

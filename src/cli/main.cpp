@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? static_cast<int>(ExitCode::kOk) : static_cast<int>(ExitCode::kBadInput);
+    return app.exit(error) == 0 ? static_cast<int>(ExitCode::kOk)
+                                : static_cast<int>(ExitCode::kBadInput);
   }
   if (outcome.value) return static_cast<int>(*outcome.value);
   std::fprintf(stderr, "anabranch: %s\n", outcome.value.error().text().c_str());

@@ -216,8 +216,8 @@ struct Kea::Impl {
     control.reset();
   }
 
-  /// Hands a changed configuration to the running server. Its file is replaced first, so that a Kea
-  /// that starts anew reads the same; "config-reload" then is a config-set of that file.
+  /// Hands a changed configuration to the running server ("config-set"). Its file is replaced
+  /// first, so that a Kea that starts anew reads the same.
   void give() {
     if (state != State::kRunning || control || given == wanted) return;
     asked = wanted;
@@ -233,14 +233,19 @@ struct Kea::Impl {
     const auto path = view.runtime / "kea4-ctrl-socket";
     const auto address = status::unix_address(path);
     if (!address) return std::unexpected(address.error());
-    control.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    // Blocking for a moment: a configuration of many uplinks is longer than the socket's buffer.
+    control.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{1, 0};
+    ::setsockopt(control.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (!control || ::connect(control.get(), reinterpret_cast<const sockaddr*>(&*address),
                               sizeof *address) != 0)
       return fail_errno("cannot reach its control socket", path.string());
-    constexpr std::string_view kCommand = R"({ "command": "config-reload" })";
-    if (::send(control.get(), kCommand.data(), kCommand.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(kCommand.size()))
-      return fail_errno("cannot write to its control socket", path.string());
+    const std::string command = R"({ "command": "config-set", "arguments": )" + asked + " }";
+    for (std::string_view rest = command; !rest.empty();) {
+      const ssize_t put = ::send(control.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (put < 0) return fail_errno("cannot write to its control socket", path.string());
+      rest.remove_prefix(static_cast<std::size_t>(put));
+    }
     answer.clear();
     answer_watch = loop.on_readable(control.get(), [this] { read_answer(); });
     answer_deadline = loop.after(kAnswerPatience, [this] {
@@ -252,7 +257,7 @@ struct Kea::Impl {
 
   void read_answer() {
     std::array<char, 4096> buffer;
-    const ssize_t got = ::recv(control.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t got = ::recv(control.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got > 0) {
       answer.append(buffer.data(), static_cast<std::size_t>(got));

@@ -177,6 +177,8 @@ std::string lan_problem(const Settings& settings, const kernel::LinkInfo* lan) {
   if (lan == nullptr) return fmt::format("there is no interface {}", settings.lan);
   if (!lan->admin_up) return fmt::format("{} is set down", settings.lan);
   if (!lan->carrier) return fmt::format("{} has no carrier", settings.lan);
+  // Kea opens its sockets on interfaces that run, and looks again much later.
+  if (!lan->running) return fmt::format("{} does not run yet", settings.lan);
   return {};
 }
 

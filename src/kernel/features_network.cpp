@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Probes that make interfaces, rules and tables, each in a network namespace of its own.
+#include <cerrno>
+
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <sys/socket.h>
-
-#include <cerrno>
 
 #include "base/fd.hpp"
 #include "base/registry.hpp"
@@ -21,7 +21,8 @@ namespace {
 /// ok with `detail` when the kernel did what it was asked for.
 Finding finding_from(const Result<void>& done, std::string detail) {
   if (done) return {FeatureState::kOk, std::move(detail)};
-  if (const int error = last_netlink_error(); error != 0) return finding_from_errno(error, done.error().what);
+  if (const int error = last_netlink_error(); error != 0)
+    return finding_from_errno(error, done.error().what);
   return {FeatureState::kRefused, done.error().what};
 }
 
@@ -38,7 +39,9 @@ Finding with_netlink(const std::function<Result<void>(Rtnetlink&)>& work, std::s
   return finding_from(work(*netlink), std::move(detail));
 }
 
-Finding make_veth() { return with_netlink(add_veth, "pairs can be made"); }
+Finding make_veth() {
+  return with_netlink(add_veth, "pairs can be made");
+}
 
 Finding make_macvlan() {
   return with_netlink(
@@ -50,7 +53,8 @@ Finding make_macvlan() {
 }
 
 Finding make_bridge() {
-  return with_netlink([](Rtnetlink& netlink) { return netlink.create_bridge("switch"); }, "can be made");
+  return with_netlink([](Rtnetlink& netlink) { return netlink.create_bridge("switch"); },
+                      "can be made");
 }
 
 Finding open_packet_socket() {

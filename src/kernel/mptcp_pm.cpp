@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/mptcp_pm.hpp"
 
-#include <linux/genetlink.h>
-#include <linux/netlink.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
 
 namespace anabranch::kernel {
 namespace {
@@ -14,7 +14,15 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 enum Command { kAddAddr = 1, kDelAddr = 2, kGetAddr = 3, kSetLimits = 5, kGetLimits = 6 };
 enum Attribute { kAttrAddr = 1, kAttrRcvAddAddrs = 2, kAttrSubflows = 3 };
-enum AddressAttribute { kFamily = 1, kId = 2, kAddr4 = 3, kAddr6 = 4, kPort = 5, kFlags = 6, kIfIdx = 7 };
+enum AddressAttribute {
+  kFamily = 1,
+  kId = 2,
+  kAddr4 = 3,
+  kAddr6 = 4,
+  kPort = 5,
+  kFlags = 6,
+  kIfIdx = 7
+};
 
 void put_endpoint(Message& message, const MptcpEndpoint& endpoint) {
   message.nest(kAttrAddr, [&](Message& nested) {
@@ -48,12 +56,13 @@ Message MptcpPathManager::command(int number, int flags) const {
 
 Result<std::vector<MptcpEndpoint>> MptcpPathManager::endpoints() {
   std::vector<MptcpEndpoint> out;
-  const auto done =
-      socket_.query(command(kGetAddr, NLM_F_DUMP), "cannot list MPTCP endpoints", [&](const nlmsghdr& answer) {
+  const auto done = socket_.query(
+      command(kGetAddr, NLM_F_DUMP), "cannot list MPTCP endpoints", [&](const nlmsghdr& answer) {
         const Attributes nested = Attributes(answer, sizeof(genlmsghdr)).nested(kAttrAddr);
         const auto address = nested.has(kAddr4) ? nested.address(kAddr4) : nested.address(kAddr6);
         if (!address) return;
-        out.push_back({nested.u8(kId), *address, nested.u16(kPort), nested.u32(kFlags), nested.u32(kIfIdx)});
+        out.push_back(
+            {nested.u8(kId), *address, nested.u16(kPort), nested.u32(kFlags), nested.u32(kIfIdx)});
       });
   if (!done) return std::unexpected(done.error());
   return out;
@@ -62,33 +71,39 @@ Result<std::vector<MptcpEndpoint>> MptcpPathManager::endpoints() {
 Result<void> MptcpPathManager::add(const MptcpEndpoint& endpoint) {
   Message message = command(kAddAddr);
   put_endpoint(message, endpoint);
-  return socket_.request(std::move(message), "cannot add the MPTCP endpoint " + endpoint.address.text());
+  return socket_.request(std::move(message),
+                         "cannot add the MPTCP endpoint " + endpoint.address.text());
 }
 
 Result<void> MptcpPathManager::remove(const MptcpEndpoint& endpoint) {
   Message message = command(kDelAddr);
   put_endpoint(message, endpoint);
-  auto done = socket_.request(std::move(message), "cannot remove the MPTCP endpoint " + endpoint.address.text());
+  auto done = socket_.request(std::move(message),
+                              "cannot remove the MPTCP endpoint " + endpoint.address.text());
   if (!done && last_netlink_error() == EINVAL) {
     const auto now = endpoints();
-    if (now && std::ranges::none_of(*now, [&](const auto& other) { return other.id == endpoint.id; })) return {};
+    if (now &&
+        std::ranges::none_of(*now, [&](const auto& other) { return other.id == endpoint.id; }))
+      return {};
   }
   return done;
 }
 
 Result<MptcpLimits> MptcpPathManager::limits() {
   MptcpLimits out;
-  const auto done = socket_.query(command(kGetLimits), "cannot read the MPTCP limits", [&](const nlmsghdr& answer) {
-    const Attributes attributes(answer, sizeof(genlmsghdr));
-    out = {attributes.u32(kAttrRcvAddAddrs), attributes.u32(kAttrSubflows)};
-  });
+  const auto done = socket_.query(
+      command(kGetLimits), "cannot read the MPTCP limits", [&](const nlmsghdr& answer) {
+        const Attributes attributes(answer, sizeof(genlmsghdr));
+        out = {attributes.u32(kAttrRcvAddAddrs), attributes.u32(kAttrSubflows)};
+      });
   if (!done) return std::unexpected(done.error());
   return out;
 }
 
 Result<void> MptcpPathManager::set_limits(const MptcpLimits& limits) {
   Message message = command(kSetLimits);
-  message.put_u32(kAttrRcvAddAddrs, limits.accepted_addresses).put_u32(kAttrSubflows, limits.subflows);
+  message.put_u32(kAttrRcvAddAddrs, limits.accepted_addresses)
+      .put_u32(kAttrSubflows, limits.subflows);
   return socket_.request(std::move(message), "cannot set the MPTCP limits");
 }
 

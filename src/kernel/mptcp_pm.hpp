@@ -14,8 +14,8 @@
 namespace anabranch::kernel {
 
 struct MptcpEndpoint {
-  static constexpr std::uint32_t kSignal = 1u << 0;    ///< announced to the peer by ADD_ADDR
-  static constexpr std::uint32_t kSubflow = 1u << 1;   ///< a source of further subflows
+  static constexpr std::uint32_t kSignal = 1u << 0;   ///< announced to the peer by ADD_ADDR
+  static constexpr std::uint32_t kSubflow = 1u << 1;  ///< a source of further subflows
   static constexpr std::uint32_t kBackup = 1u << 2;
   static constexpr std::uint32_t kFullmesh = 1u << 3;
   static constexpr std::uint32_t kImplicit = 1u << 4;  ///< made by the kernel itself
@@ -49,7 +49,8 @@ class MptcpPathManager {
   Result<void> set_limits(const MptcpLimits& limits);
 
  private:
-  MptcpPathManager(NetlinkSocket socket, std::uint16_t family) : socket_(std::move(socket)), family_(family) {}
+  MptcpPathManager(NetlinkSocket socket, std::uint16_t family)
+      : socket_(std::move(socket)), family_(family) {}
   Message command(int number, int flags = 0) const;
   NetlinkSocket socket_;
   std::uint16_t family_;

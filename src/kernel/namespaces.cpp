@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/namespaces.hpp"
 
+#include <cstdlib>
+
 #include <fcntl.h>
 #include <sched.h>
-
-#include <cstdlib>
 
 #include "kernel/rtnetlink.hpp"
 
@@ -45,7 +45,8 @@ Result<UniqueFd> create_network_namespace() {
   if (!made) return made;
   auto netlink = Rtnetlink::open();
   if (!netlink) return std::unexpected(netlink.error());
-  if (const auto done = netlink->set_up(kLoopback, true); !done) return std::unexpected(done.error());
+  if (const auto done = netlink->set_up(kLoopback, true); !done)
+    return std::unexpected(done.error());
   return made;
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/netlink.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <new>
+
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstring>
-#include <new>
 
 namespace anabranch::kernel {
 namespace {
@@ -31,13 +31,16 @@ Result<void> answer_error(const nlmsghdr& header, std::string_view what) {
   last_error = -error.error;
   if (error.error == 0) return {};
   auto out = fail_errno(-error.error, what);
-  if (const auto text = explanation(header, error); !text.empty()) out.error().what += " (" + text + ")";
+  if (const auto text = explanation(header, error); !text.empty())
+    out.error().what += " (" + text + ")";
   return out;
 }
 
 }  // namespace
 
-int last_netlink_error() { return last_error; }
+int last_netlink_error() {
+  return last_error;
+}
 
 Message::Message(int type, int flags) : message_(nlmsg_alloc_simple(type, flags)) {
   if (message_ == nullptr) throw std::bad_alloc();
@@ -48,7 +51,8 @@ Message::~Message() {
 }
 
 void Message::append(const void* data, std::size_t size) {
-  if (nlmsg_append(message_, const_cast<void*>(data), size, NLMSG_ALIGNTO) != 0) throw std::bad_alloc();
+  if (nlmsg_append(message_, const_cast<void*>(data), size, NLMSG_ALIGNTO) != 0)
+    throw std::bad_alloc();
 }
 
 Message& Message::put(int attribute, std::span<const std::uint8_t> octets) {
@@ -56,7 +60,9 @@ Message& Message::put(int attribute, std::span<const std::uint8_t> octets) {
     throw std::bad_alloc();
   return *this;
 }
-Message& Message::put_u8(int attribute, std::uint8_t value) { return put(attribute, {&value, 1}); }
+Message& Message::put_u8(int attribute, std::uint8_t value) {
+  return put(attribute, {&value, 1});
+}
 Message& Message::put_u16(int attribute, std::uint16_t value) {
   return put(attribute, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
 }
@@ -65,7 +71,8 @@ Message& Message::put_u32(int attribute, std::uint32_t value) {
 }
 Message& Message::put_text(int attribute, std::string_view text) {
   const std::string terminated(text);
-  return put(attribute, {reinterpret_cast<const std::uint8_t*>(terminated.c_str()), terminated.size() + 1});
+  return put(attribute,
+             {reinterpret_cast<const std::uint8_t*>(terminated.c_str()), terminated.size() + 1});
 }
 Message& Message::put_address(int attribute, const IpAddress& address) {
   return put(attribute, address.octets());
@@ -78,7 +85,9 @@ Message& Message::nest(int attribute, const std::function<void(Message&)>& fill)
   return *this;
 }
 
-nlmsghdr* Message::raw() { return nlmsg_hdr(message_); }
+nlmsghdr* Message::raw() {
+  return nlmsg_hdr(message_);
+}
 
 Attributes::Attributes(const nlmsghdr& message, std::size_t header_size) : table_(kMax) {
   const std::size_t payload = message.nlmsg_len - NLMSG_HDRLEN;
@@ -103,7 +112,9 @@ void Attributes::parse(const std::uint8_t* data, std::size_t size) {
   }
 }
 
-const nlattr* Attributes::at(int attribute) const { return table_[static_cast<std::size_t>(attribute)]; }
+const nlattr* Attributes::at(int attribute) const {
+  return table_[static_cast<std::size_t>(attribute)];
+}
 
 std::span<const std::uint8_t> Attributes::octets(int attribute) const {
   const nlattr* found = at(attribute);
@@ -234,7 +245,8 @@ Result<GenericFamily> resolve_family(NetlinkSocket& socket, std::string_view nam
           const auto* entry = reinterpret_cast<const nlattr*>(rest.data());
           if (entry->nla_len < NLA_HDRLEN || entry->nla_len > rest.size()) break;
           const Attributes group(*entry);
-          out.groups.emplace_back(group.text(CTRL_ATTR_MCAST_GRP_NAME), group.u32(CTRL_ATTR_MCAST_GRP_ID));
+          out.groups.emplace_back(group.text(CTRL_ATTR_MCAST_GRP_NAME),
+                                  group.u32(CTRL_ATTR_MCAST_GRP_ID));
           rest = rest.subspan(std::min<std::size_t>(NLA_ALIGN(entry->nla_len), rest.size()));
         }
       });

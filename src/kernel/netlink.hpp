@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One netlink socket: requests with their acknowledgement, dumps, and the kernel's own words when it
-// refuses. Messages are built with libnl's attribute functions; we know attributes that the system's
-// headers do not have yet, so families are spoken with plain attributes and not through libnl's objects.
+// One netlink socket: requests with their acknowledgement, dumps, and the kernel's own words when
+// it refuses. Messages are built with libnl's attribute functions; we know attributes that the
+// system's headers do not have yet, so families are spoken with plain attributes and not through
+// libnl's objects.
 #pragma once
 
 #include <cstdint>
@@ -81,15 +82,16 @@ class NetlinkSocket {
   /// `protocol` as NETLINK_ROUTE; in the calling thread's network namespace.
   static Result<NetlinkSocket> open(int protocol);
 
-  /// Sends and waits for the acknowledgement. Errors carry errno's text and the kernel's explanation.
+  /// Sends and waits for the acknowledgement. Errors carry errno's text and the kernel's
+  /// explanation.
   Result<void> request(Message message, std::string_view what);
   /// Sends and visits every answer until the end of the dump (or the acknowledgement).
   Result<void> query(Message message, std::string_view what, const Visitor& visit);
 
   Result<void> join(unsigned group);
   int fd() const { return fd_.get(); }
-  /// Visits whatever has arrived on a subscribed socket without waiting. False when the kernel dropped
-  /// messages because we were too slow: the reader must look at everything again.
+  /// Visits whatever has arrived on a subscribed socket without waiting. False when the kernel
+  /// dropped messages because we were too slow: the reader must look at everything again.
   bool drain(const Visitor& visit);
 
  private:

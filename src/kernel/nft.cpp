@@ -12,7 +12,8 @@ Result<void> apply_nft(std::string_view ruleset) {
   options.argv = {"nft", "-f", "-"};
   // Ordinary users' PATH often lacks the sbin folders where nft lives.
   const char* path = std::getenv("PATH");
-  options.environment["PATH"] = std::string(path == nullptr ? "/usr/bin:/bin" : path) + ":/usr/sbin:/sbin";
+  options.environment["PATH"] =
+      std::string(path == nullptr ? "/usr/bin:/bin" : path) + ":/usr/sbin:/sbin";
   const auto done = run_command(std::move(options), ruleset);
   if (!done) {
     Error error = done.error();

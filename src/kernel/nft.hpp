@@ -8,8 +8,8 @@
 
 namespace anabranch::kernel {
 
-/// Applies `ruleset` (nft's own text form, which operators can read in our log and paste back) in one
-/// transaction: all of it or nothing.
+/// Applies `ruleset` (nft's own text form, which operators can read in our log and paste back) in
+/// one transaction: all of it or nothing.
 Result<void> apply_nft(std::string_view ruleset);
 
 }  // namespace anabranch::kernel

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/process.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -8,13 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-#include <system_error>
 
 namespace anabranch::kernel {
 namespace {
@@ -61,7 +61,9 @@ void place(int from, int to) {
   ::_exit(127);
 }
 
-int decode(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int decode(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 std::string read_all(int fd) {
   std::string out;
@@ -103,7 +105,8 @@ std::optional<int> Process::wait(nanoseconds patience) {
   if (pid_ <= 0) return 0;
   const auto deadline = MonotonicClock::now() + patience;
   for (;;) {
-    const auto left = std::max(nanoseconds(0), std::chrono::duration_cast<nanoseconds>(deadline - MonotonicClock::now()));
+    const auto left = std::max(
+        nanoseconds(0), std::chrono::duration_cast<nanoseconds>(deadline - MonotonicClock::now()));
     const timespec timeout{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     pollfd poll{pidfd_.get(), POLLIN, 0};
     const int ready = ::ppoll(&poll, 1, &timeout, nullptr);
@@ -142,7 +145,8 @@ Result<Process> spawn(const SpawnOptions& options) {
   if (!problem.empty()) {
     process.wait(seconds(5));
     const auto line = problem.find('\n');
-    return fail(problem.substr(0, line), {}, line == std::string::npos ? "" : problem.substr(line + 1));
+    return fail(problem.substr(0, line), {},
+                line == std::string::npos ? "" : problem.substr(line + 1));
   }
   return process;
 }
@@ -153,7 +157,8 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Result<CommandOutput> run_command(SpawnOptions options, std::string_view input, nanoseconds patience) {
+Result<CommandOutput> run_command(SpawnOptions options, std::string_view input,
+                                  nanoseconds patience) {
   auto in = make_pipe();
   auto out = make_pipe();
   auto err = make_pipe();
@@ -173,12 +178,15 @@ Result<CommandOutput> run_command(SpawnOptions options, std::string_view input, 
   const auto deadline = MonotonicClock::now() + patience;
   if (input.empty()) in->write.reset();
   while (out->read || err->read) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
     if (left <= 0) {
       process->stop({});
       return fail("'" + options.argv[0] + "' did not finish in " + duration_text(patience));
     }
-    std::array<pollfd, 3> polls{{{in->write.get(), POLLOUT, 0}, {out->read.get(), POLLIN, 0}, {err->read.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> polls{{{in->write.get(), POLLOUT, 0},
+                                 {out->read.get(), POLLIN, 0},
+                                 {err->read.get(), POLLIN, 0}}};
     if (::poll(polls.data(), polls.size(), static_cast<int>(left)) < 0 && errno != EINTR) break;
     if (in->write && polls[0].revents != 0) {
       const ssize_t put = ::write(in->write.get(), input.data(), input.size());
@@ -197,7 +205,8 @@ Result<CommandOutput> run_command(SpawnOptions options, std::string_view input, 
     take(out->read, polls[1].revents, result.output);
     take(err->read, polls[2].revents, result.errors);
   }
-  const auto code = process->wait(std::max(nanoseconds(0), nanoseconds(deadline - MonotonicClock::now())));
+  const auto code =
+      process->wait(std::max(nanoseconds(0), nanoseconds(deadline - MonotonicClock::now())));
   result.exit_code = code ? *code : process->stop({});
   return result;
 }

@@ -2,13 +2,13 @@
 // Child processes: started in a namespace, watched through a pidfd, never left behind.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -17,15 +17,15 @@
 namespace anabranch::kernel {
 
 struct SpawnOptions {
-  std::vector<std::string> argv;                  ///< looked up in PATH
+  std::vector<std::string> argv;                        ///< looked up in PATH
   std::map<std::string, std::string> environment = {};  ///< added to ours
-  int network_namespace = -1;                     ///< enter this one first
-  int standard_input = -1;                        ///< -1: /dev/null
-  int standard_output = -1;                       ///< -1: ours
-  int standard_error = -1;                        ///< -1: ours
-  std::vector<int> keep_open = {};                ///< descriptors the child inherits under the same number
-  bool die_with_parent = true;                    ///< SIGKILL when the calling thread ends
-  bool own_session = false;                       ///< no terminal signals from ours
+  int network_namespace = -1;                           ///< enter this one first
+  int standard_input = -1;                              ///< -1: /dev/null
+  int standard_output = -1;                             ///< -1: ours
+  int standard_error = -1;                              ///< -1: ours
+  std::vector<int> keep_open = {};  ///< descriptors the child inherits under the same number
+  bool die_with_parent = true;      ///< SIGKILL when the calling thread ends
+  bool own_session = false;         ///< no terminal signals from ours
   /// Runs in the child before exec (mount set-up); an error ends the child and spawn() returns it.
   std::function<Result<void>()> prepare = {};
 };

@@ -17,12 +17,22 @@ bool present(const Address& wanted, const Address& actual) {
   if (wanted.valid.has_value() != actual.valid.has_value()) return false;
   return !wanted.valid || std::chrono::abs(*wanted.valid - *actual.valid) <= kLifetimeSlack;
 }
-bool present(const Route& wanted, const Route& actual) { return wanted == actual; }
-bool present(const Rule& wanted, const Rule& actual) { return wanted == actual; }
+bool present(const Route& wanted, const Route& actual) {
+  return wanted == actual;
+}
+bool present(const Rule& wanted, const Rule& actual) {
+  return wanted == actual;
+}
 
-bool same(const Address& a, const Address& b) { return a.same(b); }
-bool same(const Route& a, const Route& b) { return a == b; }
-bool same(const Rule& a, const Rule& b) { return a == b; }
+bool same(const Address& a, const Address& b) {
+  return a.same(b);
+}
+bool same(const Route& a, const Route& b) {
+  return a == b;
+}
+bool same(const Rule& a, const Rule& b) {
+  return a == b;
+}
 
 template <class T>
 void compare_list(const std::vector<T>& desired, const std::vector<T>& actual, const Scope& scope,
@@ -51,7 +61,8 @@ bool Scope::owns(const Address& address) const {
          std::ranges::find(interfaces, address.ifindex) != interfaces.end();
 }
 bool Scope::owns(const Route& route) const {
-  return route.protocol == registry::kRouteProtocol && route.table >= first_table && route.table <= last_table;
+  return route.protocol == registry::kRouteProtocol && route.table >= first_table &&
+         route.table <= last_table;
 }
 bool Scope::owns(const Rule& rule) const {
   return rule.protocol == registry::kRouteProtocol && rule.priority >= first_priority &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The thin reconciler that every capability applies its decisions with: compare what should be with
-// what is, make the difference. Applying twice changes nothing; a crash in the middle is repaired by
-// the next pass. What belongs to us is found again by our protocol number and the ranges of the
+// what is, make the difference. Applying twice changes nothing; a crash in the middle is repaired
+// by the next pass. What belongs to us is found again by our protocol number and the ranges of the
 // registry, so nothing has to be remembered.
 #pragma once
 
@@ -19,8 +19,8 @@ struct NetworkState {
   std::vector<Rule> rules;
 };
 
-/// The part of the namespace a role may change. An object belongs to it when it carries our protocol
-/// number and its table, priority or interface lies inside.
+/// The part of the namespace a role may change. An object belongs to it when it carries our
+/// protocol number and its table, priority or interface lies inside.
 struct Scope {
   std::uint32_t first_table = 0;
   std::uint32_t last_table = 0;
@@ -41,12 +41,12 @@ struct Difference {
   std::string text() const;
 };
 
-/// Pure. `actual` may hold foreign objects; they are left alone. A desired address counts as present
-/// when its remaining lifetime is within 5 s of the desired one.
+/// Pure. `actual` may hold foreign objects; they are left alone. A desired address counts as
+/// present when its remaining lifetime is within 5 s of the desired one.
 Difference compare(const NetworkState& desired, const NetworkState& actual, const Scope& scope);
 
-/// Additions first (addresses, routes, rules), then removals in the opposite order, so that no packet
-/// falls between. Goes on after a failure and returns the first one; else what was changed.
+/// Additions first (addresses, routes, rules), then removals in the opposite order, so that no
+/// packet falls between. Goes on after a failure and returns the first one; else what was changed.
 Result<Difference> reconcile(Rtnetlink& netlink, const NetworkState& desired, const Scope& scope);
 
 Result<NetworkState> observe(Rtnetlink& netlink);

@@ -2,15 +2,15 @@
 // Links and the monitor; addresses, routes and rules are in rtnetlink_routes.cpp.
 #include "kernel/rtnetlink.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace anabranch::kernel {
 namespace {
@@ -30,9 +30,11 @@ LinkInfo parse_link(const nlmsghdr& message) {
   out.mtu = attributes.u32(IFLA_MTU);
   out.admin_up = (header.ifi_flags & IFF_UP) != 0;
   out.carrier = (header.ifi_flags & kLowerUp) != 0;
+  out.running = (header.ifi_flags & IFF_RUNNING) != 0;
   if (const auto mac = attributes.octets(IFLA_ADDRESS); mac.size() == 6)
     std::ranges::copy(mac, out.mac.octets.begin());
-  if (const auto octets = attributes.octets(IFLA_STATS64); octets.size() >= 4 * sizeof(std::uint64_t)) {
+  if (const auto octets = attributes.octets(IFLA_STATS64);
+      octets.size() >= 4 * sizeof(std::uint64_t)) {
     // rtnl_link_stats64 begins with rx_packets, tx_packets, rx_bytes, tx_bytes.
     std::memcpy(&out.received_octets, octets.data() + 16, 8);
     std::memcpy(&out.sent_octets, octets.data() + 24, 8);
@@ -59,8 +61,9 @@ Result<std::vector<LinkInfo>> Rtnetlink::links() {
   Message message(RTM_GETLINK, NLM_F_DUMP);
   message.header(link_header(0));
   std::vector<LinkInfo> out;
-  const auto done = socket_.query(std::move(message), "cannot list interfaces",
-                                  [&](const nlmsghdr& answer) { out.push_back(parse_link(answer)); });
+  const auto done =
+      socket_.query(std::move(message), "cannot list interfaces",
+                    [&](const nlmsghdr& answer) { out.push_back(parse_link(answer)); });
   if (!done) return std::unexpected(done.error());
   return out;
 }
@@ -81,7 +84,8 @@ Result<void> Rtnetlink::set_up(unsigned ifindex, bool up) {
   header.ifi_flags = up ? IFF_UP : 0;
   Message message(RTM_NEWLINK, 0);
   message.header(header);
-  return socket_.request(std::move(message), up ? "cannot set the interface up" : "cannot set the interface down");
+  return socket_.request(std::move(message),
+                         up ? "cannot set the interface up" : "cannot set the interface down");
 }
 
 Result<void> Rtnetlink::set_alias(unsigned ifindex, std::string_view alias) {
@@ -96,7 +100,8 @@ Result<void> Rtnetlink::set_mac(unsigned ifindex, const MacAddress& mac) {
   return socket_.request(std::move(message), "cannot set the interface's Ethernet address");
 }
 
-Result<void> Rtnetlink::create_macvlan(std::string_view name, unsigned parent, const MacAddress& mac) {
+Result<void> Rtnetlink::create_macvlan(std::string_view name, unsigned parent,
+                                       const MacAddress& mac) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   message.header(link_header(0))
       .put_text(IFLA_IFNAME, name)
@@ -125,8 +130,8 @@ Result<void> Rtnetlink::create_veth(std::string_view name_a, int netns_a, std::s
           });
         });
       });
-  return socket_.request(std::move(message), "cannot create the veth pair " + std::string(name_a) + " - " +
-                                                 std::string(name_b));
+  return socket_.request(std::move(message), "cannot create the veth pair " + std::string(name_a) +
+                                                 " - " + std::string(name_b));
 }
 
 Result<void> Rtnetlink::create_bridge(std::string_view name) {
@@ -154,8 +159,9 @@ Result<void> Rtnetlink::delete_link(unsigned ifindex) {
 Result<RouteMonitor> RouteMonitor::open() {
   auto socket = NetlinkSocket::open(NETLINK_ROUTE);
   if (!socket) return std::unexpected(socket.error());
-  for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-                               RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE})
+  for (const unsigned group :
+       {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+        RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE})
     ANABRANCH_TRY(socket->join(group));
   return RouteMonitor(std::move(*socket));
 }
@@ -165,14 +171,23 @@ RouteMonitor::Changes RouteMonitor::drain() {
   const bool complete = socket_.drain([&](const nlmsghdr& message) {
     switch (message.nlmsg_type) {
       case RTM_NEWLINK:
-      case RTM_DELLINK: out.links = true; break;
+      case RTM_DELLINK:
+        out.links = true;
+        break;
       case RTM_NEWADDR:
-      case RTM_DELADDR: out.addresses = true; break;
+      case RTM_DELADDR:
+        out.addresses = true;
+        break;
       case RTM_NEWROUTE:
-      case RTM_DELROUTE: out.routes = true; break;
+      case RTM_DELROUTE:
+        out.routes = true;
+        break;
       case RTM_NEWRULE:
-      case RTM_DELRULE: out.rules = true; break;
-      default: break;
+      case RTM_DELRULE:
+        out.rules = true;
+        break;
+      default:
+        break;
     }
   });
   if (!complete) out = {true, true, true, true};

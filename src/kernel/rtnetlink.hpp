@@ -18,13 +18,14 @@ namespace anabranch::kernel {
 struct LinkInfo {
   unsigned index = 0;
   std::string name;
-  std::string kind;   ///< "veth", "macvlan", ...; empty for hardware
+  std::string kind;  ///< "veth", "macvlan", ...; empty for hardware
   std::string alias;
   MacAddress mac;
   unsigned parent = 0;  ///< index of the link a macvlan or VLAN lies on
   unsigned mtu = 0;
   bool admin_up = false;
   bool carrier = false;
+  bool running = false;  ///< the kernel has taken note of the carrier; may come a moment after it
   std::uint64_t received_octets = 0;
   std::uint64_t sent_octets = 0;
 
@@ -34,8 +35,8 @@ struct LinkInfo {
 
 struct Address {
   unsigned ifindex = 0;
-  IpPrefix prefix;             ///< the address with its on-link prefix length
-  bool prefix_route = true;    ///< whether the kernel makes the on-link route in the main table
+  IpPrefix prefix;           ///< the address with its on-link prefix length
+  bool prefix_route = true;  ///< whether the kernel makes the on-link route in the main table
   std::uint8_t protocol = 0;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
@@ -94,7 +95,8 @@ class Rtnetlink {
   /// Bridge mode; the new link is down.
   Result<void> create_macvlan(std::string_view name, unsigned parent, const MacAddress& mac);
   /// A pair with one end in each of two namespaces given by descriptor.
-  Result<void> create_veth(std::string_view name_a, int netns_a, std::string_view name_b, int netns_b);
+  Result<void> create_veth(std::string_view name_a, int netns_a, std::string_view name_b,
+                           int netns_b);
   Result<void> create_bridge(std::string_view name);
   Result<void> set_master(unsigned ifindex, unsigned master);
   Result<void> delete_link(unsigned ifindex);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstring>
+
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "kernel/rtnetlink.hpp"
 
@@ -16,19 +16,23 @@ namespace {
 constexpr int kIfaProto = 11;
 constexpr std::uint32_t kForever = 0xffffffff;
 
-std::uint8_t family_octet(Family family) { return static_cast<std::uint8_t>(address_family(family)); }
+std::uint8_t family_octet(Family family) {
+  return static_cast<std::uint8_t>(address_family(family));
+}
 
 std::optional<Address> parse_address(const nlmsghdr& message) {
   const auto& header = *static_cast<const ifaddrmsg*>(NLMSG_DATA(&message));
   const Attributes attributes(message, sizeof header);
-  const auto address = attributes.has(IFA_LOCAL) ? attributes.address(IFA_LOCAL) : attributes.address(IFA_ADDRESS);
+  const auto address =
+      attributes.has(IFA_LOCAL) ? attributes.address(IFA_LOCAL) : attributes.address(IFA_ADDRESS);
   if (!address) return std::nullopt;
   Address out;
   out.ifindex = header.ifa_index;
   out.prefix = IpPrefix(*address, header.ifa_prefixlen);
   out.protocol = attributes.u8(kIfaProto);
   out.prefix_route = (attributes.u32(IFA_FLAGS, header.ifa_flags) & IFA_F_NOPREFIXROUTE) == 0;
-  if (const auto octets = attributes.octets(IFA_CACHEINFO); octets.size() >= sizeof(ifa_cacheinfo)) {
+  if (const auto octets = attributes.octets(IFA_CACHEINFO);
+      octets.size() >= sizeof(ifa_cacheinfo)) {
     ifa_cacheinfo cache;
     std::memcpy(&cache, octets.data(), sizeof cache);
     if (cache.ifa_valid != kForever) out.valid = seconds(cache.ifa_valid);
@@ -38,18 +42,25 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
 
 Route::Type route_type(unsigned type) {
   switch (type) {
-    case RTN_UNICAST: return Route::Type::kUnicast;
-    case RTN_UNREACHABLE: return Route::Type::kUnreachable;
-    case RTN_BLACKHOLE: return Route::Type::kBlackhole;
-    default: return Route::Type::kOther;
+    case RTN_UNICAST:
+      return Route::Type::kUnicast;
+    case RTN_UNREACHABLE:
+      return Route::Type::kUnreachable;
+    case RTN_BLACKHOLE:
+      return Route::Type::kBlackhole;
+    default:
+      return Route::Type::kOther;
   }
 }
 
 std::uint8_t route_type_octet(Route::Type type) {
   switch (type) {
-    case Route::Type::kUnreachable: return RTN_UNREACHABLE;
-    case Route::Type::kBlackhole: return RTN_BLACKHOLE;
-    default: return RTN_UNICAST;
+    case Route::Type::kUnreachable:
+      return RTN_UNREACHABLE;
+    case Route::Type::kBlackhole:
+      return RTN_BLACKHOLE;
+    default:
+      return RTN_UNICAST;
   }
 }
 
@@ -96,10 +107,17 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   out.table = attributes.u32(FRA_TABLE, header.table);
   out.protocol = attributes.u8(FRA_PROTOCOL);
   switch (header.action) {
-    case FR_ACT_TO_TBL: out.action = Rule::Action::kLookup; break;
-    case FR_ACT_BLACKHOLE: out.action = Rule::Action::kBlackhole; break;
-    case FR_ACT_UNREACHABLE: out.action = Rule::Action::kUnreachable; break;
-    default: out.action = Rule::Action::kOther;
+    case FR_ACT_TO_TBL:
+      out.action = Rule::Action::kLookup;
+      break;
+    case FR_ACT_BLACKHOLE:
+      out.action = Rule::Action::kBlackhole;
+      break;
+    case FR_ACT_UNREACHABLE:
+      out.action = Rule::Action::kUnreachable;
+      break;
+    default:
+      out.action = Rule::Action::kOther;
   }
   // The kernel names a table for rules that look nothing up, too.
   if (out.action != Rule::Action::kLookup) out.table = 0;
@@ -125,7 +143,8 @@ Message route_message(const Route& route, int type, int flags) {
   header.rtm_table = RT_TABLE_UNSPEC;
   header.rtm_protocol = route.protocol;
   header.rtm_type = route_type_octet(route.type);
-  header.rtm_scope = route.type == Route::Type::kUnicast && !route.via ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  header.rtm_scope =
+      route.type == Route::Type::kUnicast && !route.via ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   header.rtm_flags = route.onlink ? RTNH_F_ONLINK : 0;
   Message message(type, flags);
   message.header(header).put_u32(RTA_TABLE, route.table);
@@ -135,7 +154,8 @@ Message route_message(const Route& route, int type, int flags) {
   if (route.source) message.put_address(RTA_PREFSRC, *route.source);
   if (route.metric != 0) message.put_u32(RTA_PRIORITY, route.metric);
   if (!route.congestion.empty())
-    message.nest(RTA_METRICS, [&](Message& metrics) { metrics.put_text(RTAX_CC_ALGO, route.congestion); });
+    message.nest(RTA_METRICS,
+                 [&](Message& metrics) { metrics.put_text(RTAX_CC_ALGO, route.congestion); });
   return message;
 }
 
@@ -145,9 +165,14 @@ Message rule_message(const Rule& rule, int type, int flags) {
   header.src_len = rule.from ? static_cast<std::uint8_t>(rule.from->length()) : 0;
   header.dst_len = rule.to ? static_cast<std::uint8_t>(rule.to->length()) : 0;
   switch (rule.action) {
-    case Rule::Action::kBlackhole: header.action = FR_ACT_BLACKHOLE; break;
-    case Rule::Action::kUnreachable: header.action = FR_ACT_UNREACHABLE; break;
-    default: header.action = FR_ACT_TO_TBL;
+    case Rule::Action::kBlackhole:
+      header.action = FR_ACT_BLACKHOLE;
+      break;
+    case Rule::Action::kUnreachable:
+      header.action = FR_ACT_UNREACHABLE;
+      break;
+    default:
+      header.action = FR_ACT_TO_TBL;
   }
   Message message(type, flags);
   message.header(header).put_u32(FRA_PRIORITY, rule.priority).put_u8(FRA_PROTOCOL, rule.protocol);
@@ -161,7 +186,8 @@ Message rule_message(const Rule& rule, int type, int flags) {
 /// Treats "it is not there" as done.
 Result<void> unless_gone(Result<void> done) {
   const int error = last_netlink_error();
-  if (!done && (error == ENOENT || error == ESRCH || error == EADDRNOTAVAIL || error == ENODEV)) return {};
+  if (!done && (error == ENOENT || error == ESRCH || error == EADDRNOTAVAIL || error == ENODEV))
+    return {};
   return done;
 }
 
@@ -177,9 +203,10 @@ Result<std::vector<Address>> Rtnetlink::addresses() {
   Message message(RTM_GETADDR, NLM_F_DUMP);
   message.header(ifaddrmsg{});
   std::vector<Address> out;
-  const auto done = socket_.query(std::move(message), "cannot list addresses", [&](const nlmsghdr& answer) {
-    if (auto address = parse_address(answer)) out.push_back(*std::move(address));
-  });
+  const auto done =
+      socket_.query(std::move(message), "cannot list addresses", [&](const nlmsghdr& answer) {
+        if (auto address = parse_address(answer)) out.push_back(*std::move(address));
+      });
   if (!done) return std::unexpected(done.error());
   return out;
 }
@@ -191,9 +218,10 @@ Result<std::vector<Route>> Rtnetlink::routes() {
     header.rtm_family = family_octet(family);
     Message message(RTM_GETROUTE, NLM_F_DUMP);
     message.header(header);
-    const auto done = socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
-      if (auto route = parse_route(answer)) out.push_back(*std::move(route));
-    });
+    const auto done =
+        socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
+          if (auto route = parse_route(answer)) out.push_back(*std::move(route));
+        });
     if (!done) return std::unexpected(done.error());
   }
   return out;
@@ -206,9 +234,10 @@ Result<std::vector<Rule>> Rtnetlink::rules() {
     header.family = family_octet(family);
     Message message(RTM_GETRULE, NLM_F_DUMP);
     message.header(header);
-    const auto done = socket_.query(std::move(message), "cannot list rules", [&](const nlmsghdr& answer) {
-      if (auto rule = parse_rule(answer)) out.push_back(*std::move(rule));
-    });
+    const auto done =
+        socket_.query(std::move(message), "cannot list rules", [&](const nlmsghdr& answer) {
+          if (auto rule = parse_rule(answer)) out.push_back(*std::move(rule));
+        });
     if (!done) return std::unexpected(done.error());
   }
   return out;
@@ -246,8 +275,8 @@ Result<void> Rtnetlink::remove(const Address& address) {
 }
 
 Result<void> Rtnetlink::remove(const Route& route) {
-  return unless_gone(
-      socket_.request(route_message(route, RTM_DELROUTE, 0), "cannot remove the route to " + route.to.text()));
+  return unless_gone(socket_.request(route_message(route, RTM_DELROUTE, 0),
+                                     "cannot remove the route to " + route.to.text()));
 }
 
 Result<void> Rtnetlink::remove(const Rule& rule) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/sysctl.hpp"
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <optional>
 #include <sstream>
 #include <system_error>
+
+#include <fcntl.h>
 
 #include "base/directories.hpp"
 #include "base/fd.hpp"
@@ -14,7 +14,9 @@
 namespace anabranch::kernel {
 namespace {
 
-std::string path_of(std::string_view key) { return "/proc/sys/" + std::string(key); }
+std::string path_of(std::string_view key) {
+  return "/proc/sys/" + std::string(key);
+}
 
 }  // namespace
 
@@ -55,7 +57,9 @@ Result<void> SavedSysctls::set(const std::string& key, std::string_view value) {
   return write_sysctl(key, value);
 }
 
-Result<void> SavedSysctls::restore() { return restore_others({}); }
+Result<void> SavedSysctls::restore() {
+  return restore_others({});
+}
 
 Result<void> SavedSysctls::restore_others(const std::set<std::string>& wanted) {
   std::optional<Error> first;

@@ -16,8 +16,8 @@ namespace anabranch::kernel {
 Result<std::string> read_sysctl(std::string_view key);
 Result<void> write_sysctl(std::string_view key, std::string_view value);
 
-/// Settings we changed, with the values they had, kept in a file so that a later process can put them
-/// back. The first value seen wins: a restart in between does not forget the original.
+/// Settings we changed, with the values they had, kept in a file so that a later process can put
+/// them back. The first value seen wins: a restart in between does not forget the original.
 class SavedSysctls {
  public:
   /// Loads what an earlier process left in `file` (absent is fine).
@@ -27,7 +27,8 @@ class SavedSysctls {
   Result<void> set(const std::string& key, std::string_view value);
   /// Puts every setting back whose interface still exists, and removes the file.
   Result<void> restore();
-  /// Puts back those that are no longer `wanted`, so that a changed configuration leaves nothing behind.
+  /// Puts back those that are no longer `wanted`, so that a changed configuration leaves nothing
+  /// behind.
   Result<void> restore_others(const std::set<std::string>& wanted);
 
  private:

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "lab/network.hpp"
 
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <sstream>
 
 #include "base/directories.hpp"
 #include "kernel/mptcp_pm.hpp"
@@ -28,10 +28,8 @@ using kernel::Rtnetlink;
 /// In every namespace: one lost handshake must not turn MPTCP off for an hour, and metrics of one
 /// transfer must not colour the next.
 constexpr std::pair<const char*, const char*> kSysctls[] = {
-    {"net/mptcp/blackhole_timeout", "0"},
-    {"net/ipv4/tcp_no_metrics_save", "1"},
-    {"net/ipv6/conf/all/accept_dad", "0"},
-    {"net/ipv6/conf/default/accept_dad", "0"},
+    {"net/mptcp/blackhole_timeout", "0"},  {"net/ipv4/tcp_no_metrics_save", "1"},
+    {"net/ipv6/conf/all/accept_dad", "0"}, {"net/ipv6/conf/default/accept_dad", "0"},
     {"net/ipv4/icmp_ratelimit", "0"},
 };
 
@@ -61,7 +59,9 @@ Result<void> enter_node_mounts(const std::string& directory) {
 
 }  // namespace
 
-std::string node_directory(std::string_view node) { return "/run/nodes/" + std::string(node); }
+std::string node_directory(std::string_view node) {
+  return "/run/nodes/" + std::string(node);
+}
 
 Network::~Network() {
   // Roles first, so that they do not log about links that vanish under them.
@@ -105,16 +105,19 @@ Result<void> Network::make_links() {
   unsigned number = 0;
   for (const auto& link : topology_.links) {
     const auto up = [&](const Endpoint& end) {
-      return inside_network_namespace(netns(end.node),
-                                      [&] { return bring_up(end.interface, !link.profile && link.offloads); });
+      return inside_network_namespace(
+          netns(end.node), [&] { return bring_up(end.interface, !link.profile && link.offloads); });
     };
     if (!link.profile) {
-      ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), link.b.interface, netns(link.b.node)));
+      ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), link.b.interface,
+                                         netns(link.b.node)));
     } else {
       const std::string name = "w" + std::to_string(number++);
       const WireLink wire{link.name, name + "a", name + "b", *link.profile};
-      ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), wire.interface_a, wire_netns_.get()));
-      ANABRANCH_TRY(netlink->create_veth(link.b.interface, netns(link.b.node), wire.interface_b, wire_netns_.get()));
+      ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), wire.interface_a,
+                                         wire_netns_.get()));
+      ANABRANCH_TRY(netlink->create_veth(link.b.interface, netns(link.b.node), wire.interface_b,
+                                         wire_netns_.get()));
       ANABRANCH_TRY(inside_network_namespace(wire_netns_.get(), [&]() -> Result<void> {
         ANABRANCH_TRY(bring_up(wire.interface_a, false));
         return bring_up(wire.interface_b, false);
@@ -136,7 +139,8 @@ Result<void> Network::make_lans() {
     unsigned port_number = 0;
     for (const auto& port : lan.ports) {
       const std::string name = "l" + std::to_string(number) + "p" + std::to_string(port_number++);
-      ANABRANCH_TRY(netlink->create_veth(port.interface, netns(port.node), name, wire_netns_.get()));
+      ANABRANCH_TRY(
+          netlink->create_veth(port.interface, netns(port.node), name, wire_netns_.get()));
       ANABRANCH_TRY(inside_network_namespace(wire_netns_.get(), [&]() -> Result<void> {
         auto inner = Rtnetlink::open();
         if (!inner) return std::unexpected(inner.error());
@@ -152,7 +156,8 @@ Result<void> Network::make_lans() {
         ANABRANCH_TRY(inner->set_master(member->index, master->index));
         return inner->set_up(member->index, true);
       }));
-      ANABRANCH_TRY(inside_network_namespace(netns(port.node), [&] { return bring_up(port.interface, true); }));
+      ANABRANCH_TRY(inside_network_namespace(netns(port.node),
+                                             [&] { return bring_up(port.interface, true); }));
     }
     ++number;
   }
@@ -193,11 +198,17 @@ Result<void> Network::configure(const Node& node) {
 Result<void> Network::start_wire() {
   if (wire_links_.empty()) return {};
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno("cannot make a socket pair");
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail_errno("cannot make a socket pair");
   wire_socket_.reset(ends[0]);
   const UniqueFd theirs(ends[1]);
   kernel::SpawnOptions options;
-  options.argv = {kernel::own_executable(), "lab", "wire", "--links", format_wire_links(wire_links_), "--control-fd",
+  options.argv = {kernel::own_executable(),
+                  "lab",
+                  "wire",
+                  "--links",
+                  format_wire_links(wire_links_),
+                  "--control-fd",
                   std::to_string(theirs.get())};
   options.network_namespace = wire_netns_.get();
   options.keep_open = {theirs.get()};
@@ -221,7 +232,8 @@ Result<const Network::NodeState*> Network::state(std::string_view node) const {
   return &found->second;
 }
 
-Result<kernel::SpawnOptions> Network::in_node(std::string_view node, std::vector<std::string> argv) const {
+Result<kernel::SpawnOptions> Network::in_node(std::string_view node,
+                                              std::vector<std::string> argv) const {
   const auto found = state(node);
   if (!found) return std::unexpected(found.error());
   kernel::SpawnOptions options;
@@ -229,10 +241,12 @@ Result<kernel::SpawnOptions> Network::in_node(std::string_view node, std::vector
     if (word == "anabranch") word = kernel::own_executable();
   options.argv = std::move(argv);
   options.network_namespace = (*found)->netns.get();
-  options.environment = {{"STATE_DIRECTORY", "/run/anabranch-state"}, {"RUNTIME_DIRECTORY", "/run/anabranch"}};
+  options.environment = {{"STATE_DIRECTORY", "/run/anabranch-state"},
+                         {"RUNTIME_DIRECTORY", "/run/anabranch"}};
   // Ordinary users' PATH often lacks the folders where nft, ip and the DHCP programs live.
   const char* path = std::getenv("PATH");
-  options.environment["PATH"] = std::string(path == nullptr ? "/usr/bin:/bin" : path) + ":/usr/sbin:/sbin";
+  options.environment["PATH"] =
+      std::string(path == nullptr ? "/usr/bin:/bin" : path) + ":/usr/sbin:/sbin";
   options.prepare = [directory = node_directory(node)] { return enter_node_mounts(directory); };
   return options;
 }
@@ -255,7 +269,8 @@ Result<void> Network::start_role(std::string_view node, const Role& role) {
   const std::string directory = node_directory(node);
   for (const auto& [file, content] : role.files) {
     ANABRANCH_TRY(replace_file(directory + "/lab/" + file, content));
-    if (content.starts_with("#!")) std::filesystem::permissions(directory + "/lab/" + file, std::filesystem::perms(0755));
+    if (content.starts_with("#!"))
+      std::filesystem::permissions(directory + "/lab/" + file, std::filesystem::perms(0755));
   }
   auto options = in_node(node, role.command);
   if (!options) return std::unexpected(options.error());
@@ -275,7 +290,8 @@ Result<int> Network::stop_role(std::string_view node, std::string_view role) {
   if (!found) return std::unexpected(found.error());
   auto& roles = nodes_.find(node)->second.roles;
   const auto process = roles.find(role);
-  if (process == roles.end()) return fail("no role '" + std::string(role) + "' runs in " + std::string(node));
+  if (process == roles.end())
+    return fail("no role '" + std::string(role) + "' runs in " + std::string(node));
   const int code = process->second.stop();
   roles.erase(process);
   return code;
@@ -290,7 +306,8 @@ std::string Network::logs(unsigned lines_each) const {
       std::size_t start = content->size();
       for (unsigned i = 0; i <= lines_each && start != std::string::npos && start > 0; ++i)
         start = content->rfind('\n', start - 1);
-      out += "--- " + node.name + ": " + role.name + "\n" + content->substr(start == std::string::npos ? 0 : start + 1);
+      out += "--- " + node.name + ": " + role.name + "\n" +
+             content->substr(start == std::string::npos ? 0 : start + 1);
     }
   }
   return out;
@@ -300,15 +317,18 @@ Result<pid_t> Network::role_pid(std::string_view node, std::string_view role) co
   const auto found = state(node);
   if (!found) return std::unexpected(found.error());
   const auto process = (*found)->roles.find(role);
-  if (process == (*found)->roles.end()) return fail("no role '" + std::string(role) + "' runs in " + std::string(node));
+  if (process == (*found)->roles.end())
+    return fail("no role '" + std::string(role) + "' runs in " + std::string(node));
   return process->second.pid();
 }
 
-Result<std::string> Network::ask(std::string_view node, std::string_view role, std::string_view verb) const {
+Result<std::string> Network::ask(std::string_view node, std::string_view role,
+                                 std::string_view verb) const {
   return status::ask(node_directory(node) + "/anabranch/" + std::string(role) + ".sock", verb);
 }
 
-Result<Network::Octets> Network::interface_octets(std::string_view node, std::string_view interface) const {
+Result<Network::Octets> Network::interface_octets(std::string_view node,
+                                                  std::string_view interface) const {
   const auto found = state(node);
   if (!found) return std::unexpected(found.error());
   Octets out;
@@ -324,7 +344,8 @@ Result<Network::Octets> Network::interface_octets(std::string_view node, std::st
   return out;
 }
 
-Result<std::uint64_t> Network::mptcp_counter(std::string_view node, std::string_view counter) const {
+Result<std::uint64_t> Network::mptcp_counter(std::string_view node,
+                                             std::string_view counter) const {
   const auto found = state(node);
   if (!found) return std::unexpected(found.error());
   std::uint64_t value = 0;

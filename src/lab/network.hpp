@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A topology made real: one network namespace a node, veth pairs for cables, the wire process for
-// emulated links, a bridge for each LAN, and the roles as processes. Everything ends with this object.
+// emulated links, a bridge for each LAN, and the roles as processes. Everything ends with this
+// object.
 #pragma once
 
 #include <cstdint>
@@ -39,14 +40,15 @@ class Network {
   /// The last lines of every role's log, for a failure message.
   std::string logs(unsigned lines_each = 12) const;
 
-  /// Options that run `argv` in the node: its namespace, its own /run, its environment. "anabranch" as
-  /// the first word is this executable.
+  /// Options that run `argv` in the node: its namespace, its own /run, its environment. "anabranch"
+  /// as the first word is this executable.
   Result<kernel::SpawnOptions> in_node(std::string_view node, std::vector<std::string> argv) const;
   /// Runs a command in the node to its end.
   Result<kernel::CommandOutput> run(std::string_view node, std::vector<std::string> argv,
                                     nanoseconds patience = seconds(20)) const;
   /// Asks a role in the node through its status socket.
-  Result<std::string> ask(std::string_view node, std::string_view role, std::string_view verb) const;
+  Result<std::string> ask(std::string_view node, std::string_view role,
+                          std::string_view verb) const;
 
   WireControl& wire() { return *wire_control_; }
 

@@ -9,7 +9,9 @@ namespace {
 /// Rates in the live table are means over this many samples.
 constexpr std::size_t kSmoothing = 5;
 
-std::string label_of(unsigned index) { return "path " + std::to_string(index + 1); }
+std::string label_of(unsigned index) {
+  return "path " + std::to_string(index + 1);
+}
 
 std::uint64_t grown(const PathFigures& now, const PathFigures& before) {
   return now.octets > before.octets ? now.octets - before.octets : 0;
@@ -35,12 +37,15 @@ std::vector<PathRow> LiveRows::rows(const event::Sample& sample) {
   const auto& last = recent_.back();
   std::vector<PathRow> out;
   for (unsigned i = 0; i < paths_; ++i)
-    out.push_back({label_of(i), rate_of(grown(last.figures[i], first.figures[i]), nanoseconds(last.at_ns - first.at_ns)),
-                   last.figures[i].rtt_ms, last.figures[i].octets});
+    out.push_back(
+        {label_of(i),
+         rate_of(grown(last.figures[i], first.figures[i]), nanoseconds(last.at_ns - first.at_ns)),
+         last.figures[i].rtt_ms, last.figures[i].octets});
   return out;
 }
 
-Chart goodput_chart(std::string title, const TransferRecord& record, std::int64_t start_ns, unsigned paths) {
+Chart goodput_chart(std::string title, const TransferRecord& record, std::int64_t start_ns,
+                    unsigned paths) {
   Chart chart{.title = std::move(title)};
   for (unsigned i = 0; i < paths; ++i) chart.stacked.push_back({label_of(i), {}});
   std::vector<PathFigures> before(paths);
@@ -51,10 +56,13 @@ Chart goodput_chart(std::string title, const TransferRecord& record, std::int64_
     const auto now = by_path(sample.subflows, paths);
     std::uint64_t all = 0;
     for (unsigned i = 0; i < paths; ++i) all += grown(now[i], before[i]);
-    const double goodput = rate_of(sample.octets - octets_before, nanoseconds(sample.at_ns - ns_before)).mbit();
+    const double goodput =
+        rate_of(sample.octets - octets_before, nanoseconds(sample.at_ns - ns_before)).mbit();
     for (unsigned i = 0; i < paths; ++i) {
-      const double share = all == 0 ? 0 : static_cast<double>(grown(now[i], before[i])) / static_cast<double>(all);
-      chart.stacked[i].points.push_back({static_cast<double>(sample.at_ns - start_ns) / 1e9, goodput * share});
+      const double share =
+          all == 0 ? 0 : static_cast<double>(grown(now[i], before[i])) / static_cast<double>(all);
+      chart.stacked[i].points.push_back(
+          {static_cast<double>(sample.at_ns - start_ns) / 1e9, goodput * share});
     }
     before = now;
     octets_before = sample.octets;

@@ -35,8 +35,9 @@ class LiveRows {
   std::vector<Point> recent_;
 };
 
-/// Goodput over time per path. The payload of a sample is shared out in proportion to the octets its
-/// subflows received in it, so that the stack's height is the goodput.
-Chart goodput_chart(std::string title, const TransferRecord& record, std::int64_t start_ns, unsigned paths);
+/// Goodput over time per path. The payload of a sample is shared out in proportion to the octets
+/// its subflows received in it, so that the stack's height is the goodput.
+Chart goodput_chart(std::string title, const TransferRecord& record, std::int64_t start_ns,
+                    unsigned paths);
 
 }  // namespace anabranch::lab

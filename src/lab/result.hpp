@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a scenario run comes to: measurements, expectations against their bounds, charts for the report.
+// What a scenario run comes to: measurements, expectations against their bounds, charts for the
+// report.
 #pragma once
 
 #include <string>
@@ -47,7 +48,8 @@ struct Chart {
   std::string title;
   std::vector<Series> stacked = {};
   std::vector<Mark> marks = {};
-  double expected_mbit = 0;  ///< drawn as a dashed line when positive: the sum of the emulated rates
+  double expected_mbit =
+      0;  ///< drawn as a dashed line when positive: the sum of the emulated rates
 };
 
 struct ScenarioResult {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "lab/sandbox.hpp"
 
+#include <cerrno>
+#include <cstdio>
+#include <string>
+
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,10 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <string>
 
 #include "base/fd.hpp"
 
@@ -40,7 +40,8 @@ Result<void> unshare_all() {
   const std::string gid = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER | kNamespaces) != 0) {
     auto out = fail_errno("cannot make namespaces");
-    out.error().hint = "this kernel lets ordinary users make no user namespaces; run the lab as root";
+    out.error().hint =
+        "this kernel lets ordinary users make no user namespaces; run the lab as root";
     return out;
   }
   ANABRANCH_TRY(write_map("/proc/self/setgroups", "deny"));

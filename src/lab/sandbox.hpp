@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A private world for one lab: its own process, mount, network and (for an ordinary user) user
-// namespaces. The first process inside is the lab itself with process number 1, so when it ends, however
-// it ends, the kernel ends everything it started and every namespace with it. Nothing has a name outside.
+// namespaces. The first process inside is the lab itself with process number 1, so when it ends,
+// however it ends, the kernel ends everything it started and every namespace with it. Nothing has a
+// name outside.
 #pragma once
 
 #include <functional>

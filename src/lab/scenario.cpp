@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "lab/scenario.hpp"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+
+#include <sys/utsname.h>
 
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_single_homed.hpp"
@@ -26,11 +26,14 @@ void ScenarioRun::measure(std::string name, double value, std::string unit) {
   result.measurements.push_back({std::move(name), value, std::move(unit)});
 }
 
-void ScenarioRun::expect(Expectation expectation) { result.expectations.push_back(std::move(expectation)); }
+void ScenarioRun::expect(Expectation expectation) {
+  result.expectations.push_back(std::move(expectation));
+}
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(), single_homed_4_scenario(), single_homed_16_scenario(),
-                                 gateway_forwarding_scenario(), roles_idle_scenario(), wire_limits_scenario()};
+  static const std::array all = {single_homed_scenario(),    single_homed_4_scenario(),
+                                 single_homed_16_scenario(), gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),      wire_limits_scenario()};
   return all;
 }
 
@@ -40,11 +43,12 @@ Result<const Scenario*> find_scenario(std::string_view name) {
     if (scenario.name == name) return &scenario;
     known += (known.empty() ? "" : ", ") + std::string(scenario.name);
   }
-  return fail("no scenario '" + std::string(name) + "'", {}, "one of " + known, ExitCode::kBadInput);
+  return fail("no scenario '" + std::string(name) + "'", {}, "one of " + known,
+              ExitCode::kBadInput);
 }
 
-Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale, const std::string& version,
-                                    int terminal_fd) {
+Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale,
+                                    const std::string& version, int terminal_fd) {
   ScenarioResult result;
   result.scenario = scenario.name;
   result.title = scenario.title;
@@ -72,7 +76,8 @@ Result<int> shell_in(const Scenario& scenario, std::string_view node) {
   ANABRANCH_TRY(start_single_homed_roles(**network));
   options->standard_input = 0;
   options->environment["PS1"] = std::string(node) + "# ";
-  std::fprintf(stderr, "%s runs; leaving this shell ends it.\n", std::string(scenario.name).c_str());
+  std::fprintf(stderr, "%s runs; leaving this shell ends it.\n",
+               std::string(scenario.name).c_str());
   auto process = kernel::spawn(*options);
   if (!process) return std::unexpected(process.error());
   return process->wait(std::chrono::hours(24 * 365)).value_or(0);

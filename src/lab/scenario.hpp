@@ -17,7 +17,8 @@
 
 namespace anabranch::lab {
 
-/// How much a run measures: quick for the test suite, normal as documented, full for release figures.
+/// How much a run measures: quick for the test suite, normal as documented, full for release
+/// figures.
 enum class Scale { kQuick, kNormal, kFull };
 
 /// A scenario under way: the network, where figures go, and the helpers that scenarios share.
@@ -45,10 +46,11 @@ std::span<const Scenario> scenarios();
 Result<const Scenario*> find_scenario(std::string_view name);
 
 /// Builds, runs and judges inside the current sandbox. `terminal_fd` gets the progress.
-Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale, const std::string& version,
-                                    int terminal_fd);
+Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale,
+                                    const std::string& version, int terminal_fd);
 
-/// Builds the scenario with its roles and gives an interactive shell in `node`; the shell's exit code.
+/// Builds the scenario with its roles and gives an interactive shell in `node`; the shell's exit
+/// code.
 Result<int> shell_in(const Scenario& scenario, std::string_view node);
 
 }  // namespace anabranch::lab

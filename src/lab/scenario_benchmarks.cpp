@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "lab/scenario_benchmarks.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <sstream>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/directories.hpp"
 #include "lab/scenario_single_homed.hpp"
@@ -45,12 +45,14 @@ constexpr std::string_view kPlainRouting =
     "ip address add 10.1.0.1/16 dev lan0 && ip route add default via 172.16.1.2 && "
     "echo 1 >/proc/sys/net/ipv4/ip_forward";
 constexpr std::string_view kNoPlainRouting =
-    "echo 0 >/proc/sys/net/ipv4/ip_forward && ip route del default && ip address del 10.1.0.1/16 dev lan0";
+    "echo 0 >/proc/sys/net/ipv4/ip_forward && ip route del default && ip address del 10.1.0.1/16 "
+    "dev lan0";
 
-/// The single-homed topology with plain cables, so that the gateway is what limits; packets cross one
-/// by one as they would on a wire.
+/// The single-homed topology with plain cables, so that the gateway is what limits; packets cross
+/// one by one as they would on a wire.
 Topology forwarding_topology() {
-  Topology topology = single_homed_topology({.uplinks = std::vector<LinkProfile>(2), .nat = "none"});
+  Topology topology =
+      single_homed_topology({.uplinks = std::vector<LinkProfile>(2), .nat = "none"});
   for (auto& link : topology.links) {
     link.profile.reset();
     link.offloads = false;
@@ -59,7 +61,8 @@ Topology forwarding_topology() {
     node.roles.clear();
     if (node.name != "host") continue;
     node.addresses.push_back({std::string(kHostInterface), *IpPrefix::parse("10.1.0.2/16")});
-    node.routes.push_back({IpPrefix::any(Family::kIpv4), *IpAddress::parse("10.1.0.1"), std::string(kHostInterface)});
+    node.routes.push_back(
+        {IpPrefix::any(Family::kIpv4), *IpAddress::parse("10.1.0.1"), std::string(kHostInterface)});
   }
   return topology;
 }
@@ -128,7 +131,8 @@ Result<void> gateway_forwarding(ScenarioRun& run) {
     const BitRate without = ours_first ? *second : *first;
     ratios.push_back(with_rules.mbit() / without.mbit());
     rates.push_back(with_rules.mbit());
-    run.progress.finish_step(fmt::format("{} / {} = {:.3f}", with_rules.text(), without.text(), ratios.back()));
+    run.progress.finish_step(
+        fmt::format("{} / {} = {:.3f}", with_rules.text(), without.text(), ratios.back()));
   }
   run.measure("forwarding_goodput", median(rates), "Mbit/s");
   run.measure("forwarding_ratio_min", *std::ranges::min_element(ratios), "ratio");
@@ -148,7 +152,8 @@ Result<ProcessFigures> process_figures(pid_t pid) {
   const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
   if (!status || !stat) return fail(fmt::format("process {} is gone", pid));
   ProcessFigures out;
-  if (const auto at = status->find("VmRSS:"); at != std::string::npos) out.resident_kilobytes = std::stod(status->substr(at + 6));
+  if (const auto at = status->find("VmRSS:"); at != std::string::npos)
+    out.resident_kilobytes = std::stod(status->substr(at + 6));
   // utime and stime are the 12th and 13th field after the name, which may hold spaces.
   std::istringstream fields(stat->substr(stat->rfind(')') + 1));
   std::string field;
@@ -161,7 +166,8 @@ Result<ProcessFigures> process_figures(pid_t pid) {
 
 Result<void> roles_idle(ScenarioRun& run) {
   run.progress.step("roles start", seconds(5));
-  if (const auto ready = start_single_homed_roles(run.network); !ready) return std::unexpected(ready.error());
+  if (const auto ready = start_single_homed_roles(run.network); !ready)
+    return std::unexpected(ready.error());
   std::vector<std::pair<std::string, pid_t>> roles;
   for (const auto& [node, role] : {std::pair{"gateway", "gateway"}, std::pair{"host", "host"}}) {
     const auto pid = run.network.role_pid(node, role);
@@ -185,7 +191,9 @@ Result<void> roles_idle(ScenarioRun& run) {
     if (!figures) return std::unexpected(figures.error());
     run.measure(roles[i].first + "_resident", figures->resident_kilobytes / 1000, "MB");
     run.measure(roles[i].first + "_processor",
-                100 * (figures->processor_ms - before[i].processor_ms) * 1e6 / static_cast<double>(span.count()), "%");
+                100 * (figures->processor_ms - before[i].processor_ms) * 1e6 /
+                    static_cast<double>(span.count()),
+                "%");
   }
   run.progress.finish_step("");
   return {};
@@ -197,7 +205,8 @@ Result<void> wire_limits(ScenarioRun& run) {
   for (const unsigned mbit : {100u, 500u, 1000u, 0u}) {
     const std::string name = mbit == 0 ? "unlimited" : fmt::format("{}mbit", mbit);
     run.progress.step("one TCP at " + name, kDuration);
-    ANABRANCH_TRY(run.network.wire().set("isp1", {.rate = BitRate::mbit(mbit), .delay = milliseconds(1)}));
+    ANABRANCH_TRY(
+        run.network.wire().set("isp1", {.rate = BitRate::mbit(mbit), .delay = milliseconds(1)}));
     const auto before = process_figures(run.network.wire_pid());
     const TransferPlan plan{.client = "host",
                             .server = "server",
@@ -222,36 +231,44 @@ Result<void> wire_limits(ScenarioRun& run) {
 /// One emulated link and nothing else that could limit: host, provider, server in a row.
 Topology wire_limits_topology() {
   Topology topology;
-  topology.nodes = {{.name = "host",
-                     .title = "host",
-                     .addresses = {{"eth0", *IpPrefix::parse("172.16.1.1/24")}},
-                     .routes = {{IpPrefix::any(Family::kIpv4), *IpAddress::parse("172.16.1.2"), "eth0"}}},
-                    {.name = "server",
-                     .title = "server",
-                     .addresses = {{"lo", IpPrefix::host(kServerAddress)}, {"s1", *IpPrefix::parse("172.16.1.2/24")}}}};
-  topology.links = {{"isp1", {"host", "eth0"}, {"server", "s1"}, LinkProfile{.delay = milliseconds(1)}}};
+  topology.nodes = {
+      {.name = "host",
+       .title = "host",
+       .addresses = {{"eth0", *IpPrefix::parse("172.16.1.1/24")}},
+       .routes = {{IpPrefix::any(Family::kIpv4), *IpAddress::parse("172.16.1.2"), "eth0"}}},
+      {.name = "server",
+       .title = "server",
+       .addresses = {{"lo", IpPrefix::host(kServerAddress)},
+                     {"s1", *IpPrefix::parse("172.16.1.2/24")}}}};
+  topology.links = {
+      {"isp1", {"host", "eth0"}, {"server", "s1"}, LinkProfile{.delay = milliseconds(1)}}};
   return topology;
 }
 
 }  // namespace
 
 Scenario gateway_forwarding_scenario() {
-  return {"gateway-forwarding", "Forwarding with the gateway's rules against plain routing", forwarding_topology,
-          [](Scale) { return kPairs; }, gateway_forwarding, true};
+  return {"gateway-forwarding", "Forwarding with the gateway's rules against plain routing",
+          forwarding_topology,  [](Scale) { return kPairs; },
+          gateway_forwarding,   true};
 }
 
 Scenario roles_idle_scenario() {
-  return {"roles-idle", "Memory and processor time of idle roles",
+  return {"roles-idle",
+          "Memory and processor time of idle roles",
           [] {
             const LinkProfile uplink{.rate = BitRate::mbit(20), .delay = milliseconds(10)};
             return single_homed_topology({.uplinks = {uplink, uplink}});
           },
-          [](Scale) { return 2u; }, roles_idle, true};
+          [](Scale) { return 2u; },
+          roles_idle,
+          true};
 }
 
 Scenario wire_limits_scenario() {
-  return {"wire-limits", "What the link emulator carries, and at what cost", wire_limits_topology,
-          [](Scale) { return 4u; }, wire_limits, true};
+  return {"wire-limits",        "What the link emulator carries, and at what cost",
+          wire_limits_topology, [](Scale) { return 4u; },
+          wire_limits,          true};
 }
 
 }  // namespace anabranch::lab

@@ -32,39 +32,45 @@ Result<std::string> shell(const Network& network, std::string_view node, const s
   const auto done = network.run(node, {"sh", "-c", script}, patience);
   if (!done) return std::unexpected(done.error());
   if (done->exit_code != 0)
-    return fail(fmt::format("'{}' ended with {}: {}", script, done->exit_code, done->errors), std::string(node));
+    return fail(fmt::format("'{}' ended with {}: {}", script, done->exit_code, done->errors),
+                std::string(node));
   return done->output;
 }
 
 /// First word of sha256sum's line.
-std::string hash_of(const std::string& line) { return line.substr(0, line.find(' ')); }
+std::string hash_of(const std::string& line) {
+  return line.substr(0, line.find(' '));
+}
 
 }  // namespace
 
 Result<void> fetch_with_real_programs(ScenarioRun& run) {
   Network& network = run.network;
   run.progress.step("curl fetches from nginx, both under 'anabranch run'", seconds(6));
-  const auto sent = shell(network, "server",
-                          fmt::format("mkdir -p /run/lab/www && head -c {}M /dev/urandom > /run/lab/www/file && "
-                                      "sha256sum /run/lab/www/file",
-                                      kFileMegabytes));
+  const auto sent =
+      shell(network, "server",
+            fmt::format("mkdir -p /run/lab/www && head -c {}M /dev/urandom > /run/lab/www/file && "
+                        "sha256sum /run/lab/www/file",
+                        kFileMegabytes));
   if (!sent) return std::unexpected(sent.error());
-  ANABRANCH_TRY(network.start_role(
-      "server", {"nginx",
-                 {"anabranch", "run", "--", "nginx", "-p", "/run/lab", "-c", std::string(kNodeFiles) + "/nginx.conf"},
-                 {{"nginx.conf", std::string(kNginxConfig)}}}));
+  ANABRANCH_TRY(network.start_role("server", {"nginx",
+                                              {"anabranch", "run", "--", "nginx", "-p", "/run/lab",
+                                               "-c", std::string(kNodeFiles) + "/nginx.conf"},
+                                              {{"nginx.conf", std::string(kNginxConfig)}}}));
   const auto joins_before = network.mptcp_counter("server", "MPJoinAckRx");
   const auto capable_before = network.mptcp_counter("server", "MPCapableACKRX");
   if (!joins_before || !capable_before) return fail("cannot read the server's MPTCP counters");
 
   const std::string url = "http://" + kServerAddress.text() + "/file";
-  const auto fetched = network.run("host",
-                                   {"anabranch", "run", "--", "curl", "-sS", "--fail", "--retry", "20",
-                                    "--retry-connrefused", "--retry-delay", "1", "--max-time", "60", "-o",
-                                    "/run/fetched", "-w", "%{speed_download} %{time_total}", url},
-                                   seconds(70));
+  const auto fetched =
+      network.run("host",
+                  {"anabranch", "run", "--", "curl", "-sS", "--fail", "--retry", "20",
+                   "--retry-connrefused", "--retry-delay", "1", "--max-time", "60", "-o",
+                   "/run/fetched", "-w", "%{speed_download} %{time_total}", url},
+                  seconds(70));
   if (!fetched) return std::unexpected(fetched.error());
-  if (fetched->exit_code != 0) return fail("curl ended with " + std::to_string(fetched->exit_code) + ": " + fetched->errors);
+  if (fetched->exit_code != 0)
+    return fail("curl ended with " + std::to_string(fetched->exit_code) + ": " + fetched->errors);
   const auto received = shell(network, "host", "sha256sum /run/fetched");
   if (!received) return std::unexpected(received.error());
   const auto joins = network.mptcp_counter("server", "MPJoinAckRx");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The scenario everything stands on: one interface, two uplinks. MPTCP gets the sum of both and goes on
-// when one is cut; plain TCP on the cut path stands still.
+// The scenario everything stands on: one interface, two uplinks. MPTCP gets the sum of both and
+// goes on when one is cut; plain TCP on the cut path stands still.
 #include "lab/scenario_single_homed.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "lab/scenario_programs.hpp"
@@ -23,20 +23,24 @@ constexpr milliseconds kQueue{50};
 
 /// How long things take at each scale.
 struct Plan {
-  nanoseconds transfer;    ///< undisturbed transfers
+  nanoseconds transfer;  ///< undisturbed transfers
   nanoseconds before_cut;
-  nanoseconds cut;         ///< how long the uplink is silent
-  nanoseconds after_heal;  ///< TCP's back-off has grown as long as the cut: its next try comes that late
-  unsigned rounds;         ///< repetitions of every cut
+  nanoseconds cut;  ///< how long the uplink is silent
+  nanoseconds
+      after_heal;   ///< TCP's back-off has grown as long as the cut: its next try comes that late
+  unsigned rounds;  ///< repetitions of every cut
 
   nanoseconds disturbed() const { return before_cut + cut + after_heal; }
 };
 
 Plan plan_for(Scale scale) {
   switch (scale) {
-    case Scale::kQuick: return {seconds(8), seconds(3), seconds(2), milliseconds(4500), 1};
-    case Scale::kNormal: return {seconds(20), seconds(4), seconds(3), seconds(7), 1};
-    case Scale::kFull: return {seconds(20), seconds(4), seconds(3), seconds(7), 10};
+    case Scale::kQuick:
+      return {seconds(8), seconds(3), seconds(2), milliseconds(4500), 1};
+    case Scale::kNormal:
+      return {seconds(20), seconds(4), seconds(3), seconds(7), 1};
+    case Scale::kFull:
+      return {seconds(20), seconds(4), seconds(3), seconds(7), 10};
   }
   return {};
 }
@@ -48,9 +52,13 @@ const std::vector<LinkProfile>& uplinks() {
   return profiles;
 }
 
-std::string uplink_name(unsigned path) { return fmt::format("isp{}", path); }
+std::string uplink_name(unsigned path) {
+  return fmt::format("isp{}", path);
+}
 
-double milliseconds_of(nanoseconds time) { return static_cast<double>(time.count()) / 1e6; }
+double milliseconds_of(nanoseconds time) {
+  return static_cast<double>(time.count()) / 1e6;
+}
 
 /// What one silent cut came to.
 struct CutFigures {
@@ -59,14 +67,16 @@ struct CutFigures {
   double restored_ratio = 0;  ///< last 2 s / last 2 s before the cut
 };
 
-Result<CutFigures> measure_cut(ScenarioRun& run, const Plan& plan, bool upload, unsigned path, BitRate survivor) {
+Result<CutFigures> measure_cut(ScenarioRun& run, const Plan& plan, bool upload, unsigned path,
+                               BitRate survivor) {
   const std::string link = uplink_name(path);
   auto& wire = run.network.wire();
-  const std::vector<TimedAction> actions = {{plan.before_cut, [&] { return wire.drop(link); }},
-                                            {plan.before_cut + plan.cut, [&] { return wire.up(link); }}};
+  const std::vector<TimedAction> actions = {
+      {plan.before_cut, [&] { return wire.drop(link); }},
+      {plan.before_cut + plan.cut, [&] { return wire.up(link); }}};
   const auto transfer =
-      measure_mptcp(run, fmt::format("MPTCP {}, {} cut silently", direction_name(upload), link), upload,
-                    plan.disturbed(), 2, actions, {link + " cut", link + " restored"});
+      measure_mptcp(run, fmt::format("MPTCP {}, {} cut silently", direction_name(upload), link),
+                    upload, plan.disturbed(), 2, actions, {link + " cut", link + " restored"});
   if (!transfer) return std::unexpected(transfer.error());
   const auto& record = transfer->record();
   const std::int64_t cut = transfer->outcome.action_times[0];
@@ -75,14 +85,17 @@ Result<CutFigures> measure_cut(ScenarioRun& run, const Plan& plan, bool upload, 
   const std::int64_t end = record.receiver.last_ns;
   CutFigures out;
   out.gap_ms = milliseconds_of(record.longest_gap(cut, healed));
-  out.cut_ratio = record.goodput(cut, cut + nanoseconds(seconds(1)).count()).mbit() / survivor.mbit();
-  out.restored_ratio = record.goodput(end - window, end).mbit() / record.goodput(cut - window, cut).mbit();
-  run.progress.finish_step(fmt::format("silence {:.0f} ms, first second {:.0f} % of the survivor", out.gap_ms,
-                                       100 * out.cut_ratio));
+  out.cut_ratio =
+      record.goodput(cut, cut + nanoseconds(seconds(1)).count()).mbit() / survivor.mbit();
+  out.restored_ratio =
+      record.goodput(end - window, end).mbit() / record.goodput(cut - window, cut).mbit();
+  run.progress.finish_step(fmt::format("silence {:.0f} ms, first second {:.0f} % of the survivor",
+                                       out.gap_ms, 100 * out.cut_ratio));
   return out;
 }
 
-Result<void> measure_failover(ScenarioRun& run, const Plan& plan, const std::vector<BitRate>& tcp_down,
+Result<void> measure_failover(ScenarioRun& run, const Plan& plan,
+                              const std::vector<BitRate>& tcp_down,
                               const std::vector<BitRate>& tcp_up) {
   CutFigures worst{0, 1e9, 1e9};
   for (unsigned round = 0; round < plan.rounds; ++round) {
@@ -92,7 +105,8 @@ Result<void> measure_failover(ScenarioRun& run, const Plan& plan, const std::vec
         const auto figures = measure_cut(run, plan, upload, path, survivor);
         if (!figures) return std::unexpected(figures.error());
         const std::string suffix = plan.rounds > 1 ? fmt::format("_round{}", round + 1) : "";
-        run.measure(fmt::format("failover_gap_{}_path{}{}", upload ? "up" : "down", path, suffix), figures->gap_ms, "ms");
+        run.measure(fmt::format("failover_gap_{}_path{}{}", upload ? "up" : "down", path, suffix),
+                    figures->gap_ms, "ms");
         worst.gap_ms = std::max(worst.gap_ms, figures->gap_ms);
         worst.cut_ratio = std::min(worst.cut_ratio, figures->cut_ratio);
         worst.restored_ratio = std::min(worst.restored_ratio, figures->restored_ratio);
@@ -116,14 +130,17 @@ Result<void> show_tcp_stall(ScenarioRun& run, const Plan& plan, const HostPath& 
                               .source = path.address,
                               .duration = plan.disturbed()};
   auto& wire = run.network.wire();
-  const auto outcome = run_transfers(run.network, {transfer},
-                                     {{plan.before_cut, [&] { return wire.drop("isp1"); }},
-                                      {plan.before_cut + plan.cut, [&] { return wire.up("isp1"); }}});
+  const auto outcome =
+      run_transfers(run.network, {transfer},
+                    {{plan.before_cut, [&] { return wire.drop("isp1"); }},
+                     {plan.before_cut + plan.cut, [&] { return wire.up("isp1"); }}});
   if (!outcome) return std::unexpected(outcome.error());
   const auto& record = outcome->records.front();
-  const double stall = milliseconds_of(record.longest_gap(outcome->action_times[0], outcome->action_times[1]));
+  const double stall =
+      milliseconds_of(record.longest_gap(outcome->action_times[0], outcome->action_times[1]));
   run.measure("tcp_stall_ms", stall, "ms");
-  run.expect(at_least("plain TCP on the cut path stalls (ms)", stall, 0.9 * milliseconds_of(plan.cut)));
+  run.expect(
+      at_least("plain TCP on the cut path stalls (ms)", stall, 0.9 * milliseconds_of(plan.cut)));
   run.progress.finish_step(fmt::format("silence {:.0f} ms", stall));
   return {};
 }
@@ -145,11 +162,12 @@ Result<UplinkOctets> uplink_octets(const Network& network, bool upload) {
 }
 
 /// Aggregate of one direction as a share of what two TCPs get.
-Result<double> measure_aggregate(ScenarioRun& run, const Plan& plan, bool upload, const std::vector<BitRate>& tcp) {
+Result<double> measure_aggregate(ScenarioRun& run, const Plan& plan, bool upload,
+                                 const std::vector<BitRate>& tcp) {
   const auto before = uplink_octets(run.network, upload);
   if (!before) return std::unexpected(before.error());
-  const auto transfer =
-      measure_mptcp(run, "MPTCP " + direction_name(upload) + ", both uplinks", upload, plan.transfer, 2);
+  const auto transfer = measure_mptcp(run, "MPTCP " + direction_name(upload) + ", both uplinks",
+                                      upload, plan.transfer, 2);
   if (!transfer) return std::unexpected(transfer.error());
   const auto after = uplink_octets(run.network, upload);
   if (!after) return std::unexpected(after.error());
@@ -157,8 +175,10 @@ Result<double> measure_aggregate(ScenarioRun& run, const Plan& plan, bool upload
   run.progress.finish_step(fmt::format("{} of {}", mbit_text(goodput), mbit_text(sum(tcp))));
   const std::string direction = upload ? "up" : "down";
   run.measure("mptcp_goodput_" + direction, goodput.mbit(), "Mbit/s");
-  run.measure("uplink1_octets_" + direction, static_cast<double>(after->path1 - before->path1), "octets");
-  run.measure("uplink2_octets_" + direction, static_cast<double>(after->path2 - before->path2), "octets");
+  run.measure("uplink1_octets_" + direction, static_cast<double>(after->path1 - before->path1),
+              "octets");
+  run.measure("uplink2_octets_" + direction, static_cast<double>(after->path2 - before->path2),
+              "octets");
   if (!upload) run.measure("setup_ms", transfer->record().client.setup_ms, "ms");
   return goodput.mbit() / sum(tcp).mbit();
 }
@@ -171,7 +191,8 @@ Result<std::vector<BitRate>> measure_single_paths(ScenarioRun& run, const Plan& 
     const std::string name = fmt::format("tcp_path{}_goodput{}", i + 1, upload ? "_up" : "");
     run.measure(name, (*rates)[i].mbit(), "Mbit/s");
     // Below the bound the run is void: it says more about the machine than about us.
-    run.expect(at_least(name + " / emulated rate", (*rates)[i].mbit() / uplinks()[i].rate.mbit(), kTcpShareBound));
+    run.expect(at_least(name + " / emulated rate", (*rates)[i].mbit() / uplinks()[i].rate.mbit(),
+                        kTcpShareBound));
   }
   return rates;
 }
@@ -181,7 +202,8 @@ Result<void> single_homed(ScenarioRun& run) {
   run.progress.step("host finds its paths", seconds(5));
   const auto ready = start_single_homed_roles(run.network);
   if (!ready) return std::unexpected(ready.error());
-  run.progress.finish_step(fmt::format("both paths after {:.1f} s", milliseconds_of(*ready) / 1000));
+  run.progress.finish_step(
+      fmt::format("both paths after {:.1f} s", milliseconds_of(*ready) / 1000));
   run.measure("paths_ready_ms", milliseconds_of(*ready), "ms");
   const auto paths = host_paths(run.network, "host");
   if (!paths) return std::unexpected(paths.error());

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "lab/scenario_support.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "lab/path_view.hpp"
 #include "lab/single_homed.hpp"
@@ -22,17 +22,19 @@ Result<std::vector<HostPath>> host_paths(const Network& network, std::string_vie
   for (const auto& path : json["paths"]) {
     // A path that is still being acquired has no address yet.
     const auto text = [&](const char* key) {
-      return path.contains(key) && path[key].is_string() ? path[key].get<std::string>() : std::string();
+      return path.contains(key) && path[key].is_string() ? path[key].get<std::string>()
+                                                         : std::string();
     };
     const auto address = IpAddress::parse(text("address"));
-    out.push_back({path.value("index", 0u), address.value_or(IpAddress()), address && text("state") == "up"});
+    out.push_back(
+        {path.value("index", 0u), address.value_or(IpAddress()), address && text("state") == "up"});
   }
   std::ranges::sort(out, {}, &HostPath::index);
   return out;
 }
 
-Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths, bool upload,
-                                         nanoseconds duration) {
+Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths,
+                                         bool upload, nanoseconds duration) {
   run.progress.step("TCP, each path alone, " + direction_name(upload), duration);
   std::vector<TransferPlan> plans;
   for (const auto& path : paths)
@@ -48,11 +50,12 @@ Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<Hos
   std::vector<PathRow> rows(paths.size());
   std::vector<LiveRows> live(paths.size(), LiveRows(static_cast<unsigned>(paths.size())));
   std::int64_t start = 0;
-  const auto outcome = run_transfers(run.network, plans, {}, [&](std::size_t plan, const event::Sample& sample) {
-    if (start == 0) start = sample.at_ns;
-    rows[plan] = live[plan].rows(sample)[plan];
-    run.progress.update(rows, nanoseconds(sample.at_ns - start));
-  });
+  const auto outcome =
+      run_transfers(run.network, plans, {}, [&](std::size_t plan, const event::Sample& sample) {
+        if (start == 0) start = sample.at_ns;
+        rows[plan] = live[plan].rows(sample)[plan];
+        run.progress.update(rows, nanoseconds(sample.at_ns - start));
+      });
   if (!outcome) return std::unexpected(outcome.error());
   std::vector<BitRate> rates;
   std::string figures;
@@ -65,8 +68,9 @@ Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<Hos
   return rates;
 }
 
-Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload, nanoseconds duration,
-                                    unsigned paths, const std::vector<TimedAction>& actions,
+Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload,
+                                    nanoseconds duration, unsigned paths,
+                                    const std::vector<TimedAction>& actions,
                                     const std::vector<std::string>& action_labels) {
   run.progress.step(title, duration);
   const TransferPlan plan{.client = "host",
@@ -76,34 +80,43 @@ Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool up
                           .duration = duration};
   LiveRows live(paths);
   std::int64_t start = 0;
-  auto outcome = run_transfers(run.network, {plan}, actions, [&](std::size_t, const event::Sample& sample) {
-    if (start == 0) start = sample.at_ns;
-    run.progress.update(live.rows(sample), nanoseconds(sample.at_ns - start));
-  });
+  auto outcome =
+      run_transfers(run.network, {plan}, actions, [&](std::size_t, const event::Sample& sample) {
+        if (start == 0) start = sample.at_ns;
+        run.progress.update(live.rows(sample), nanoseconds(sample.at_ns - start));
+      });
   if (!outcome) return std::unexpected(outcome.error());
   const auto& record = outcome->records.front();
   if (!record.sender.mptcp || !record.receiver.mptcp)
-    return fail("the transfer '" + title + "' did not use MPTCP to its end",
-                {}, "the figures would be those of plain TCP");
+    return fail("the transfer '" + title + "' did not use MPTCP to its end", {},
+                "the figures would be those of plain TCP");
   run.expect(holds("hash equal: " + title, record.hashes_equal()));
   Chart chart = goodput_chart(title, record, outcome->start_ns, paths);
   for (std::size_t i = 0; i < outcome->action_times.size(); ++i)
-    chart.marks.push_back({static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9, action_labels[i]});
+    chart.marks.push_back({static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9,
+                           action_labels[i]});
   for (const auto& link : run.result.topology.links)
     if (link.profile) chart.expected_mbit += link.profile->rate.mbit();
   run.result.charts.push_back(std::move(chart));
   return MptcpTransfer{*std::move(outcome)};
 }
 
-void pause_briefly() { ::usleep(20'000); }
-
-BitRate sum(const std::vector<BitRate>& rates) {
-  return std::accumulate(rates.begin(), rates.end(), BitRate{},
-                         [](BitRate a, BitRate b) { return BitRate{a.bits_per_second + b.bits_per_second}; });
+void pause_briefly() {
+  ::usleep(20'000);
 }
 
-std::string mbit_text(BitRate rate) { return fmt::format("{:.1f} Mbit/s", rate.mbit()); }
+BitRate sum(const std::vector<BitRate>& rates) {
+  return std::accumulate(rates.begin(), rates.end(), BitRate{}, [](BitRate a, BitRate b) {
+    return BitRate{a.bits_per_second + b.bits_per_second};
+  });
+}
 
-std::string direction_name(bool upload) { return upload ? "upload" : "download"; }
+std::string mbit_text(BitRate rate) {
+  return fmt::format("{:.1f} Mbit/s", rate.mbit());
+}
+
+std::string direction_name(bool upload) {
+  return upload ? "upload" : "download";
+}
 
 }  // namespace anabranch::lab

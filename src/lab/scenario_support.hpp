@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the single-homed scenarios share: the state of a host, measuring paths one by one, one transfer
-// with its chart.
+// What the single-homed scenarios share: the state of a host, measuring paths one by one, one
+// transfer with its chart.
 #pragma once
 
 #include <string>
@@ -20,8 +20,8 @@ struct HostPath {
 Result<std::vector<HostPath>> host_paths(const Network& network, std::string_view node);
 
 /// Goodput of plain TCP over each path of "host", all paths at once since they share nothing.
-Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths, bool upload,
-                                         nanoseconds duration);
+Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths,
+                                         bool upload, nanoseconds duration);
 
 struct MptcpTransfer {
   TransferOutcome outcome;
@@ -29,9 +29,11 @@ struct MptcpTransfer {
 };
 
 /// One MPTCP transfer between "host" and "server" as a step of its own, with a chart in the report.
-/// Fails unless MPTCP was in use at both ends to the last octet; a wrong hash is an expectation missed.
-Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload, nanoseconds duration,
-                                    unsigned paths, const std::vector<TimedAction>& actions = {},
+/// Fails unless MPTCP was in use at both ends to the last octet; a wrong hash is an expectation
+/// missed.
+Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload,
+                                    nanoseconds duration, unsigned paths,
+                                    const std::vector<TimedAction>& actions = {},
                                     const std::vector<std::string>& action_labels = {});
 
 /// Between two looks at something that is awaited with a deadline: 20 ms.

@@ -20,8 +20,12 @@ case "$1" in
 esac
 )";
 
-IpPrefix prefix(const std::string& text) { return IpPrefix::parse(text).value_or(IpPrefix()); }
-IpAddress address(const std::string& text) { return IpAddress::parse(text).value_or(IpAddress()); }
+IpPrefix prefix(const std::string& text) {
+  return IpPrefix::parse(text).value_or(IpPrefix());
+}
+IpAddress address(const std::string& text) {
+  return IpAddress::parse(text).value_or(IpAddress());
+}
 
 std::string gateway_toml(const SingleHomedOptions& options) {
   std::string out = "[lan]\ninterface = \"lan0\"\n";
@@ -37,9 +41,10 @@ Node host_node(const std::string& name) {
   const std::string files(kNodeFiles);
   const std::string interface(kHostInterface);
   Node node{.name = name, .title = "host with one interface"};
-  node.roles.push_back({"udhcpc",
-                        {"udhcpc", "-f", "-i", interface, "-s", files + "/udhcpc.sh", "-t", "20", "-T", "1"},
-                        {{"udhcpc.sh", std::string(kDhcpScript)}}});
+  node.roles.push_back(
+      {"udhcpc",
+       {"udhcpc", "-f", "-i", interface, "-s", files + "/udhcpc.sh", "-t", "20", "-T", "1"},
+       {{"udhcpc.sh", std::string(kDhcpScript)}}});
   node.roles.push_back({"host", {"anabranch", "host", "run", interface}, {}});
   return node;
 }
@@ -62,7 +67,8 @@ unsigned path_of(const IpAddress& local, const IpAddress& remote) {
 
 Topology single_homed_topology(const SingleHomedOptions& options) {
   Topology out;
-  Node gateway{.name = "gateway", .title = fmt::format("gateway with {} uplinks", options.uplinks.size())};
+  Node gateway{.name = "gateway",
+               .title = fmt::format("gateway with {} uplinks", options.uplinks.size())};
   gateway.roles.push_back(
       {"gateway",
        {"anabranch", "gateway", "run", "-c", std::string(kNodeFiles) + "/gateway.toml"},
@@ -88,16 +94,18 @@ Topology single_homed_topology(const SingleHomedOptions& options) {
     Node provider{.name = isp, .title = fmt::format("provider {}", k)};
     provider.addresses = {{"down0", prefix(fmt::format("172.16.{}.2/24", k))},
                           {"up0", prefix(fmt::format("172.20.{}.1/24", k))}};
-    provider.routes = {{IpPrefix::host(kServerAddress), address(fmt::format("172.20.{}.2", k)), "up0"}};
+    provider.routes = {
+        {IpPrefix::host(kServerAddress), address(fmt::format("172.20.{}.2", k)), "up0"}};
     if (options.nat == "none")
-      provider.routes.push_back(
-          {prefix(fmt::format("10.{}.0.0/16", k)), address(fmt::format("172.16.{}.1", k)), "down0"});
+      provider.routes.push_back({prefix(fmt::format("10.{}.0.0/16", k)),
+                                 address(fmt::format("172.16.{}.1", k)), "down0"});
     provider.sysctls = {{"net/ipv4/ip_forward", "1"}};
     const std::string port = fmt::format("s{}", k);
     server.addresses.push_back({port, prefix(fmt::format("172.20.{}.2/24", k))});
     for (const auto& customers : {fmt::format("172.16.{}.0/24", k), fmt::format("10.{}.0.0/16", k)})
       server.routes.push_back({prefix(customers), address(fmt::format("172.20.{}.1", k)), port});
-    out.links.push_back({isp, {"gateway", fmt::format("up{}", k)}, {isp, "down0"}, options.uplinks[k - 1]});
+    out.links.push_back(
+        {isp, {"gateway", fmt::format("up{}", k)}, {isp, "down0"}, options.uplinks[k - 1]});
     out.links.push_back({isp + "-server", {isp, "up0"}, {"server", port}, std::nullopt});
     providers.push_back(std::move(provider));
   }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The topology of draft-wr-mptcp-single-homed: hosts with one interface, a gateway with several uplinks
-// to different providers, and a server that is reached over all of them.
+// The topology of draft-wr-mptcp-single-homed: hosts with one interface, a gateway with several
+// uplinks to different providers, and a server that is reached over all of them.
 //
 //              10.k.0.0/16          172.16.k.0/24          172.20.k.0/24
 //   host eth0 ------------- gateway ~~~~~~~~~~~~~ isp<k> ------------- server 198.18.0.1
 //
-// The host takes its first address with an ordinary DHCP client (udhcpc); our host role finds the other
-// paths. The wavy links run through the emulator.
+// The host takes its first address with an ordinary DHCP client (udhcpc); our host role finds the
+// other paths. The wavy links run through the emulator.
 #pragma once
 
 #include <string>

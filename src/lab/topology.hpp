@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A topology as a value: nodes, the links between them, addresses, routes and the roles that run.
-// Scenarios describe one declaratively; builder.hpp makes it real in network namespaces and the report
-// draws it. Nothing here touches the kernel.
+// Scenarios describe one declaratively; builder.hpp makes it real in network namespaces and the
+// report draws it. Nothing here touches the kernel.
 #pragma once
 
 #include <map>
@@ -14,13 +14,14 @@
 
 namespace anabranch::lab {
 
-/// What the emulator does to one direction of a link. Both directions of a link have the same profile.
+/// What the emulator does to one direction of a link. Both directions of a link have the same
+/// profile.
 struct LinkProfile {
-  BitRate rate{};           ///< zero: unlimited
-  nanoseconds delay{};      ///< one way, after serialisation
-  nanoseconds jitter{};     ///< uniform in [0, jitter] on top of the delay, order kept
-  double loss = 0;          ///< probability that a packet is dropped, 0..1
-  nanoseconds queue{};      ///< drop-tail queue as time at `rate`; zero: 50 ms
+  BitRate rate{};        ///< zero: unlimited
+  nanoseconds delay{};   ///< one way, after serialisation
+  nanoseconds jitter{};  ///< uniform in [0, jitter] on top of the delay, order kept
+  double loss = 0;       ///< probability that a packet is dropped, 0..1
+  nanoseconds queue{};   ///< drop-tail queue as time at `rate`; zero: 50 ms
   auto operator<=>(const LinkProfile&) const = default;
 };
 
@@ -57,8 +58,8 @@ struct StaticRoute {
 
 /// A process started in the node once its network is up: the executable itself for our own roles.
 struct Role {
-  std::string name;                 ///< unique in the node; names its log file
-  std::vector<std::string> command; ///< "anabranch" as the first word means this executable
+  std::string name;                  ///< unique in the node; names its log file
+  std::vector<std::string> command;  ///< "anabranch" as the first word means this executable
   std::map<std::string, std::string> files;  ///< written below /run/anabranch-lab in the node first
 };
 
@@ -68,7 +69,8 @@ struct Node {
   std::vector<InterfaceAddress> addresses = {};
   std::vector<StaticRoute> routes = {};
   std::map<std::string, std::string> sysctls = {};
-  unsigned mptcp_subflows = 0;  ///< limit of extra subflows set with the in-kernel path manager; 0: leave
+  unsigned mptcp_subflows =
+      0;  ///< limit of extra subflows set with the in-kernel path manager; 0: leave
   std::vector<Role> roles = {};
 };
 

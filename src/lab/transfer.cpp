@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "lab/transfer.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 namespace anabranch::lab {
 namespace {
 
 constexpr nanoseconds kGrace = seconds(60);
 
-std::int64_t now_ns() { return MonotonicClock::now().time_since_epoch().count(); }
+std::int64_t now_ns() {
+  return MonotonicClock::now().time_since_epoch().count();
+}
 
 /// One end of one transfer: a process and its lines.
 struct End {
@@ -49,22 +51,29 @@ Result<End> start(const Network& network, const std::string& node, const Workloa
 
 class Session {
  public:
-  Session(const Network& network, const std::vector<TransferPlan>& plans, const std::vector<TimedAction>& actions,
-          const SampleObserver& observe)
+  Session(const Network& network, const std::vector<TransferPlan>& plans,
+          const std::vector<TimedAction>& actions, const SampleObserver& observe)
       : network_(network), plans_(plans), actions_(actions), observe_(observe) {
     outcome_.records.resize(plans.size());
   }
 
   Result<TransferOutcome> run() {
     for (std::size_t i = 0; i < plans_.size(); ++i) ANABRANCH_TRY(start_end(i, true));
-    ANABRANCH_TRY(pump([this] { return std::ranges::all_of(ends_, [](const auto& e) { return e.end.listening; }); },
-                       now_ns() + std::chrono::nanoseconds(seconds(10)).count()));
+    ANABRANCH_TRY(pump(
+        [this] {
+          return std::ranges::all_of(ends_, [](const auto& e) { return e.end.listening; });
+        },
+        now_ns() + std::chrono::nanoseconds(seconds(10)).count()));
     for (std::size_t i = 0; i < plans_.size(); ++i) ANABRANCH_TRY(start_end(i, false));
     nanoseconds longest{};
     for (const auto& plan : plans_) longest = std::max(longest, plan.duration);
-    ANABRANCH_TRY(pump([this] { return std::ranges::all_of(ends_, [](const auto& e) { return e.end.finished(); }); },
-                       now_ns() + (longest + kGrace).count()));
-    if (next_action_ < actions_.size()) return fail("the transfer ended before everything planned was done to it");
+    ANABRANCH_TRY(pump(
+        [this] {
+          return std::ranges::all_of(ends_, [](const auto& e) { return e.end.finished(); });
+        },
+        now_ns() + (longest + kGrace).count()));
+    if (next_action_ < actions_.size())
+      return fail("the transfer ended before everything planned was done to it");
     for (const auto& [plan, listener, end] : ends_) {
       auto& record = outcome_.records[plan];
       (end.receives ? record.receiver : record.sender) = *end.done;
@@ -110,9 +119,11 @@ class Session {
       const std::int64_t left = std::max<std::int64_t>(0, wake - now_ns());
       if (left == 0 && now_ns() >= deadline) return fail("a transfer did not end in time");
       std::vector<pollfd> polls;
-      for (const auto& entry : ends_) polls.push_back({entry.end.finished() ? -1 : entry.end.output.get(), POLLIN, 0});
+      for (const auto& entry : ends_)
+        polls.push_back({entry.end.finished() ? -1 : entry.end.output.get(), POLLIN, 0});
       const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
-      if (::ppoll(polls.data(), polls.size(), &timeout, nullptr) < 0 && errno != EINTR) return fail_errno("cannot poll");
+      if (::ppoll(polls.data(), polls.size(), &timeout, nullptr) < 0 && errno != EINTR)
+        return fail_errno("cannot poll");
       for (std::size_t i = 0; i < polls.size(); ++i)
         if (polls[i].revents != 0) ANABRANCH_TRY(read(ends_[i]));
     }
@@ -132,7 +143,9 @@ class Session {
   Result<void> read(Entry& entry) {
     std::array<char, 65536> chunk;
     const ssize_t got = ::read(entry.end.output.get(), chunk.data(), chunk.size());
-    if (got < 0) return errno == EAGAIN || errno == EINTR ? Result<void>{} : fail_errno("cannot read a transfer's report");
+    if (got < 0)
+      return errno == EAGAIN || errno == EINTR ? Result<void>{}
+                                               : fail_errno("cannot read a transfer's report");
     if (got == 0) return fail("one end of a transfer ended without a report", place(entry));
     entry.end.buffer.append(chunk.data(), static_cast<std::size_t>(got));
     std::size_t end = 0;
@@ -149,11 +162,14 @@ class Session {
   Result<void> take(Entry& entry, WorkloadEvent happened) {
     auto& record = outcome_.records[entry.plan];
     if (std::holds_alternative<event::Listening>(happened)) entry.end.listening = true;
-    if (const auto* connected = std::get_if<event::Connected>(&happened)) entry.end.connected = *connected;
-    if (const auto* failed = std::get_if<event::Failed>(&happened)) return fail(failed->what, place(entry));
+    if (const auto* connected = std::get_if<event::Connected>(&happened))
+      entry.end.connected = *connected;
+    if (const auto* failed = std::get_if<event::Failed>(&happened))
+      return fail(failed->what, place(entry));
     if (const auto* gap = std::get_if<event::Gap>(&happened); gap != nullptr && entry.end.receives)
       record.gaps.push_back(*gap);
-    if (const auto* sample = std::get_if<event::Sample>(&happened); sample != nullptr && entry.end.receives) {
+    if (const auto* sample = std::get_if<event::Sample>(&happened);
+        sample != nullptr && entry.end.receives) {
       if (outcome_.start_ns == 0 && sample->octets > 0) outcome_.start_ns = sample->at_ns;
       record.samples.push_back(*sample);
       if (observe_) observe_(entry.plan, *sample);
@@ -164,7 +180,8 @@ class Session {
 
   std::string place(const Entry& entry) const {
     const auto& plan = plans_[entry.plan];
-    return (entry.listener ? plan.server : plan.client) + (entry.end.receives ? ", receiver" : ", sender");
+    return (entry.listener ? plan.server : plan.client) +
+           (entry.end.receives ? ", receiver" : ", sender");
   }
 
   const Network& network_;
@@ -182,7 +199,8 @@ double octets_at(const TransferRecord& record, std::int64_t at) {
   std::int64_t previous_ns = record.receiver.first_ns;
   const auto between = [&](std::int64_t ns, double octets) {
     if (ns <= previous_ns) return octets;
-    const double share = static_cast<double>(at - previous_ns) / static_cast<double>(ns - previous_ns);
+    const double share =
+        static_cast<double>(at - previous_ns) / static_cast<double>(ns - previous_ns);
     return previous_octets + std::clamp(share, 0.0, 1.0) * (octets - previous_octets);
   };
   for (const auto& sample : record.samples) {
@@ -213,8 +231,10 @@ nanoseconds TransferRecord::longest_gap(std::int64_t from_ns, std::int64_t to_ns
   return longest;
 }
 
-Result<TransferOutcome> run_transfers(const Network& network, const std::vector<TransferPlan>& plans,
-                                      const std::vector<TimedAction>& actions, const SampleObserver& observe) {
+Result<TransferOutcome> run_transfers(const Network& network,
+                                      const std::vector<TransferPlan>& plans,
+                                      const std::vector<TimedAction>& actions,
+                                      const SampleObserver& observe) {
   return Session(network, plans, actions, observe).run();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Transfers between two nodes with the built-in sender and receiver: several at once, with things done
-// to the network at given moments, and the receiver's figures afterwards.
+// Transfers between two nodes with the built-in sender and receiver: several at once, with things
+// done to the network at given moments, and the receiver's figures afterwards.
 #pragma once
 
 #include <functional>
@@ -16,11 +16,11 @@
 namespace anabranch::lab {
 
 struct TransferPlan {
-  std::string client;               ///< node that connects
-  std::string server;               ///< node that listens
+  std::string client;  ///< node that connects
+  std::string server;  ///< node that listens
   IpAddress server_address;
   std::uint16_t port = 5001;
-  bool upload = false;              ///< client to server
+  bool upload = false;  ///< client to server
   bool mptcp = true;
   std::optional<IpAddress> source = std::nullopt;  ///< client's source address
   nanoseconds duration{};
@@ -52,17 +52,18 @@ struct TransferRecord {
 };
 
 struct TransferOutcome {
-  std::vector<TransferRecord> records;       ///< in the order of the plans
-  std::vector<std::int64_t> action_times;    ///< when each action was in force (CLOCK_MONOTONIC ns)
-  std::int64_t start_ns = 0;                 ///< first payload octet
+  std::vector<TransferRecord> records;     ///< in the order of the plans
+  std::vector<std::int64_t> action_times;  ///< when each action was in force (CLOCK_MONOTONIC ns)
+  std::int64_t start_ns = 0;               ///< first payload octet
 };
 
 /// Called with every sample of a receiver: index of the plan, the sample.
 using SampleObserver = std::function<void(std::size_t, const event::Sample&)>;
 
-/// Runs all plans at once to their ends. An end that fails, or one that takes 60 s longer than planned,
-/// is an error.
-Result<TransferOutcome> run_transfers(const Network& network, const std::vector<TransferPlan>& plans,
+/// Runs all plans at once to their ends. An end that fails, or one that takes 60 s longer than
+/// planned, is an error.
+Result<TransferOutcome> run_transfers(const Network& network,
+                                      const std::vector<TransferPlan>& plans,
                                       const std::vector<TimedAction>& actions = {},
                                       const SampleObserver& observe = {});
 

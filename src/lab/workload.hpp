@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The built-in sender and receiver: one TCP or MPTCP connection with a checkable payload. It runs as a
-// process of its own inside a node ("anabranch lab workload ...") and reports on standard output, one
-// JSON object a line, which the lab reads back with parse_workload_event().
+// The built-in sender and receiver: one TCP or MPTCP connection with a checkable payload. It runs
+// as a process of its own inside a node ("anabranch lab workload ...") and reports on standard
+// output, one JSON object a line, which the lab reads back with parse_workload_event().
 #pragma once
 
 #include <cstdint>
@@ -18,23 +18,23 @@
 namespace anabranch::lab {
 
 struct WorkloadOptions {
-  bool listen = false;          ///< accept one connection, else connect
-  bool send = false;            ///< produce the payload, else consume it
+  bool listen = false;  ///< accept one connection, else connect
+  bool send = false;    ///< produce the payload, else consume it
   bool mptcp = true;
   /// Local address (of the connecting side: its source address). Without it a listener takes every
   /// IPv4 address; "::" takes every address of both families.
   std::optional<IpAddress> bind;
-  IpAddress remote;             ///< when connecting
+  IpAddress remote;  ///< when connecting
   std::uint16_t port = 5001;
-  nanoseconds duration{};       ///< how long to send; zero: `octets`
-  std::uint64_t octets = 0;     ///< how much to send; zero: for `duration`
+  nanoseconds duration{};    ///< how long to send; zero: `octets`
+  std::uint64_t octets = 0;  ///< how much to send; zero: for `duration`
   std::string congestion = "cubic";
-  std::uint64_t seed = 1;       ///< of the pseudo-random payload
+  std::uint64_t seed = 1;  ///< of the pseudo-random payload
 };
 
 /// One subflow as this end sees it. `octets` are received (receiver) or acknowledged (sender); a
-/// subflow that has closed keeps its last figure. They are octets of TCP sequence space: SYN and FIN may
-/// count for one each, and what was sent again on another subflow counts on both.
+/// subflow that has closed keeps its last figure. They are octets of TCP sequence space: SYN and
+/// FIN may count for one each, and what was sent again on another subflow counts on both.
 struct SubflowSample {
   IpAddress local;
   std::uint16_t local_port = 0;
@@ -55,24 +55,24 @@ struct Connected {
 
 /// Every 100 ms.
 struct Sample {
-  std::int64_t at_ns = 0;  ///< CLOCK_MONOTONIC
+  std::int64_t at_ns = 0;    ///< CLOCK_MONOTONIC
   std::uint64_t octets = 0;  ///< payload so far
   std::vector<SubflowSample> subflows;
 };
 
-/// A silence at the receiver of at least 20 ms between two reads that returned payload; an open one is
-/// reported at the end of the transfer too.
+/// A silence at the receiver of at least 20 ms between two reads that returned payload; an open one
+/// is reported at the end of the transfer too.
 struct Gap {
   std::int64_t start_ns = 0;
   std::int64_t length_ns = 0;
 };
 
 struct Done {
-  bool mptcp = false;           ///< still MPTCP at the end
+  bool mptcp = false;  ///< still MPTCP at the end
   std::uint64_t octets = 0;
-  std::int64_t first_ns = 0;    ///< first payload octet read or written
-  std::int64_t last_ns = 0;     ///< last one
-  std::string sha256;           ///< of the payload, hex
+  std::int64_t first_ns = 0;  ///< first payload octet read or written
+  std::int64_t last_ns = 0;   ///< last one
+  std::string sha256;         ///< of the payload, hex
   std::vector<SubflowSample> subflows;
 };
 
@@ -82,13 +82,14 @@ struct Failed {
 
 }  // namespace event
 
-using WorkloadEvent = std::variant<event::Listening, event::Connected, event::Sample, event::Gap, event::Done,
-                                   event::Failed>;
+using WorkloadEvent = std::variant<event::Listening, event::Connected, event::Sample, event::Gap,
+                                   event::Done, event::Failed>;
 
-/// Runs to the end of one transfer, reporting on `output_fd`. Never runs longer than the duration plus
-/// 60 s, so a receiver too is to be given the duration. With duration and octets the sender ends with
-/// whichever comes first. On failure the last event is Failed (before it what was measured so far) and
-/// the same error is returned; a sender without duration and octets is kBadInput.
+/// Runs to the end of one transfer, reporting on `output_fd`. Never runs longer than the duration
+/// plus 60 s, so a receiver too is to be given the duration. With duration and octets the sender
+/// ends with whichever comes first. On failure the last event is Failed (before it what was
+/// measured so far) and the same error is returned; a sender without duration and octets is
+/// kBadInput.
 Result<void> run_workload(const WorkloadOptions& options, int output_fd);
 
 std::string format_workload_event(const WorkloadEvent& event);

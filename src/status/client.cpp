@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "status/client.hpp"
 
+#include <array>
+#include <cerrno>
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 #include "status/protocol.hpp"
 
@@ -24,7 +24,8 @@ Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view 
     return fail_errno("cannot reach the status socket", path.string());
   }
   const std::string request = format_request(verb);
-  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size()))
     return fail_errno("cannot ask", path.string());
   return fd;
 }
@@ -38,9 +39,11 @@ Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience)
       return line;
     }
     if (buffer.size() > kMaxAnswer) return fail("the answer is too long");
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
     pollfd poll{fd, POLLIN, 0};
-    if (left < 0 || ::poll(&poll, 1, static_cast<int>(left)) == 0) return fail("no answer in " + duration_text(patience));
+    if (left < 0 || ::poll(&poll, 1, static_cast<int>(left)) == 0)
+      return fail("no answer in " + duration_text(patience));
     std::array<char, 16384> chunk;
     const ssize_t got = ::recv(fd, chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
@@ -51,7 +54,8 @@ Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience)
 
 }  // namespace
 
-Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb, nanoseconds patience) {
+Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb,
+                        nanoseconds patience) {
   const auto fd = connect_to(socket, verb);
   if (!fd) return std::unexpected(fd.error());
   std::string buffer;

@@ -12,8 +12,8 @@
 
 namespace anabranch::status {
 
-/// Sends one verb and waits at most `patience`. Returns the result's JSON text. When nobody listens the
-/// error's code is kNotRunning.
+/// Sends one verb and waits at most `patience`. Returns the result's JSON text. When nobody listens
+/// the error's code is kNotRunning.
 Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb,
                         nanoseconds patience = seconds(10));
 

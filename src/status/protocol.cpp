@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "status/protocol.hpp"
 
-#include <sys/socket.h>
-
 #include <cstring>
+
 #include <nlohmann/json.hpp>
+#include <sys/socket.h>
 
 namespace anabranch::status {
 
@@ -20,7 +20,9 @@ Result<sockaddr_un> unix_address(const std::filesystem::path& path) {
   return address;
 }
 
-std::string format_request(std::string_view verb) { return json{{"verb", verb}}.dump() + "\n"; }
+std::string format_request(std::string_view verb) {
+  return json{{"verb", verb}}.dump() + "\n";
+}
 
 Result<std::string> parse_request(std::string_view line) {
   const json request = json::parse(line, nullptr, false);

@@ -2,11 +2,11 @@
 // The lines that server and client exchange (see server.hpp).
 #pragma once
 
-#include <sys/un.h>
-
 #include <filesystem>
 #include <string>
 #include <string_view>
+
+#include <sys/un.h>
 
 #include "base/result.hpp"
 

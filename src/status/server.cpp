@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "status/server.hpp"
 
+#include <cerrno>
+#include <list>
+#include <system_error>
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <list>
-#include <system_error>
 
 #include "base/directories.hpp"
 #include "base/fd.hpp"
@@ -49,7 +49,8 @@ struct Server::Impl {
     Loop::Handle watch;
   };
 
-  Impl(Loop& l, std::filesystem::path p, Handler h) : loop(l), path(std::move(p)), handler(std::move(h)) {}
+  Impl(Loop& l, std::filesystem::path p, Handler h)
+      : loop(l), path(std::move(p)), handler(std::move(h)) {}
   ~Impl() {
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
@@ -71,7 +72,8 @@ struct Server::Impl {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return drop(client);
     client->input.append(buffer, static_cast<std::size_t>(got));
-    for (auto end = client->input.find('\n'); end != std::string::npos; end = client->input.find('\n')) {
+    for (auto end = client->input.find('\n'); end != std::string::npos;
+         end = client->input.find('\n')) {
       const std::string line = client->input.substr(0, end);
       client->input.erase(0, end + 1);
       if (!answer(*client, line)) return drop(client);
@@ -122,7 +124,8 @@ Result<Server> Server::open(Loop& loop, const std::filesystem::path& path, Handl
   auto impl = std::make_unique<Impl>(loop, path, std::move(handler));
   impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t mask = ::umask(0117);
-  const bool bound = ::bind(impl->listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
+  const bool bound = ::bind(impl->listener.get(), reinterpret_cast<const sockaddr*>(&*address),
+                            sizeof *address) == 0;
   const int bind_error = errno;
   ::umask(mask);
   if (!bound) return fail_errno(bind_error, "cannot make the status socket", path.string());

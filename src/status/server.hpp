@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The status socket of a running role: a Unix stream socket that answers verbs and feeds subscribers.
+// The status socket of a running role: a Unix stream socket that answers verbs and feeds
+// subscribers.
 //
 // The conversation is JSON, one object a line. A client sends {"verb":"show"} and gets
 // {"ok":true,"result":...} or {"ok":false,"error":{"what","where","hint","code"}}. After
-// {"verb":"subscribe"} it gets the same answer as for "show" and then {"ok":true,"result":...} again
-// whenever the role's state changes, until it closes.
+// {"verb":"subscribe"} it gets the same answer as for "show" and then {"ok":true,"result":...}
+// again whenever the role's state changes, until it closes.
 #pragma once
-
-#include <sys/types.h>
 
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 #include "base/loop.hpp"
 #include "base/result.hpp"
@@ -25,7 +26,8 @@ std::filesystem::path socket_path(std::string_view role);
 
 struct Request {
   std::string verb;
-  /// The peer is root or the role's own user (SO_PEERCRED); asked for by verbs that change something.
+  /// The peer is root or the role's own user (SO_PEERCRED); asked for by verbs that change
+  /// something.
   bool privileged = false;
 };
 
@@ -34,14 +36,15 @@ class Server {
   /// Answers with a JSON text.
   using Handler = std::function<Result<std::string>(const Request&)>;
 
-  /// Listens with mode 0660. A socket file left by a dead process is replaced; one that answers is an
-  /// error (the role runs already).
+  /// Listens with mode 0660. A socket file left by a dead process is replaced; one that answers is
+  /// an error (the role runs already).
   static Result<Server> open(Loop& loop, const std::filesystem::path& path, Handler handler);
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;
   ~Server();
 
-  /// Asks the handler for "show" and sends it to every subscriber. One that does not read is dropped.
+  /// Asks the handler for "show" and sends it to every subscriber. One that does not read is
+  /// dropped.
   void publish();
 
  private:

@@ -10,7 +10,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Config, NamesThePlaceOfEveryMistakeAtOnce) {
-  const auto document = Document::parse("[lan]\ninterface = 5\n[[uplink]]\nindex = 99\n", "g.toml").value();
+  const auto document =
+      Document::parse("[lan]\ninterface = 5\n[[uplink]]\nindex = 99\n", "g.toml").value();
   const Section root = document.root();
   root.require_section("lan").require_text("interface");
   for (const auto& uplink : root.sections("uplink")) uplink.require_number("index", 1, 64);
@@ -18,7 +19,8 @@ TEST(Config, NamesThePlaceOfEveryMistakeAtOnce) {
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, ExitCode::kBadInput);
   EXPECT_THAT(outcome.error().text(), HasSubstr("g.toml:2:13: 'interface' is not a text"));
-  EXPECT_THAT(outcome.error().text(), HasSubstr("g.toml:4:9: 'index' is out of range\n  hint: from 1 to 64"));
+  EXPECT_THAT(outcome.error().text(),
+              HasSubstr("g.toml:4:9: 'index' is out of range\n  hint: from 1 to 64"));
 }
 
 TEST(Config, SuggestsTheNearestKey) {

@@ -31,6 +31,7 @@ kernel::LinkInfo link(unsigned index, std::string name, bool admin_up = true, bo
   out.name = std::move(name);
   out.admin_up = admin_up;
   out.carrier = carrier;
+  out.running = admin_up && carrier;
   return out;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/reconcile.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "base/registry.hpp"
 #include "kernel/namespaces.hpp"
@@ -14,7 +14,9 @@ namespace {
 
 const Scope kScope{17300, 17399, 900, 1999, {1}};
 
-IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value(); }
+IpPrefix prefix(const char* text) {
+  return IpPrefix::parse(text).value();
+}
 
 Rule rule(std::uint32_t priority, const char* from, std::uint32_t table) {
   Rule out;
@@ -106,7 +108,8 @@ TEST_F(ReconcileInKernel, VethAndMacvlanAcrossNamespaces) {
   ASSERT_TRUE(netlink_->create_veth("left0", here.get(), "right0", other.get()));
   const auto left = netlink_->link("left0").value();
   EXPECT_EQ(left.kind, "veth");
-  ASSERT_TRUE(netlink_->create_macvlan("anab9p2", left.index, MacAddress::parse("02:00:00:00:00:02").value()));
+  ASSERT_TRUE(netlink_->create_macvlan("anab9p2", left.index,
+                                       MacAddress::parse("02:00:00:00:00:02").value()));
   EXPECT_EQ(netlink_->link("anab9p2").value().parent, left.index);
   const auto seen = inside_network_namespace(other.get(), []() -> Result<void> {
     auto netlink = Rtnetlink::open();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
 #include <thread>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "status/client.hpp"
 #include "status/server.hpp"
@@ -15,7 +15,8 @@ namespace {
 class StatusSocket : public ::testing::Test {
  protected:
   void SetUp() override {
-    path_ = std::filesystem::temp_directory_path() / ("anabranch-test-" + std::to_string(::getpid()) + ".sock");
+    path_ = std::filesystem::temp_directory_path() /
+            ("anabranch-test-" + std::to_string(::getpid()) + ".sock");
     auto server = Server::open(loop_, path_, [this](const Request& request) -> Result<std::string> {
       if (request.verb == "show") return "{\"count\":" + std::to_string(count_) + "}";
       return fail("unknown verb '" + request.verb + "'", {}, "try show", ExitCode::kBadInput);
@@ -55,7 +56,8 @@ TEST_F(StatusSocket, SubscribersGetTheStateAndEveryChange) {
 
 TEST_F(StatusSocket, ASecondServerIsRefused) {
   Loop other;
-  const auto second = Server::open(other, path_, [](const Request&) -> Result<std::string> { return "1"; });
+  const auto second =
+      Server::open(other, path_, [](const Request&) -> Result<std::string> { return "1"; });
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().what, "it runs already");
 }
