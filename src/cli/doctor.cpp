@@ -39,6 +39,7 @@ std::string as_json(const std::vector<Feature>& features,
   Json roles = Json::object();
   for (const auto& verdict : verdicts)
     roles[verdict.role] = {{"state", readiness_name(verdict.readiness)},
+                           {"present", kernel::is_present(verdict.role)},
                            {"reasons", verdict.reasons}};
   const Json out = {
       {"kernel", kernel_release()}, {"checks", std::move(checks)}, {"roles", std::move(roles)}};
@@ -76,7 +77,8 @@ std::string as_table(const std::vector<Feature>& features, const std::vector<Rol
                       : verdict.readiness == Readiness::kDegraded
                           ? coloured("33", "ready, but", colours) + " " + reasons
                           : coloured("31", "not possible:", colours) + " " + reasons;
-    out += fmt::format("{:<{}}  {}\n", verdict.role, width, line);
+    out += fmt::format("{:<{}}  {}{}\n", verdict.role, width, line,
+                       kernel::is_present(verdict.role) ? "" : " (not in this version)");
   }
   return out;
 }

@@ -24,9 +24,9 @@ constexpr std::array<std::string_view, 4> kPresent = {"gateway", "host", "lab", 
 
 constexpr Need kNeeds[] = {
     {"gateway", "policy_routing", kRequired, "traffic cannot be kept on its uplink"},
-    {"gateway", "nft", kRequired, "no translation rules can be loaded"},
-    {"gateway", "nft_nat", kRequired, "traffic cannot get its uplink's address"},
-    {"gateway", "conntrack", kRequired, "translated connections cannot be remembered"},
+    {"gateway", "nft", kUseful, "only uplinks with nat = \"none\""},
+    {"gateway", "nft_nat", kUseful, "only uplinks with nat = \"none\""},
+    {"gateway", "conntrack", kUseful, "only uplinks with nat = \"none\""},
     {"gateway", "privileges", kUseful, "only as root"},
     {"gateway", "kea-dhcp4", kUseful, "hosts get no addresses from it by DHCP"},
     {"gateway", "ipv6", kUseful, "IPv4 only"},
@@ -36,7 +36,7 @@ constexpr Need kNeeds[] = {
     {"host", "policy_routing", kRequired, "paths cannot be kept apart"},
     {"host", "packet_socket", kRequired, "no DHCP on its paths"},
     {"host", "privileges", kUseful, "only as root"},
-    {"host", "macvlan", kUseful, "all paths share one Ethernet address"},
+    {"host", "macvlan", kRequired, "no virtual interface for a further path"},
     {"host", "congestion_control", kUseful, "programs use the default congestion control"},
     {"host", "ipv6", kUseful, "IPv4 only"},
 
@@ -123,10 +123,13 @@ std::vector<RoleVerdict> judge_roles(std::span<const Feature> features) {
   return out;
 }
 
+bool is_present(std::string_view role) {
+  return std::ranges::find(kPresent, role) != kPresent.end();
+}
+
 bool all_roles_possible(std::span<const RoleVerdict> verdicts) {
   return std::ranges::none_of(verdicts, [](const RoleVerdict& verdict) {
-    return verdict.readiness == Readiness::kImpossible &&
-           std::ranges::find(kPresent, verdict.role) != kPresent.end();
+    return verdict.readiness == Readiness::kImpossible && is_present(verdict.role);
   });
 }
 

@@ -7,36 +7,23 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/fd.hpp"
 #include "kernel/feature_probe.hpp"
+#include "kernel/interface_state.hpp"
+#include "kernel/mptcp_numbers.hpp"
 #include "kernel/mptcp_pm.hpp"
 #include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
 namespace {
 
-// The kernel headers of long-lived distributions are older than these.
-constexpr int kIpprotoMptcp = 262;
-constexpr int kSolMptcp = 284;
-constexpr int kMptcpInfo = 1;
-constexpr int kMptcpFullInfo = 4;
 constexpr std::uint16_t kInetDiagReqProtocol = 3;
 
 bool lists(const std::string& words, std::string_view word) {
   return (" " + words + " ").find(" " + std::string(word) + " ") != std::string::npos;
-}
-
-bool bring_loopback_up() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP;
-  return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
 /// Asks for all MPTCP sockets; the kernel's first message says whether it can list them.
@@ -74,7 +61,8 @@ Finding ask_for_sockets() {
 
 /// A connection to ourselves, so that the question is asked of a real one.
 Finding ask_own_connection() {
-  if (!bring_loopback_up()) return finding_from_errno(errno, "loopback");
+  if (const auto up = set_interface_up("lo", true); !up)
+    return {FeatureState::kRefused, "loopback: " + up.error().what};
   const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, kIpprotoMptcp));
   const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, kIpprotoMptcp));
   if (!listener || !client) return finding_from_errno(errno, "MPTCP socket");

@@ -16,13 +16,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "kernel/mptcp_numbers.hpp"
+
 namespace anabranch::kernel {
 namespace {
 
-constexpr int kProtocolMptcp = 262;
-constexpr int kLevelMptcp = 284;
-constexpr int kOptionInfo = 1;
-constexpr int kOptionFullInfo = 4;
 constexpr std::uint32_t kFlagFallback = 1U << 0;
 constexpr std::uint8_t kStateEstablished = 1;
 /// More than the kernel's own limit of 8 subflows; closed ones may stay listed for a moment.
@@ -110,7 +108,7 @@ Result<std::vector<SubflowInfo>> plain_tcp(int fd) {
 }  // namespace
 
 Result<UniqueFd> open_stream_socket(Family family, Transport transport) {
-  const int protocol = transport == Transport::kMptcp ? kProtocolMptcp : IPPROTO_TCP;
+  const int protocol = transport == Transport::kMptcp ? kIpprotoMptcp : IPPROTO_TCP;
   UniqueFd fd(
       ::socket(address_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
   if (fd) return fd;
@@ -155,7 +153,7 @@ bool is_mptcp(int fd) {
   InfoHead info{};
   socklen_t length = sizeof info;
   // A connection that fell back answers as the TCP socket it has become: no such level.
-  if (::getsockopt(fd, kLevelMptcp, kOptionInfo, &info, &length) != 0) return false;
+  if (::getsockopt(fd, kSolMptcp, kMptcpInfo, &info, &length) != 0) return false;
   if (length < offsetof(InfoHead, token)) return false;
   return (info.flags & kFlagFallback) == 0;
 }
@@ -170,7 +168,7 @@ Result<std::vector<SubflowInfo>> subflows(int fd) {
   request.tcp_info = reinterpret_cast<std::uintptr_t>(figures.data());
   request.address_info = reinterpret_cast<std::uintptr_t>(addresses.data());
   socklen_t length = sizeof request;
-  if (::getsockopt(fd, kLevelMptcp, kOptionFullInfo, &request, &length) != 0) {
+  if (::getsockopt(fd, kSolMptcp, kMptcpFullInfo, &request, &length) != 0) {
     if (!is_mptcp(fd)) return plain_tcp(fd);
     return fail_errno("MPTCP_FULL_INFO");
   }

@@ -82,10 +82,16 @@ TEST(RoleVerdicts, ADegradedRequirementSaysWhatWasFound) {
   EXPECT_THAT(host.reasons, ElementsAre("mptcp is what was found"));
 }
 
-TEST(RoleVerdicts, WithoutMacvlanTheHostFallsBack) {
+TEST(RoleVerdicts, WithoutMacvlanThereIsNoFurtherPath) {
   const auto host = verdict("host", machine("macvlan", FeatureState::kMissing));
-  EXPECT_EQ(host.readiness, Readiness::kDegraded);
-  EXPECT_THAT(host.reasons, ElementsAre(HasSubstr("share one Ethernet address (macvlan missing)")));
+  EXPECT_EQ(host.readiness, Readiness::kImpossible);
+  EXPECT_THAT(host.reasons, ElementsAre(HasSubstr("no virtual interface")));
+}
+
+TEST(RoleVerdicts, WithoutTranslationTheGatewayStillForwards) {
+  const auto gateway = verdict("gateway", machine("nft", FeatureState::kMissing));
+  EXPECT_EQ(gateway.readiness, Readiness::kDegraded);
+  EXPECT_THAT(gateway.reasons, ElementsAre(HasSubstr("nat = \"none\" (nft missing)")));
 }
 
 TEST(RoleVerdicts, OnlyTheDecisiveReasonsAreSaid) {
