@@ -49,9 +49,14 @@ Result<void> four_uplinks(ScenarioRun& run) {
     for (std::size_t i = 0; i < tcp->size(); ++i)
       run.measure(fmt::format("tcp_path{}_goodput_{}", i + 1, direction), (*tcp)[i].mbit(),
                   "Mbit/s");
+    const TransferPlan plan{.client = "host",
+                            .server = "server",
+                            .server_address = kServerAddress,
+                            .upload = upload,
+                            .duration = transfer_time(run.scale)};
     const auto transfer =
-        measure_mptcp(run, "MPTCP " + direction_name(upload) + ", four uplinks", upload,
-                      transfer_time(run.scale), static_cast<unsigned>(paths->size()));
+        measure_transfer(run, "MPTCP " + direction_name(upload) + ", four uplinks", plan,
+                         static_cast<unsigned>(paths->size()));
     if (!transfer) return std::unexpected(transfer.error());
     const BitRate goodput = transfer->record().goodput();
     run.measure("mptcp_goodput_" + direction, goodput.mbit(), "Mbit/s");

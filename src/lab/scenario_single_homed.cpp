@@ -67,16 +67,30 @@ struct CutFigures {
   double restored_ratio = 0;  ///< last 2 s / last 2 s before the cut
 };
 
+/// Between the host and the server.
+TransferPlan transfer_plan(bool upload, nanoseconds duration) {
+  return {.client = "host",
+          .server = "server",
+          .server_address = kServerAddress,
+          .upload = upload,
+          .duration = duration};
+}
+
+/// `link` falls silent in the middle of the transfer and comes back.
+std::vector<LabelledAction> cut_and_restore(ScenarioRun& run, const Plan& plan,
+                                            const std::string& link) {
+  auto& wire = run.network.wire();
+  return {
+      {link + " cut", {plan.before_cut, [&wire, link] { return wire.drop(link); }}},
+      {link + " restored", {plan.before_cut + plan.cut, [&wire, link] { return wire.up(link); }}}};
+}
+
 Result<CutFigures> measure_cut(ScenarioRun& run, const Plan& plan, bool upload, unsigned path,
                                BitRate survivor) {
   const std::string link = uplink_name(path);
-  auto& wire = run.network.wire();
-  const std::vector<TimedAction> actions = {
-      {plan.before_cut, [&] { return wire.drop(link); }},
-      {plan.before_cut + plan.cut, [&] { return wire.up(link); }}};
-  const auto transfer =
-      measure_mptcp(run, fmt::format("MPTCP {}, {} cut silently", direction_name(upload), link),
-                    upload, plan.disturbed(), 2, actions, {link + " cut", link + " restored"});
+  const auto transfer = measure_transfer(
+      run, fmt::format("MPTCP {}, {} cut silently", direction_name(upload), link),
+      transfer_plan(upload, plan.disturbed()), 2, cut_and_restore(run, plan, link));
   if (!transfer) return std::unexpected(transfer.error());
   const auto& record = transfer->record();
   const std::int64_t cut = transfer->outcome.action_times[0];
@@ -122,22 +136,14 @@ Result<void> measure_failover(ScenarioRun& run, const Plan& plan,
 
 /// The same cut under plain TCP pinned to the path: it waits for the path to come back.
 Result<void> show_tcp_stall(ScenarioRun& run, const Plan& plan, const HostPath& path) {
-  run.progress.step("TCP on path 1, isp1 cut silently", plan.disturbed());
-  const TransferPlan transfer{.client = "host",
-                              .server = "server",
-                              .server_address = kServerAddress,
-                              .mptcp = false,
-                              .source = path.address,
-                              .duration = plan.disturbed()};
-  auto& wire = run.network.wire();
-  const auto outcome =
-      run_transfers(run.network, {transfer},
-                    {{plan.before_cut, [&] { return wire.drop("isp1"); }},
-                     {plan.before_cut + plan.cut, [&] { return wire.up("isp1"); }}});
-  if (!outcome) return std::unexpected(outcome.error());
-  const auto& record = outcome->records.front();
-  const double stall =
-      milliseconds_of(record.longest_gap(outcome->action_times[0], outcome->action_times[1]));
+  TransferPlan tcp = transfer_plan(false, plan.disturbed());
+  tcp.mptcp = false;
+  tcp.source = path.address;
+  const auto transfer = measure_transfer(run, "Plain TCP on path 1, isp1 cut silently", tcp, 2,
+                                         cut_and_restore(run, plan, uplink_name(1)));
+  if (!transfer) return std::unexpected(transfer.error());
+  const double stall = milliseconds_of(transfer->record().longest_gap(
+      transfer->outcome.action_times[0], transfer->outcome.action_times[1]));
   run.measure("tcp_stall_ms", stall, "ms");
   run.expect(
       at_least("plain TCP on the cut path stalls (ms)", stall, 0.9 * milliseconds_of(plan.cut)));
@@ -166,8 +172,8 @@ Result<double> measure_aggregate(ScenarioRun& run, const Plan& plan, bool upload
                                  const std::vector<BitRate>& tcp) {
   const auto before = uplink_octets(run.network, upload);
   if (!before) return std::unexpected(before.error());
-  const auto transfer = measure_mptcp(run, "MPTCP " + direction_name(upload) + ", both uplinks",
-                                      upload, plan.transfer, 2);
+  const auto transfer = measure_transfer(run, "MPTCP " + direction_name(upload) + ", both uplinks",
+                                         transfer_plan(upload, plan.transfer), 2);
   if (!transfer) return std::unexpected(transfer.error());
   const auto after = uplink_octets(run.network, upload);
   if (!after) return std::unexpected(after.error());

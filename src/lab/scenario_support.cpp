@@ -68,37 +68,34 @@ Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<Hos
   return rates;
 }
 
-Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload,
-                                    nanoseconds duration, unsigned paths,
-                                    const std::vector<TimedAction>& actions,
-                                    const std::vector<std::string>& action_labels) {
-  run.progress.step(title, duration);
-  const TransferPlan plan{.client = "host",
-                          .server = "server",
-                          .server_address = kServerAddress,
-                          .upload = upload,
-                          .duration = duration};
+Result<MeasuredTransfer> measure_transfer(ScenarioRun& run, const std::string& title,
+                                          const TransferPlan& plan, unsigned paths,
+                                          const std::vector<LabelledAction>& actions) {
+  run.progress.step(title, plan.duration);
   LiveRows live(paths);
   std::int64_t start = 0;
+  std::vector<TimedAction> timed;
+  for (const auto& action : actions) timed.push_back(action.action);
   auto outcome =
-      run_transfers(run.network, {plan}, actions, [&](std::size_t, const event::Sample& sample) {
+      run_transfers(run.network, {plan}, timed, [&](std::size_t, const event::Sample& sample) {
         if (start == 0) start = sample.at_ns;
         run.progress.update(live.rows(sample), nanoseconds(sample.at_ns - start));
       });
   if (!outcome) return std::unexpected(outcome.error());
   const auto& record = outcome->records.front();
-  if (!record.sender.mptcp || !record.receiver.mptcp)
+  if (plan.mptcp && (!record.sender.mptcp || !record.receiver.mptcp))
     return fail("the transfer '" + title + "' did not use MPTCP to its end", {},
                 "the figures would be those of plain TCP");
   run.expect(holds("hash equal: " + title, record.hashes_equal()));
   Chart chart = goodput_chart(title, record, outcome->start_ns, paths);
-  for (std::size_t i = 0; i < outcome->action_times.size(); ++i)
+  for (std::size_t i = 0; i < actions.size(); ++i)
     chart.marks.push_back({static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9,
-                           action_labels[i]});
-  for (const auto& link : run.result.topology.links)
-    if (link.profile) chart.expected_mbit += link.profile->rate.mbit();
+                           actions[i].label});
+  if (plan.mptcp)
+    for (const auto& link : run.result.topology.links)
+      if (link.profile) chart.expected_mbit += link.profile->rate.mbit();
   run.result.charts.push_back(std::move(chart));
-  return MptcpTransfer{*std::move(outcome)};
+  return MeasuredTransfer{*std::move(outcome)};
 }
 
 void pause_briefly() {

@@ -23,18 +23,22 @@ Result<std::vector<HostPath>> host_paths(const Network& network, std::string_vie
 Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths,
                                          bool upload, nanoseconds duration);
 
-struct MptcpTransfer {
+struct LabelledAction {
+  std::string label;  ///< in the chart
+  TimedAction action;
+};
+
+struct MeasuredTransfer {
   TransferOutcome outcome;
   const TransferRecord& record() const { return outcome.records.front(); }
 };
 
-/// One MPTCP transfer between "host" and "server" as a step of its own, with a chart in the report.
-/// Fails unless MPTCP was in use at both ends to the last octet; a wrong hash is an expectation
-/// missed.
-Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload,
-                                    nanoseconds duration, unsigned paths,
-                                    const std::vector<TimedAction>& actions = {},
-                                    const std::vector<std::string>& action_labels = {});
+/// One transfer as a step of its own, with a chart in the report; the caller finishes the step. A
+/// wrong hash is an expectation missed. A plan with MPTCP fails unless it was in use at both ends
+/// to the last octet.
+Result<MeasuredTransfer> measure_transfer(ScenarioRun& run, const std::string& title,
+                                          const TransferPlan& plan, unsigned paths,
+                                          const std::vector<LabelledAction>& actions = {});
 
 /// Between two looks at something that is awaited with a deadline: 20 ms.
 void pause_briefly();

@@ -127,14 +127,6 @@ TEST(ReportHtml, EscapesTextEverywhere) {
   EXPECT_THAT(report_html(result), Not(HasSubstr("<b>")));
 }
 
-TEST(ReportHtml, CanBeLookedAt) {
-  // ANABRANCH_REPORT_SAMPLES=DIRECTORY keeps the fixtures' reports for a look in a browser.
-  const char* directory = std::getenv("ANABRANCH_REPORT_SAMPLES");
-  if (!directory) GTEST_SKIP() << "ANABRANCH_REPORT_SAMPLES is not set";
-  for (const auto& result : {fixture::gateway_failover(), fixture::sixteen_hosts()})
-    std::ofstream(std::string(directory) + "/" + result.scenario + ".html") << report_html(result);
-}
-
 void expect_tidy(const Topology& topology, const std::string& what) {
   const auto layout = lay_out(topology);
   ASSERT_EQ(layout.boxes.size(), topology.nodes.size() + topology.lans.size()) << what;

@@ -187,8 +187,9 @@ TEST(Workload, SilenceIsAGapAndIsSampled) {
   const auto events = receiving.rest();
   const auto gaps = only<event::Gap>(events);
   ASSERT_EQ(gaps.size(), 2U);
-  EXPECT_GE(gaps[0].length_ns, 240'000'000);
-  EXPECT_GE(gaps[1].length_ns, 100'000'000);
+  // The receiver's clock starts when it wakes up, which a busy machine delays.
+  EXPECT_GE(gaps[0].length_ns, 200'000'000);
+  EXPECT_GE(gaps[1].length_ns, 70'000'000);
   EXPECT_GE(gaps[1].start_ns, gaps[0].start_ns + gaps[0].length_ns);
   const auto samples = only<event::Sample>(events);
   EXPECT_GE(std::ranges::count(samples, 3U, &event::Sample::octets), 2);
