@@ -14,7 +14,7 @@ demo:
 	$(EXECUTABLE) lab run single-homed --report build/single-homed.html --json build/single-homed.json
 
 build:
-	@test -f build/release/build.ninja || cmake --preset release -DANABRANCH_TESTS=OFF -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@test -f build/release/build.ninja || cmake --preset release -DANABRANCH_TESTS=OFF
 	cmake --build --preset release -j $(JOBS) --target anabranch anabranch-run
 
 debug:
@@ -28,7 +28,7 @@ test:
 	tests/run
 
 lint:
-	packaging/install-dependencies demo test
+	packaging/install-dependencies demo test lint
 	tools/lint
 
 bench:
@@ -42,10 +42,10 @@ soak: build
 	$(EXECUTABLE) lab run single-homed-16 --full
 
 install: build
-	cmake --install build/release --prefix $(PREFIX)
+	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
 uninstall:
-	packaging/uninstall "$(DESTDIR)" build/release/install_manifest.txt
+	packaging/uninstall "$(DESTDIR)" "$(PREFIX)" build/release/install_manifest.txt
 
 clean:
 	rm -rf build

@@ -62,7 +62,7 @@ constexpr Check kChecks[] = {
     {"ip", [] { return probe_program("ip"); }, "people look at routes and endpoints with it",
      "apt install iproute2"},
     {"nginx", [] { return probe_program("nginx"); }, "lab: the demo's web server",
-     "apt install nginx-light"},
+     "apt install nginx"},
     {"curl", [] { return probe_program("curl"); }, "lab: the demo's client", "apt install curl"},
     {"udhcpc", [] { return probe_program("udhcpc"); }, "lab: a DHCP client that is not ours",
      "apt install udhcpc"},
