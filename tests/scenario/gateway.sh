@@ -89,7 +89,7 @@ provider_knows_us() { # with nat = "none" the providers route our prefixes to us
 }
 provider_knows_us add
 
-ping() { in_ns "$1" python3 "$here/ping.py" "${@:2}"; }
+ping() { in_ns "$1" python3 "$here/helpers/ping.py" "${@:2}"; }
 reaches() { ping "$host" "$2" "$1"; } # SOURCE TARGET
 gets_unreachable() {
   ping "$host" "$2" "$1"
