@@ -12,6 +12,7 @@ endfunction()
 # One test program a room, from tests/<room>/*_test.cpp; no test here needs root.
 function(anabranch_tests)
   include(GoogleTest)
+  add_custom_target(unit_tests)
   foreach(room ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${room}/*_test.cpp)
     if(sources)
@@ -21,7 +22,9 @@ function(anabranch_tests)
         GTest::gtest_main)
       target_compile_definitions(test_${room} PRIVATE
         ANABRANCH_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-      gtest_discover_tests(test_${room} TEST_PREFIX ${room}/ DISCOVERY_TIMEOUT 60)
+      add_dependencies(unit_tests test_${room})
+      gtest_discover_tests(test_${room} TEST_PREFIX ${room}/ NO_PRETTY_VALUES
+        DISCOVERY_TIMEOUT 60)
     endif()
   endforeach()
 endfunction()
