@@ -8,6 +8,7 @@
 # Usage: gateway.sh ANABRANCH, as root or as an ordinary user. Ends with "ok" or "FAILED: why".
 set -u
 
+export PATH=$PATH:/usr/sbin:/sbin
 ANABRANCH=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
 if [ "${ANABRANCH_SCENARIO:-}" != inside ]; then
