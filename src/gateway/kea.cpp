@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -118,6 +120,10 @@ struct Kea::Impl {
     ANABRANCH_TRY(make_private_directory(view.configuration));
     ANABRANCH_TRY(make_private_directory(view.runtime));
     ANABRANCH_TRY(make_private_directory(view.leases));
+    // Left by a Kea that was killed with its gateway: where nobody reaps it, its number looks alive
+    // and the next one would refuse. There is one gateway a status socket, so it is nobody's now.
+    std::error_code ignored;
+    std::filesystem::remove(view.runtime / "kea-dhcp4.kea-dhcp4.pid", ignored);
     return replace_file(config_file(view), wanted);
   }
 
