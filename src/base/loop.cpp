@@ -55,7 +55,7 @@ struct Loop::Impl {
   asio::io_context io{1};
   std::list<asio::signal_set> signals;
 
-  void wait_signal(asio::signal_set& set, std::function<void(int)> callback) {
+  void wait_signal(asio::signal_set& set, const std::function<void(int)>& callback) {
     set.async_wait([this, &set, callback](const asio::error_code& error, int number) {
       if (error) return;
       callback(number);
@@ -92,10 +92,10 @@ void Loop::post(Callback callback) {
   asio::post(impl_->io, std::move(callback));
 }
 
-void Loop::on_signal(std::initializer_list<int> signals, std::function<void(int)> callback) {
+void Loop::on_signal(std::initializer_list<int> signals, const std::function<void(int)>& callback) {
   auto& set = impl_->signals.emplace_back(impl_->io);
   for (const int number : signals) set.add(number);
-  impl_->wait_signal(set, std::move(callback));
+  impl_->wait_signal(set, callback);
 }
 
 void Loop::run() {

@@ -55,7 +55,7 @@ class Loop {
   /// Runs `callback` once, after the current one has returned.
   void post(Callback callback);
   /// For the life of the loop.
-  void on_signal(std::initializer_list<int> signals, std::function<void(int)> callback);
+  void on_signal(std::initializer_list<int> signals, const std::function<void(int)>& callback);
 
   /// Until stop().
   void run();

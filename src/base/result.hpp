@@ -49,8 +49,10 @@ std::unexpected<Error> fail_errno(int error, std::string_view what, std::string 
 #define ANABRANCH_TRY(expression) ANABRANCH_TRY_IN_(expression, __COUNTER__)
 #define ANABRANCH_TRY_IN_(expression, number) ANABRANCH_TRY_PASTE_(expression, number)
 #define ANABRANCH_TRY_PASTE_(expression, number) ANABRANCH_TRY_AS_(expression, try_result_##number)
+// NOLINTBEGIN(bugprone-macro-parentheses): `result` is the name that is declared here.
 #define ANABRANCH_TRY_AS_(expression, result)             \
   do {                                                    \
     if (auto result = (expression); !result) [[unlikely]] \
       return std::unexpected(std::move(result).error());  \
   } while (false)
+// NOLINTEND(bugprone-macro-parentheses)

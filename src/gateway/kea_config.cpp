@@ -62,7 +62,7 @@ std::string test_of_path(const Settings& settings, const Uplink& uplink, bool do
   const bool base = &uplink == &settings.base();
   // A test that is never true keeps the subnet, and with it the leases, in the configuration.
   if (down && !base) return "'down' == 'up'";
-  const std::string by_address =
+  std::string by_address =
       fmt::format("not member('{}') and (member('{}'){})", kNamesAPath, prefix_class(uplink),
                   base ? " or not " + in_any(settings.uplinks, prefix_class) : std::string());
   if (down) return by_address;

@@ -114,7 +114,7 @@ void add_addresses(const Settings& settings, const Observed& observed, unsigned 
     address.ifindex = lan;
     address.prefix = IpPrefix(uplink.router, uplink.source_prefix.length());
     address.protocol = kOurs;
-    addresses.push_back(std::move(address));
+    addresses.push_back(address);
   }
 }
 

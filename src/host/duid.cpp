@@ -31,7 +31,7 @@ std::vector<std::uint8_t> load_or_make_duid(const std::filesystem::path& file,
     if (auto duid = wire::parse_duid(text.substr(0, text.find('\n')))) return *std::move(duid);
     log::warning("{} holds no DUID; a new one is made", file.string());
   }
-  const auto duid = wire::make_duid_uuid(random_uuid());
+  auto duid = wire::make_duid_uuid(random_uuid());
   const auto kept = replace_file(file, wire::duid_text(duid) + "\n");
   if (kept) return duid;
   log::warning("the host's DUID cannot be kept ({}); it is made of the Ethernet address {}",

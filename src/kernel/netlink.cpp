@@ -36,6 +36,16 @@ Result<void> answer_error(const nlmsghdr& header, std::string_view what) {
   return out;
 }
 
+/// A dump that fails on its way says so in the message that ends it.
+Result<void> dump_result(const nlmsghdr& header, std::string_view what) {
+  int result = 0;
+  if (header.nlmsg_len < NLMSG_LENGTH(sizeof result)) return {};
+  std::memcpy(&result, NLMSG_DATA(&header), sizeof result);
+  if (result >= 0) return {};
+  last_error = -result;
+  return fail_errno(-result, what);
+}
+
 }  // namespace
 
 int last_netlink_error() {
@@ -198,7 +208,7 @@ Result<void> NetlinkSocket::query(Message message, std::string_view what, const 
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
       if (answer->nlmsg_type == NLMSG_ERROR) return answer_error(*answer, what);
-      if (answer->nlmsg_type == NLMSG_DONE) return {};
+      if (answer->nlmsg_type == NLMSG_DONE) return dump_result(*answer, what);
       visit(*answer);
     }
   }

@@ -138,8 +138,15 @@ Result<Process> spawn(const SpawnOptions& options) {
   if (pid < 0) return fail_errno("cannot fork");
   if (pid == 0) become(options, report->write.get(), parent);
   report->write.reset();
-  Process process(pid, UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))));
-  if (!process.pidfd_) return fail_errno("cannot watch the child process");
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) {
+    auto error = fail_errno("cannot watch the child process");
+    // Not by ~Process, which would wait at the descriptor that is not there.
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return error;
+  }
+  Process process(pid, std::move(pidfd));
   // Closed by a successful exec: nothing to read means it runs.
   const std::string problem = read_all(report->read.get());
   if (!problem.empty()) {

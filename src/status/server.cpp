@@ -139,13 +139,13 @@ void Server::publish() {
   for (const auto& client : impl_->clients) wanted |= client.subscribed;
   if (!wanted) return;
   const std::string line = format_answer(impl_->handler({"show", false}));
-  for (auto client = impl_->clients.begin(); client != impl_->clients.end();) {
-    const auto next = std::next(client);
-    if (client->subscribed && !Impl::send(*client, line)) {
+  for (auto& client : impl_->clients) {
+    if (client.subscribed && !Impl::send(client, line)) {
       log::warning("a subscriber of {} does not read; dropped", impl_->path.string());
-      impl_->drop(client);
+      // Not erased here: it may be the one whose request is being answered.
+      client.subscribed = false;
+      ::shutdown(client.fd.get(), SHUT_RDWR);
     }
-    client = next;
   }
 }
 

@@ -14,7 +14,7 @@ constexpr std::size_t kLongestDuid = 130;
 
 template <class Range>
 void append(std::vector<std::uint8_t>& out, const Range& octets) {
-  out.insert(out.end(), octets.begin(), octets.end());
+  for (const auto octet : octets) out.push_back(octet);
 }
 
 }  // namespace

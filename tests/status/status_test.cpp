@@ -4,9 +4,13 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.hpp"
 #include "status/client.hpp"
+#include "status/protocol.hpp"
 #include "status/server.hpp"
 
 namespace anabranch::status {
@@ -60,6 +64,37 @@ TEST_F(StatusSocket, ASecondServerIsRefused) {
       Server::open(other, path_, [](const Request&) -> Result<std::string> { return "1"; });
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().what, "it runs already");
+}
+
+// A request may change the state, as a reload does, and so reach the one who asked as a subscriber,
+// too.
+TEST(StatusServer, ASubscriberWhoDoesNotReadIsDroppedEvenByHisOwnRequest) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("anabranch-test-" + std::to_string(::getpid()) + ".sock");
+  Loop loop;
+  std::optional<Server> server;
+  auto opened = Server::open(loop, path, [&](const Request& request) -> Result<std::string> {
+    if (request.verb == "show") return '"' + std::string(1 << 20, 'x') + '"';
+    for (int i = 0; i < 16; ++i) server->publish();
+    return "1";
+  });
+  ASSERT_TRUE(opened) << opened.error().text();
+  server.emplace(*std::move(opened));
+
+  const auto address = unix_address(path);
+  const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address),
+            0);
+  const std::string requests = format_request("subscribe") + format_request("reload");
+  ASSERT_EQ(::send(client.get(), requests.data(), requests.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(requests.size()));
+  std::thread thread([&] { loop.run(); });
+
+  pollfd closed{client.get(), POLLRDHUP, 0};
+  EXPECT_EQ(::poll(&closed, 1, 5000), 1);
+  EXPECT_TRUE(ask(path, "show"));
+  loop.stop();
+  thread.join();
 }
 
 TEST(StatusClient, SaysWhenNobodyRuns) {
