@@ -58,7 +58,7 @@ if [ "${ANABRANCH_SCENARIO:-}" != inside ]; then
   fi
   cd /
   "${ordinary[@]}" initdb -D "$folder/database" -U kea -A trust -E UTF8 --locale C --no-sync \
-    >"$folder/initdb.log" 2>&1 || skip "initdb refuses: $(tail -n 1 "$folder/initdb.log")"
+    >"$folder/initdb.log" 2>&1 || skip "initdb refuses: $(grep -m 1 error "$folder/initdb.log")"
   "${ordinary[@]}" postgres -D "$folder/database" -c listen_addresses= -c fsync=off \
     -c unix_socket_directories="$socket" -c max_connections=10 -c shared_buffers=1MB \
     >"$folder/postgres.log" 2>&1 &
