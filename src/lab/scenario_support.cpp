@@ -68,7 +68,7 @@ Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<Hos
   return rates;
 }
 
-Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload,
+Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, const std::string& title, bool upload,
                                     nanoseconds duration, unsigned paths,
                                     const std::vector<TimedAction>& actions,
                                     const std::vector<std::string>& action_labels) {

@@ -31,7 +31,7 @@ struct MptcpTransfer {
 /// One MPTCP transfer between "host" and "server" as a step of its own, with a chart in the report.
 /// Fails unless MPTCP was in use at both ends to the last octet; a wrong hash is an expectation
 /// missed.
-Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, std::string title, bool upload,
+Result<MptcpTransfer> measure_mptcp(ScenarioRun& run, const std::string& title, bool upload,
                                     nanoseconds duration, unsigned paths,
                                     const std::vector<TimedAction>& actions = {},
                                     const std::vector<std::string>& action_labels = {});
