@@ -74,7 +74,6 @@ Error become(const std::vector<std::string>& words) {
 
   ::setenv("LD_PRELOAD", preload->c_str(), 1);
   std::vector<char*> arguments;
-  arguments.reserve(words.size() + 1);
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   // Not execv(): a script without "#!" is given to the shell, as shells themselves do.

@@ -185,7 +185,6 @@ Result<void> clean_up(const std::string& interface) {
   FirstError errors;
   const auto macvlans = our_macvlans(*links, ifindex);
   std::vector<unsigned> numbers;
-  numbers.reserve(macvlans.size());
   for (const auto& link : macvlans) numbers.push_back(link.index);
   clean_mptcp(state, numbers, errors);
   if (ifindex != 0) {

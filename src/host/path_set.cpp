@@ -83,7 +83,6 @@ void PathSet::addresses_are_set() {
 
 std::vector<PathProgress> PathSet::progress() const {
   std::vector<PathProgress> out;
-  out.reserve(adopted_.size() + paths_.size());
   for (const auto& lease : adopted_) out.push_back({lease.route.index, true});
   for (const auto& [index, path] : paths_)
     out.push_back({index, path->client().lease().has_value()});

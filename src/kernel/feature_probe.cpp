@@ -125,7 +125,7 @@ std::optional<std::string> find_program(std::string_view program) {
   std::size_t start = 0;
   while (start <= directories.size()) {
     const auto end = std::min(directories.find(':', start), directories.size());
-    const auto candidate = directories.substr(start, end - start) + "/" + std::string(program);
+    auto candidate = directories.substr(start, end - start) + "/" + std::string(program);
     if (candidate.front() == '/' && end > start && ::access(candidate.c_str(), X_OK) == 0)
       return candidate;
     start = end + 1;

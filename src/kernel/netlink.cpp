@@ -17,7 +17,7 @@ namespace {
 thread_local int last_error = 0;
 
 /// Largest answer datagram the kernel builds for a dump.
-constexpr std::size_t kReceiveBuffer = 64 * 1024;
+constexpr std::size_t kReceiveBuffer = 65536;
 
 std::string explanation(const nlmsghdr& header, const nlmsgerr& error) {
   if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};

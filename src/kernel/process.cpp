@@ -20,7 +20,7 @@ namespace anabranch::kernel {
 namespace {
 
 /// What a child that cannot start tells its parent before it ends.
-void tell_and_exit(int report, const Error& error) {
+[[noreturn]] void tell_and_exit(int report, const Error& error) {
   const std::string text = error.what + '\n' + error.hint;
   [[maybe_unused]] const ssize_t put = ::write(report, text.data(), text.size());
   ::_exit(127);
@@ -49,6 +49,7 @@ void place(int from, int to) {
   if (options.prepare)
     if (const auto done = options.prepare(); !done) tell_and_exit(report, done.error());
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0) tell_and_exit(report, fail_errno("cannot open /dev/null").error());
   place(options.standard_input >= 0 ? options.standard_input : null, 0);
   if (options.standard_output >= 0) place(options.standard_output, 1);
   if (options.standard_error >= 0) place(options.standard_error, 2);
@@ -58,7 +59,6 @@ void place(int from, int to) {
   argv.push_back(nullptr);
   ::execvp(argv[0], argv.data());
   tell_and_exit(report, fail_errno("cannot run '" + options.argv[0] + "'").error());
-  ::_exit(127);
 }
 
 int decode(int status) {

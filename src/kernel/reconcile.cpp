@@ -114,7 +114,7 @@ Result<NetworkState> observe(Rtnetlink& netlink) {
 Result<Difference> reconcile(Rtnetlink& netlink, const NetworkState& desired, const Scope& scope) {
   const auto actual = observe(netlink);
   if (!actual) return std::unexpected(actual.error());
-  const Difference difference = compare(desired, *actual, scope);
+  Difference difference = compare(desired, *actual, scope);
   std::optional<Error> first;
   const auto keep = [&](Result<void> done) {
     if (!done && !first) first = std::move(done).error();

@@ -68,8 +68,8 @@ Result<void> SavedSysctls::restore_others(const std::set<std::string>& wanted) {
     const auto& [key, value] = original;
     if (wanted.contains(key)) return false;
     if (!std::filesystem::exists(path_of(key))) return true;
-    auto done = write_sysctl(key, value);
-    if (!done && !first) first = std::move(done).error();
+    const auto done = write_sysctl(key, value);
+    if (!done && !first) first = done.error();
     return done.has_value();
   });
   if (originals_.empty()) {

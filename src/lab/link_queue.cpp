@@ -22,7 +22,7 @@ double LinkQueue::draw() {
 
 nanoseconds LinkQueue::queue_limit() const {
   const auto wanted = profile_.queue == nanoseconds{} ? kDefaultQueue : profile_.queue;
-  return std::max(wanted, profile_.rate.time_for(kLeastQueueFrames * kFullFrame));
+  return std::max(wanted, profile_.rate.time_for(std::uint64_t{kLeastQueueFrames} * kFullFrame));
 }
 
 MonotonicTime LinkQueue::due_of(const Entry& entry, MonotonicTime previous) const {

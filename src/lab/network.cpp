@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directories.hpp"
@@ -269,8 +270,8 @@ Result<void> Network::start_role(std::string_view node, const Role& role) {
   const std::string directory = node_directory(node);
   for (const auto& [file, content] : role.files) {
     ANABRANCH_TRY(replace_file(directory + "/lab/" + file, content));
-    if (content.starts_with("#!"))
-      std::filesystem::permissions(directory + "/lab/" + file, std::filesystem::perms(0755));
+    if (content.starts_with("#!") && ::chmod((directory + "/lab/" + file).c_str(), 0755) != 0)
+      return fail_errno("cannot make the file executable", directory + "/lab/" + file);
   }
   auto options = in_node(node, role.command);
   if (!options) return std::unexpected(options.error());

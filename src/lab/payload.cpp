@@ -10,7 +10,7 @@
 namespace anabranch::lab {
 namespace {
 
-constexpr std::size_t kBlock = 256 * 1024;
+constexpr std::size_t kBlock = 262144;
 
 /// splitmix64 (Steele, Lea, Flood 2014): one multiplication chain a word, far faster than any link
 /// emulated here, and every seed gives a stream of full period.

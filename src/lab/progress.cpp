@@ -185,11 +185,11 @@ void Progress::update(const std::vector<PathRow>& paths, nanoseconds elapsed) {
   if (live_) draw();
 }
 
-void Progress::note(std::string line) {
+void Progress::note(const std::string& line) {
   keep(line);
 }
 
-void Progress::finish_step(std::string figures) {
+void Progress::finish_step(const std::string& figures) {
   if (!running_) return;
   running_ = false;
   state_.paths.clear();

@@ -53,9 +53,9 @@ class Progress {
   /// New figures of the current step; shown on a terminal only.
   void update(const std::vector<PathRow>& paths, nanoseconds elapsed);
   /// A line that stays.
-  void note(std::string line);
+  void note(const std::string& line);
   /// Ends the current step with the figures it came to ("46.7 Mbit/s, gap 157 ms"; may be empty).
-  void finish_step(std::string figures);
+  void finish_step(const std::string& figures);
 
  private:
   void draw();

@@ -94,13 +94,14 @@ std::string grid(const Axes& axes) {
         i == 0 ? "axis" : "grid", kLeft, y, kRight, kLeft - 8, y + 4, display_number(i * step));
   }
   const double seconds_step = tick_step(axes.to_s - axes.from_s);
-  for (double at = std::ceil(axes.from_s / seconds_step) * seconds_step;
-       at <= axes.to_s + seconds_step * 1e-6; at += seconds_step) {
+  for (int i = static_cast<int>(std::ceil(axes.from_s / seconds_step));
+       i * seconds_step <= axes.to_s + seconds_step * 1e-6; ++i) {
+    const double at = i * seconds_step;
     const double x = axes.x(at);
     out += fmt::format(
         "<path class=\"axis\" d=\"M{0:.1f} {1:.1f}v5\"/><text class=\"tick\" x=\"{0:.1f}\" "
         "y=\"{2:.1f}\">{3}</text>\n",
-        x, axes.bottom(), axes.bottom() + 19, display_number(std::abs(at) < 1e-9 ? 0 : at));
+        x, axes.bottom(), axes.bottom() + 19, display_number(at));
   }
   out += fmt::format(
       "<text class=\"unit\" x=\"{}\" y=\"{:.1f}\">Mbit/s</text>"

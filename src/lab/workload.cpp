@@ -32,7 +32,7 @@ constexpr nanoseconds kShortestGap = milliseconds(20);
 constexpr nanoseconds kCloseAfter = milliseconds(25);
 constexpr nanoseconds kConnectTimeout = seconds(10);
 constexpr nanoseconds kHardStop = seconds(60);
-constexpr std::size_t kReadBuffer = 256 * 1024;
+constexpr std::size_t kReadBuffer = 262144;
 
 std::int64_t nanoseconds_of(MonotonicTime time) {
   return std::chrono::duration_cast<nanoseconds>(time.time_since_epoch()).count();
@@ -144,8 +144,11 @@ Result<void> Workload::accept_one() {
   ANABRANCH_TRY(report(event::Listening{}));
   while (MonotonicClock::now() < deadline_) {
     ANABRANCH_TRY(wait_for(listener_.get(), POLLIN, deadline_));
-    fd_ = UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd_) return report(event::Connected{.mptcp = kernel::is_mptcp(fd_.get()), .setup_ms = 0});
+    UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) {
+      fd_ = std::move(fd);
+      return report(event::Connected{.mptcp = kernel::is_mptcp(fd_.get()), .setup_ms = 0});
+    }
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) return fail_errno("accept");
   }
   return fail("nobody connected within " + seconds_text(options_.duration + kHardStop));
