@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // anabranch OBJECT VERB: the command line, one file per object beside this one.
+#include <csignal>
 #include <cstdio>
 
 #include "base/log.hpp"
@@ -7,6 +8,8 @@
 
 int main(int argc, char** argv) {
   using namespace anabranch;
+  // A peer or a child that has gone is an error where it is written to, not the end of us.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Multipath TCP for networks as they are", "anabranch");
   app.set_version_flag("--version", "anabranch " ANABRANCH_VERSION);
   app.require_subcommand(1);

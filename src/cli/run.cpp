@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // anabranch run -- CMD ARGS...: becomes CMD with the preload library in it.
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -76,6 +77,7 @@ Error become(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
+  std::signal(SIGPIPE, SIG_DFL);
   // Not execv(): a script without "#!" is given to the shell, as shells themselves do.
   ::execvp(path->c_str(), arguments.data());
   const int reason = errno;

@@ -295,7 +295,6 @@ Result<void> run(const std::filesystem::path& config) {
   if (!machine) return std::unexpected(machine.error());
   auto monitor = kernel::RouteMonitor::open();
   if (!monitor) return std::unexpected(monitor.error());
-  ::signal(SIGPIPE, SIG_IGN);
   Loop loop;
   Gateway gateway(loop, std::filesystem::absolute(config), *std::move(settings),
                   *std::move(machine), *std::move(monitor));

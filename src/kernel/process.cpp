@@ -43,6 +43,8 @@ void place(int from, int to) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // We ignore it; a program we start must not inherit that.
+  ::signal(SIGPIPE, SIG_DFL);
   if (options.network_namespace >= 0 && ::setns(options.network_namespace, CLONE_NEWNET) != 0)
     tell_and_exit(report, fail_errno("cannot enter the network namespace").error());
   for (const auto& [key, value] : options.environment) ::setenv(key.c_str(), value.c_str(), 1);

