@@ -106,8 +106,8 @@ Result<void> Network::make_links() {
   unsigned number = 0;
   for (const auto& link : topology_.links) {
     const auto up = [&](const Endpoint& end) {
-      return inside_network_namespace(
-          netns(end.node), [&] { return bring_up(end.interface, !link.profile && link.offloads); });
+      return inside_network_namespace(netns(end.node),
+                                      [&] { return bring_up(end.interface, !link.profile); });
     };
     if (!link.profile) {
       ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), link.b.interface,
@@ -343,6 +343,13 @@ Result<Network::Octets> Network::interface_octets(std::string_view node,
   });
   if (!done) return std::unexpected(done.error());
   return out;
+}
+
+Result<void> Network::turn_offloads_off(std::string_view node, const std::string& interface) const {
+  const auto found = state(node);
+  if (!found) return std::unexpected(found.error());
+  return inside_network_namespace((*found)->netns.get(),
+                                  [&] { return kernel::turn_offloads_off(interface); });
 }
 
 Result<std::uint64_t> Network::mptcp_counter(std::string_view node,

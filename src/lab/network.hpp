@@ -52,6 +52,9 @@ class Network {
 
   WireControl& wire() { return *wire_control_; }
 
+  /// Of a cable's end: every packet then crosses by itself.
+  Result<void> turn_offloads_off(std::string_view node, const std::string& interface) const;
+
   struct Octets {
     std::uint64_t received = 0;
     std::uint64_t sent = 0;

@@ -36,7 +36,6 @@ struct Link {
   Endpoint a;
   Endpoint b;
   std::optional<LinkProfile> profile;
-  bool offloads = true;  ///< of a cable; off: every packet crosses as one, as on real wires
 };
 
 /// A switch with one port for each endpoint.
