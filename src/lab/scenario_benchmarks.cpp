@@ -165,6 +165,7 @@ Result<void> gateway_forwarding(ScenarioRun& run) {
   const auto against_rule = forwarding_ratio(run, "single_against_one_rule", 2 * kPairs);
   if (!against_rule) return std::unexpected(against_rule.error());
   run.expect(at_least("forwarding_ratio_merged", *merged, kForwardingBound));
+  run.expect(at_least("forwarding_ratio_single", *single, kForwardingBound));
   run.expect(at_least("forwarding_ratio_single_against_one_rule", *against_rule, kForwardingBound));
   return {};
 }
