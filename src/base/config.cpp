@@ -2,6 +2,7 @@
 #include "base/config.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -254,6 +255,73 @@ std::vector<Section> Section::sections(std::string_view key) const {
   complain(key, "'" + std::string(key) + "' is not a list of sections",
            "write each one under a line [[" + std::string(key) + "]]");
   return out;
+}
+
+std::string Section::text(const Setting& setting) const {
+  return setting.required ? require_text(setting.key) : text(setting.key, setting.fallback);
+}
+
+std::string Section::choice(const Setting& setting) const {
+  std::string out = text(setting);
+  if (std::ranges::find(setting.choices, out) != setting.choices.end()) return out;
+  std::string list;
+  for (const auto& value : setting.choices)
+    list += (list.empty() ? "\"" : ", \"") + std::string(value) + "\"";
+  if (!out.empty() || !setting.required)
+    complain(setting, "'" + std::string(setting.key) + "' cannot be \"" + out + "\"",
+             "one of " + list);
+  return std::string(setting.fallback);
+}
+
+bool Section::flag(const Setting& setting) const {
+  return flag(setting.key, setting.fallback == "true");
+}
+
+std::int64_t Section::number(const Setting& setting) const {
+  if (setting.required) return require_number(setting.key, setting.low, setting.high);
+  std::int64_t fallback = 0;
+  std::from_chars(setting.fallback.data(), setting.fallback.data() + setting.fallback.size(),
+                  fallback);
+  return number(setting.key, fallback, setting.low, setting.high);
+}
+
+nanoseconds Section::duration(const Setting& setting) const {
+  const auto fallback = parse_duration(setting.fallback);
+  return duration(setting.key, fallback ? *fallback : nanoseconds(0));
+}
+
+std::optional<IpAddress> Section::address(const Setting& setting) const {
+  require(setting);
+  return address(setting.key);
+}
+
+std::optional<IpPrefix> Section::prefix(const Setting& setting) const {
+  require(setting);
+  return prefix(setting.key);
+}
+
+std::vector<std::string> Section::texts(const Setting& setting) const {
+  require(setting);
+  return texts(setting.key);
+}
+
+Section Section::section(const Setting& setting) const {
+  return setting.required ? require_section(setting.key) : section(setting.key);
+}
+
+std::vector<Section> Section::sections(const Setting& setting) const {
+  auto out = sections(setting.key);
+  if (out.empty() && setting.required)
+    complain(setting, "there is no [[" + std::string(setting.key) + "]]", "at least one is needed");
+  return out;
+}
+
+void Section::require(const Setting& setting) const {
+  if (setting.required && !has(setting))
+    complain(setting, "'" + std::string(setting.key) + "' is missing" + in_section(*table_),
+             setting.example.empty()
+                 ? std::string()
+                 : "like " + std::string(setting.key) + " = " + std::string(setting.example));
 }
 
 Result<Document> Document::load(const std::filesystem::path& file) {

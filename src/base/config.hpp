@@ -3,11 +3,14 @@
 // of a file are collected, so that one `check` shows them all. A key nobody asked for is a
 // complaint too, with the nearest known key as the hint.
 //
+// Each key is defined once, as a Setting: the reader, the manual page and the example file are all
+// made from that definition.
+//
+//   constexpr Setting kMaxPaths{.key = "max_paths", .kind = Kind::kNumber, .help = "...",
+//                               .fallback = "8", .low = 1, .high = 8};
 //   auto document = config::Document::load(path);
-//   config::Section root = document->root();
-//   auto lan = root.require_section("lan");
-//   settings.lan = lan.require_text("interface");
-//   for (config::Section uplink : root.sections("uplink")) { ... }
+//   settings.max_paths = document->root().number(kMaxPaths);
+//   for (config::Section uplink : document->root().sections(kUplink)) { ... }
 //   ANABRANCH_TRY(document->finish());
 //
 // A getter that complains returns a harmless value, so that reading goes on to find the next
@@ -19,6 +22,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +38,53 @@ struct Table;
 struct State;
 }  // namespace detail
 
+enum class Kind {
+  kText,
+  kChoice,
+  kFlag,
+  kNumber,
+  kDuration,
+  kAddress,
+  kPrefix,
+  kTexts,   ///< a list of texts
+  kTable,   ///< [key]
+  kTables,  ///< [[key]]
+};
+
+/// One key of a file. Texts are whole sentences: they are what the manual says.
+struct Setting {
+  std::string_view key;
+  Kind kind = Kind::kText;
+  std::string_view help;
+  std::string_view fallback = {};  ///< as written in the file, without quotes; empty: nothing
+  bool required = false;
+  /// As written in the file, quotes and all: what the example file shows. The fallback otherwise.
+  std::string_view example = {};
+  std::int64_t low = 0;  ///< of a kNumber
+  std::int64_t high = 0;
+  std::span<const std::string_view> choices = {};  ///< of a kChoice; fallback is one of them
+  std::span<const Setting> settings = {};          ///< of a kTable or kTables
+};
+
 class Section {
  public:
+  // By definition: bounds, fallback and whether it is required are the Setting's. A number or text
+  // that is required and missing is complained of and reads as its lower bound or empty.
+  bool has(const Setting& setting) const { return has(setting.key); }
+  std::string text(const Setting& setting) const;
+  std::string choice(const Setting& setting) const;
+  bool flag(const Setting& setting) const;
+  std::int64_t number(const Setting& setting) const;
+  nanoseconds duration(const Setting& setting) const;
+  std::optional<IpAddress> address(const Setting& setting) const;
+  std::optional<IpPrefix> prefix(const Setting& setting) const;
+  std::vector<std::string> texts(const Setting& setting) const;
+  Section section(const Setting& setting) const;
+  std::vector<Section> sections(const Setting& setting) const;
+  void complain(const Setting& setting, std::string what, std::string hint = {}) const {
+    complain(setting.key, std::move(what), std::move(hint));
+  }
+
   bool has(std::string_view key) const;
   /// For keys that are either a text or a section.
   bool is_text(std::string_view key) const;
@@ -66,6 +115,7 @@ class Section {
 
  private:
   friend class Document;
+  void require(const Setting& setting) const;
   Section(std::shared_ptr<detail::State> state, const detail::Table* table)
       : state_(std::move(state)), table_(table) {}
 

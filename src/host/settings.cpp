@@ -1,26 +1,49 @@
 // SPDX-License-Identifier: MIT
 #include "host/settings.hpp"
 
-#include "base/config.hpp"
-
 namespace anabranch::host {
+
+using config::Kind;
+using config::Setting;
+
 namespace {
 
 // The site-specific range of DHCPv4 option codes (RFC 3942).
-constexpr int kFirstSiteCode = 224;
-constexpr int kLastSiteCode = 254;
+constexpr Setting kExtRouteCode{
+    .key = "ext_route_code",
+    .kind = Kind::kNumber,
+    .help =
+        "DHCPv4 option code of EXT_ROUTE, from the site-specific range. The network's gateway "
+        "must use the same.",
+    .fallback = "224",
+    .low = 224,
+    .high = 254};
+
+constexpr Setting kMaxPaths{
+    .key = "max_paths",
+    .kind = Kind::kNumber,
+    .help =
+        "Most paths to use, the interface's own included. The kernel has eight MPTCP endpoints; "
+        "a network that claims more gets no more than this.",
+    .fallback = "8",
+    .low = 1,
+    .high = registry::kMaxHostPaths};
+
+constexpr std::array kSettings{kMaxPaths, kExtRouteCode};
 
 }  // namespace
+
+std::span<const Setting> setting_definitions() {
+  return kSettings;
+}
 
 Result<Settings> load_settings(const std::filesystem::path& file) {
   const auto document = config::Document::load(file);
   if (!document) return std::unexpected(document.error());
   const config::Section root = document->root();
   Settings out;
-  out.ext_route_code = static_cast<std::uint8_t>(
-      root.number("ext_route_code", out.ext_route_code, kFirstSiteCode, kLastSiteCode));
-  out.max_paths =
-      static_cast<unsigned>(root.number("max_paths", out.max_paths, 1, registry::kMaxHostPaths));
+  out.ext_route_code = static_cast<std::uint8_t>(root.number(kExtRouteCode));
+  out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
   ANABRANCH_TRY(document->finish());
   return out;
 }

@@ -2,9 +2,12 @@
 // host.toml: all of it optional.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
+#include "base/config.hpp"
 #include "base/registry.hpp"
 #include "base/result.hpp"
 
@@ -14,6 +17,9 @@ struct Settings {
   std::uint8_t ext_route_code = registry::kExtRouteCode;
   unsigned max_paths = registry::kMaxHostPaths;  ///< the interface's own path included
 };
+
+/// Every key of the file, in the order in which the manual tells them.
+std::span<const config::Setting> setting_definitions();
 
 /// Reads and checks the file; errors name file:line:col.
 Result<Settings> load_settings(const std::filesystem::path& file);
