@@ -53,6 +53,10 @@ std::string function(std::string_view name, const Choices& choices) {
   return out + "  esac\n}\n\n";
 }
 
+std::string list(std::string_view name, const std::vector<std::string>& words) {
+  return "_anabranch_" + std::string(name) + "() {\n  echo '" + joined(words) + "'\n}\n\n";
+}
+
 }  // namespace
 
 Result<std::string> bash_completion(const Command& all, const Choices& scenarios,
@@ -71,8 +75,8 @@ Result<std::string> bash_completion(const Command& all, const Choices& scenarios
   out += function("values", tables.values);
   out += function("positionals", tables.positionals);
   out += function("nodes", scenarios);
-  out += function("scenarios", {{"*", names}});
-  out += function("levels", {{"*", levels}});
+  out += list("scenarios", names);
+  out += list("levels", levels);
   return out + std::string(script.substr(at + kMarker.size()));
 }
 

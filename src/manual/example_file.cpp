@@ -2,6 +2,8 @@
 #include "manual/example_file.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <utility>
 
 #include "manual/settings_text.hpp"
 
@@ -25,11 +27,21 @@ std::string comment(std::string_view text) {
   return out + line + '\n';
 }
 
+/// What the value may be, where the help has not said it and the example does not show it.
+std::string bounds(const Setting& setting) {
+  const auto told = [&](std::string_view choice) {
+    return setting.help.find('"' + std::string(choice) + '"') != setting.help.npos;
+  };
+  if (setting.kind == Kind::kNumber || setting.kind == Kind::kDuration ||
+      (setting.kind == Kind::kChoice && !std::ranges::all_of(setting.choices, told)))
+    return kind_text(setting);
+  return {};
+}
+
 /// Help, then what the value may be and what it is unless given.
 std::string explanation(const Setting& setting) {
   std::string out(setting.help);
-  if (setting.kind != Kind::kText) {
-    std::string kind = kind_text(setting);
+  if (std::string kind = bounds(setting); !kind.empty()) {
     kind.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(kind.front())));
     out += ' ' + kind + '.';
   }
@@ -53,10 +65,7 @@ void add_settings(std::string& out, std::span<const Setting> settings, const Pla
 void add_key(std::string& out, const Setting& setting, const Place& place) {
   // Later entries show what each of them needs; the first has explained the rest.
   if (place.number > 1 && !setting.required) return;
-  if (place.number == 1) {
-    if (!out.ends_with("]\n")) out += '\n';
-    out += explanation(setting);
-  }
+  if (place.number == 1) out += explanation(setting);
   if (!place.active || !setting.required) out += '#';
   out += std::string(setting.key) + " = " + example_text(setting, place.number) + '\n';
 }
@@ -82,8 +91,12 @@ void add_table(std::string& out, const Setting& table, const Place& outer) {
 
 /// TOML wants the keys of a table before its sections.
 void add_settings(std::string& out, std::span<const Setting> settings, const Place& place) {
-  for (const auto& setting : settings)
-    if (!is_table(setting)) add_key(out, setting, place);
+  bool first = !place.path.empty();
+  for (const auto& setting : settings) {
+    if (is_table(setting)) continue;
+    if (!std::exchange(first, false) && place.number == 1) out += '\n';
+    add_key(out, setting, place);
+  }
   for (const auto& setting : settings)
     if (is_table(setting)) add_table(out, setting, place);
 }

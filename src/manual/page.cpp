@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "manual/page.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 
@@ -18,15 +19,15 @@ using roff::italic;
 
 constexpr std::string_view kExecutable = "anabranch";
 
-/// `heading` has a request for each of its parts; `body` starts at the first section of the prose.
-struct Page {
+/// What stands above the first section of the prose.
+struct Heading {
   std::string name;
   std::string section;
   std::string what;
   std::string synopsis;
 };
 
-std::string header(const Page& page, std::string_view version) {
+std::string header(const Heading& page, std::string_view version) {
   std::string title;
   for (const unsigned char c : page.name) title += static_cast<char>(std::toupper(c));
   return ".TH " + code(title) + ' ' + page.section + " \"\" \"anabranch " + std::string(version) +
@@ -81,7 +82,7 @@ std::string arguments_text(const Command& command) {
     const auto one = italic(positional.name);
     if (positional.many) out += " \\-\\-";
     out += ' ' + (positional.required ? one : '[' + one + ']');
-    if (positional.many) out += ' ' + italic("ARGUMENT") + "...";
+    if (positional.many) out += " [" + italic("ARGUMENT") + "...]";
   }
   return out;
 }
@@ -118,17 +119,30 @@ std::string verbs(const Command& object) {
 std::string objects(const Command& all) {
   std::string out = ".SH OBJECTS\n";
   for (const auto& object : all.commands)
-    out +=
-        roff::tagged(bold(object.name), sentence(object.what) + " See " + std::string(kExecutable) +
-                                            '-' + object.name + "(8).");
+    out += roff::tagged(bold(object.name), sentence(object.what)) + "See\n.BR " +
+           code(std::string(kExecutable) + '-' + object.name) + " (8).\n";
   out += ".SH OPTIONS\nThese may stand anywhere before \\fB\\-\\-\\fR.\n";
   for (const auto& option : all.options)
     out += roff::tagged(option_tag(option), option_text(option));
   return out;
 }
 
+/// "done; for lab run: ..." without what is said for other objects.
+std::string meaning_for(const Command& object, std::string_view meaning) {
+  std::string out;
+  while (!meaning.empty()) {
+    const auto clause = meaning.substr(0, meaning.find("; "));
+    meaning.remove_prefix(std::min(clause.size() + 2, meaning.size()));
+    if (clause.starts_with("for ") && object.name != kExecutable &&
+        !clause.substr(4).starts_with(object.name))
+      continue;
+    out += (out.empty() ? "" : "; ") + std::string(clause);
+  }
+  return out;
+}
+
 /// The rows "| 0 | done |" of the document.
-std::string exit_status(std::string_view document) {
+std::string exit_status(const Command& object, std::string_view document) {
   std::string out = ".SH EXIT STATUS\n";
   while (!document.empty()) {
     const auto line = document.substr(0, document.find('\n'));
@@ -140,7 +154,7 @@ std::string exit_status(std::string_view document) {
     std::string meaning;
     for (const char c : line.substr(bar + 3, line.size() - bar - 5))
       if (c != '`') meaning += c;
-    out += roff::tagged(bold(line.substr(2, bar - 2)), meaning);
+    out += roff::tagged(bold(line.substr(2, bar - 2)), meaning_for(object, meaning));
   }
   return out;
 }
@@ -186,28 +200,28 @@ Result<std::string> command_page(const Command& object, std::string_view version
   std::string what = object.what;
   if (!all)
     what.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(what.front())));
-  const Page page{.name = all ? executable : executable + '-' + object.name,
-                  .section = "8",
-                  .what = what,
-                  .synopsis = all ? bold(executable) + ' ' + italic("OBJECT") + " [" +
-                                        italic("VERB") + "] [" + italic("ARGUMENT") + "...]\n"
-                                  : synopsis(object, executable + ' ' + object.name)};
+  const Heading heading{.name = all ? executable : executable + '-' + object.name,
+                        .section = "8",
+                        .what = what,
+                        .synopsis = all ? bold(executable) + ' ' + italic("OBJECT") + " [" +
+                                              italic("VERB") + "] [" + italic("ARGUMENT") + "...]\n"
+                                        : synopsis(object, executable + ' ' + object.name)};
   const auto body = fill(prose, {{"@COMMANDS@", all ? objects(object) : verbs(object)},
-                                 {"@EXIT_STATUS@", exit_status(exit_codes)}});
+                                 {"@EXIT_STATUS@", exit_status(object, exit_codes)}});
   if (!body) return body;
-  return header(page, version) + *body;
+  return header(heading, version) + *body;
 }
 
 Result<std::string> file_page(std::string_view role, std::span<const Setting> settings,
                               std::string_view version, std::string_view prose) {
   const std::string name(role);
-  const Page page{.name = std::string(kExecutable) + '-' + name + ".toml",
-                  .section = "5",
-                  .what = "configuration file of anabranch " + name,
-                  .synopsis = code("/etc/anabranch/" + name + ".toml") + '\n'};
+  const Heading heading{.name = std::string(kExecutable) + '-' + name + ".toml",
+                        .section = "5",
+                        .what = "configuration file of anabranch " + name,
+                        .synopsis = code("/etc/anabranch/" + name + ".toml") + '\n'};
   const auto body = fill(prose, {{"@SETTINGS@", ".SH SETTINGS\n" + settings_list(settings, "")}});
   if (!body) return body;
-  return header(page, version) + *body;
+  return header(heading, version) + *body;
 }
 
 }  // namespace anabranch::manual
