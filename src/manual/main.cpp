@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/directories.hpp"
+#include "base/log.hpp"
 #include "lab/scenario.hpp"
 #include "manual/completion.hpp"
 #include "manual/example_file.hpp"
@@ -69,8 +70,8 @@ Result<void> make_all(const fs::path& source, const fs::path& output) {
   for (const auto& file : role_files()) ANABRANCH_TRY(make_role_file(source, output, file));
   const auto script = read_file(source / "packaging/completion/anabranch.bash.in");
   if (!script) return std::unexpected(script.error());
-  const auto completion =
-      bash_completion(all, scenarios(), {"debug", "info", "warning", "error"}, *script);
+  const auto completion = bash_completion(
+      all, scenarios(), {log::kLevelNames.begin(), log::kLevelNames.end()}, *script);
   if (!completion) return std::unexpected(completion.error());
   return write(output / "completions/anabranch", *completion);
 }
