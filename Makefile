@@ -42,6 +42,7 @@ soak: build
 	$(EXECUTABLE) lab run single-homed-16 --full
 
 install: build
+	cmake --build --preset release -j $(JOBS) --target manual
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
 uninstall:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-# A room is a folder under src/ built as one static library named anabranch_<room>.
+# A room is a folder under src/ built as one static library named anabranch_<room>. A main.cpp in it is
+# left to a program.
 
 function(anabranch_room name)
   cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/${name}/main.cpp)
   add_library(anabranch_${name} STATIC ${sources})
   target_include_directories(anabranch_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(anabranch_${name} PRIVATE anabranch_flags PUBLIC ${ROOM_LINKS})

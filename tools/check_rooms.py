@@ -16,6 +16,7 @@ BELOW = {
     "lab": ["status", "kernel", "wire", "base"],
 }
 BELOW["cli"] = list(BELOW)
+BELOW["manual"] = list(BELOW)
 
 
 def main():

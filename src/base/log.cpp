@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -62,10 +63,8 @@ void start(std::string_view role, Level lowest) {
 }
 
 Result<Level> parse_level(std::string_view text) {
-  if (text == "debug") return Level::kDebug;
-  if (text == "info") return Level::kInfo;
-  if (text == "warning") return Level::kWarning;
-  if (text == "error") return Level::kError;
+  const auto found = std::ranges::find(kLevelNames, text);
+  if (found != kLevelNames.end()) return static_cast<Level>(found - kLevelNames.begin());
   return fail("'" + std::string(text) + "' is not a log level", {},
               "one of debug, info, warning, error", ExitCode::kBadInput);
 }

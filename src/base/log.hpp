@@ -2,6 +2,7 @@
 // Log lines: sentences with the facts in them, on standard error.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 namespace anabranch::log {
 
 enum class Level { kDebug, kInfo, kWarning, kError };
+/// By the numbers of their levels.
+inline constexpr std::array<std::string_view, 4> kLevelNames{"debug", "info", "warning", "error"};
 
 /// Sets the lowest level that is written. `role` stands in every line. Under journald
 /// (JOURNAL_STREAM set) lines carry the syslog level prefix and no time of their own.

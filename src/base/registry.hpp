@@ -49,8 +49,11 @@ constexpr std::uint32_t host_slot(unsigned ifindex, unsigned index) {
   return (ifindex % (kHostSlots / 10)) * 10 + index;
 }
 
-// DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): site-specific range, configurable.
-inline constexpr std::uint8_t kExtRouteCode = 224;
+// DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): one of the site-specific range (RFC 3942),
+// configurable. As the roles' files write it, since it is the fallback of a setting in both.
+inline constexpr std::string_view kExtRouteCode = "224";
+inline constexpr std::uint8_t kFirstSiteOption = 224;
+inline constexpr std::uint8_t kLastSiteOption = 254;
 
 // Status sockets, below the runtime directory.
 inline constexpr std::string_view kRuntimeDirectory = "/run/anabranch";

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 // One function an object: adds its subcommands to the command line. A command's callback leaves its
 // exit code in `outcome`.
+//
+// The manual and the shell's completion are made from what is said here (src/manual). Descriptions
+// begin with a capital and end without a full stop. The type of an option's value, or the name of a
+// positional, tells what it is: FILE, IFACE, SCENARIO, NODE, LEVEL, COMMAND are completed.
 #pragma once
+
+#include <memory>
 
 #include <CLI/CLI.hpp>
 
@@ -14,6 +20,9 @@ namespace anabranch::cli {
 struct Outcome {
   Result<ExitCode> value = ExitCode::kOk;
 };
+
+/// The whole command line; nothing is parsed yet.
+std::unique_ptr<CLI::App> command_line(Outcome& outcome);
 
 void add_gateway(CLI::App& app, Outcome& outcome);
 void add_host(CLI::App& app, Outcome& outcome);

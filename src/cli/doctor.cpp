@@ -87,7 +87,7 @@ std::string as_table(const std::vector<Feature>& features, const std::vector<Rol
 
 void add_doctor(CLI::App& app, Outcome& outcome) {
   auto* doctor = app.add_subcommand(
-      "doctor", "what this machine's kernel offers, and what follows for each role");
+      "doctor", "What this machine's kernel offers, and what follows for each role");
   auto* json = doctor->add_flag("-j,--json")->description("JSON instead of a table");
   doctor->callback([json, &outcome] {
     const auto features = kernel::probe_features();

@@ -36,9 +36,11 @@ Result<ExitCode> ok_or(const Result<void>& done) {
 }
 
 Result<ExitCode> check(const std::string& file) {
-  if (const auto settings = gateway::load(file); !settings)
-    return std::unexpected(settings.error());
-  fmt::print("{}: ok\n", file);
+  const auto settings = gateway::load(file);
+  if (!settings) return std::unexpected(settings.error());
+  const auto uplinks = settings->uplinks.size();
+  fmt::print("{}: ok, {} uplink{}, EXT_ROUTE is option {}\n", file, uplinks,
+             uplinks == 1 ? "" : "s", settings->dhcp.ext_route_code);
   return ExitCode::kOk;
 }
 
@@ -129,31 +131,34 @@ void add_gateway(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("gateway", "Router with several uplinks, one source prefix each");
   object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-  const auto* file =
-      object->add_option("-c,--config", options->config, "gateway.toml")->capture_default_str();
   const auto verb = [&](const char* name, const char* what, auto action) {
     auto* command = object->add_subcommand(name, what);
-    command->callback([options, action, file, &outcome] {
-      options->config_given = file->count() > 0;
-      outcome.value = action(*options);
-    });
+    command->callback([options, action, &outcome] { outcome.value = action(*options); });
     return command;
   };
-  verb("run", "Forward, translate, hand out addresses, until stopped",
-       [](const Options& o) { return ok_or(gateway::run(o.config)); });
-  verb("check", "Say what is wrong with the file",
-       [](const Options& o) { return check(o.config); });
-  verb("show", "State of every uplink", [](const Options& o) {
+  const auto takes_file = [&](CLI::App* command) {
+    auto* file = command->add_option("-c,--config", options->config, "Configuration file");
+    file->type_name("FILE")->capture_default_str();
+    return file;
+  };
+  takes_file(verb("run", "Forward, translate and hand out addresses until stopped",
+                  [](const Options& o) { return ok_or(gateway::run(o.config)); }));
+  takes_file(verb("check", "Check the configuration file",
+                  [](const Options& o) { return check(o.config); }));
+  verb("show", "Show the state of every uplink of the running gateway", [](const Options& o) {
     return show(o.as_json);
-  })->add_flag("-j,--json", options->as_json, "JSON");
-  verb("reload", "Make the running gateway read its file again",
-       [](const Options& o) { return reload(o); });
-  verb("cleanup", "Remove everything a stopped gateway has left in the kernel",
-       [](const Options& o) { return ok_or(gateway::cleanup(o.config)); });
-  verb("kea-config", "Print the configuration for a Kea run by someone else",
-       [](const Options& o) { return print_kea_config(o); })
-      ->add_option("--listen", options->listen,
-                   "interface, or interface/address, that server listens on");
+  })->add_flag("-j,--json", options->as_json, "JSON instead of a table");
+  takes_file(verb("reload", "Make the running gateway read its configuration file again",
+                  [](const Options& o) { return reload(o); }))
+      ->each([options](const std::string&) { options->config_given = true; });
+  takes_file(verb("cleanup", "Remove everything that a stopped gateway has left in the kernel",
+                  [](const Options& o) { return ok_or(gateway::cleanup(o.config)); }));
+  auto* kea = verb("kea-config", "Print the configuration for a Kea that someone else runs",
+                   [](const Options& o) { return print_kea_config(o); });
+  takes_file(kea);
+  kea->add_option("--listen", options->listen,
+                  "Interface, or interface/address, on which that server listens")
+      ->type_name("IFACE");
 }
 
 }  // namespace anabranch::cli

@@ -28,7 +28,7 @@ struct Options {
 };
 
 Result<ExitCode> run(const Options& options) {
-  host::Settings settings;
+  host::Settings settings = host::default_settings();
   if (!options.file.empty()) {
     const auto loaded = host::load_settings(options.file);
     if (!loaded) return std::unexpected(loaded.error());
@@ -41,8 +41,8 @@ Result<ExitCode> run(const Options& options) {
 Result<ExitCode> check(const Options& options) {
   const auto loaded = host::load_settings(options.file);
   if (!loaded) return std::unexpected(loaded.error());
-  fmt::print("{}: good; at most {} paths, EXT_ROUTE is option {}\n", options.file,
-             loaded->max_paths, loaded->ext_route_code);
+  fmt::print("{}: ok, at most {} paths, EXT_ROUTE is option {}\n", options.file, loaded->max_paths,
+             loaded->ext_route_code);
   return ExitCode::kOk;
 }
 
@@ -135,27 +135,30 @@ Result<ExitCode> cleanup(const Options& options) {
 }  // namespace
 
 void add_host(CLI::App& app, Outcome& outcome) {
-  auto* object = app.add_subcommand("host", "further paths for a host with one interface");
+  auto* object = app.add_subcommand("host", "Further paths for a host with one interface");
   object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-
-  auto* run_verb = object->add_subcommand("run", "learn the network's paths and keep them up");
-  run_verb->add_option("IFACE", options->interface, "physical interface")->required();
-  run_verb->add_option("-c,--config", options->file, "host.toml");
-  run_verb->callback([options, &outcome] { outcome.value = run(*options); });
-
-  auto* check_verb = object->add_subcommand("check", "check a configuration file");
-  check_verb->add_option("-c,--config", options->file, "host.toml")->required();
-  check_verb->callback([options, &outcome] { outcome.value = check(*options); });
-
-  auto* show_verb = object->add_subcommand("show", "the paths of a running host role");
-  show_verb->add_option("IFACE", options->interface, "needed when several run");
-  show_verb->add_flag("-j,--json", options->as_json, "JSON");
-  show_verb->callback([options, &outcome] { outcome.value = show(*options); });
-
-  auto* cleanup_verb = object->add_subcommand("cleanup", "remove all paths and put settings back");
-  cleanup_verb->add_option("IFACE", options->interface, "all interfaces when left out");
-  cleanup_verb->callback([options, &outcome] { outcome.value = cleanup(*options); });
+  const auto verb = [&](const char* name, const char* what, auto action) {
+    auto* command = object->add_subcommand(name, what);
+    command->callback([options, action, &outcome] { outcome.value = action(*options); });
+    return command;
+  };
+  const auto takes_file = [&](CLI::App* command) {
+    return command->add_option("-c,--config", options->file, "Configuration file")
+        ->type_name("FILE");
+  };
+  const auto takes_interface = [&](CLI::App* command, const char* what) {
+    return command->add_option("IFACE", options->interface, what)->type_name("");
+  };
+  auto* run_verb = verb("run", "Learn the network's paths and keep them up until stopped", run);
+  takes_interface(run_verb, "The physical interface")->required();
+  takes_file(run_verb);
+  takes_file(verb("check", "Check a configuration file", check))->required();
+  auto* show_verb = verb("show", "Show the paths of a running host role", show);
+  takes_interface(show_verb, "Its interface; needed when several run");
+  show_verb->add_flag("-j,--json", options->as_json, "JSON instead of a table");
+  takes_interface(verb("cleanup", "Remove all paths and put every setting back", cleanup),
+                  "The interface; all of them when left out");
 }
 
 }  // namespace anabranch::cli

@@ -100,7 +100,7 @@ Result<ExitCode> list() {
 /// Hidden: the process that carries emulated links, started by the lab itself.
 void add_wire(CLI::App& lab, Outcome& outcome) {
   auto* command =
-      lab.add_subcommand("wire", "carry emulated links (started by the lab)")->group("");
+      lab.add_subcommand("wire", "Carry emulated links (started by the lab)")->group("");
   const auto links = std::make_shared<std::string>();
   const auto fd = std::make_shared<int>(-1);
   command->add_option("--links", *links)->required();
@@ -119,25 +119,33 @@ void add_wire(CLI::App& lab, Outcome& outcome) {
 }  // namespace
 
 void add_lab(CLI::App& app, Outcome& outcome) {
-  auto* lab = app.add_subcommand("lab", "whole networks on this machine: build, measure, draw");
+  auto* lab = app.add_subcommand("lab", "Whole networks on this machine: build, measure, draw");
   lab->require_subcommand(1);
   const auto arguments = std::make_shared<RunArguments>();
+  const auto takes_scenario = [&](CLI::App* command) {
+    command->add_option("SCENARIO", arguments->scenario, "A name that 'lab list' shows")
+        ->type_name("")
+        ->required();
+  };
 
-  lab->add_subcommand("list", "the scenarios")->callback([&outcome] { outcome.value = list(); });
+  lab->add_subcommand("list", "List the scenarios")->callback([&outcome] {
+    outcome.value = list();
+  });
 
-  auto* run_command = lab->add_subcommand("run", "build a scenario, measure it, judge it");
-  run_command->add_option("scenario", arguments->scenario, "name from 'lab list'")->required();
-  auto* quick = run_command->add_flag("--quick", arguments->quick, "reduced counts and times");
-  run_command->add_flag("--full", arguments->full, "large counts")->excludes(quick);
-  run_command->add_option("--json", arguments->json, "write the figures to this file");
-  run_command->add_option("--report", arguments->report,
-                          "write a self-contained HTML report to this file");
+  auto* run_command = lab->add_subcommand("run", "Build a scenario, measure it, judge it");
+  takes_scenario(run_command);
+  auto* quick = run_command->add_flag("--quick", arguments->quick, "Smaller counts, less time");
+  run_command->add_flag("--full", arguments->full, "Large counts")->excludes(quick);
+  run_command->add_option("--json", arguments->json, "Write the figures there")->type_name("FILE");
+  run_command->add_option("--report", arguments->report, "Write a self-contained HTML report there")
+      ->type_name("FILE");
   run_command->callback([arguments, &outcome] { outcome.value = run(*arguments); });
 
   auto* shell_command =
-      lab->add_subcommand("shell", "build a scenario and give a shell in one of its nodes");
-  shell_command->add_option("scenario", arguments->scenario, "name from 'lab list'")->required();
-  shell_command->add_option("node", arguments->node, "a node of it, as 'host' or 'gateway'")
+      lab->add_subcommand("shell", "Build a scenario and give a shell in one of its nodes");
+  takes_scenario(shell_command);
+  shell_command->add_option("NODE", arguments->node, "One of its nodes, as 'host' or 'gateway'")
+      ->type_name("")
       ->required();
   shell_command->callback([arguments, &outcome] { outcome.value = shell(*arguments); });
 

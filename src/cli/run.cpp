@@ -92,7 +92,9 @@ Error become(const std::vector<std::string>& words) {
 void add_run(CLI::App& app, Outcome& outcome) {
   auto* run = app.add_subcommand("run", "Start a program with its TCP sockets made MPTCP");
   auto words = std::make_shared<std::vector<std::string>>();
-  run->add_option("command", *words, "The program and its arguments, after \"--\"")->required();
+  run->add_option("COMMAND", *words, "The program and its arguments, after --")
+      ->type_name("")
+      ->required();
   run->callback([words, &outcome] { outcome.value = std::unexpected(become(*words)); });
 }
 
