@@ -74,7 +74,9 @@ AddressCheck::Step AddressCheck::receive(const wire::ArpPacket& packet, Monotoni
                       packet.sender.is_unspecified() && packet.target == *address_;
   if (!in_use_) return claims || probes ? conflict(packet.sender_mac) : Step{};
   if (!claims) return {};
-  if (defended_ && now - *defended_ < kDefendInterval) return conflict(packet.sender_mac);
+  const bool late_answer = announcements_ > 0 && announcements_ < kAnnouncements;
+  if (late_answer || (defended_ && now - *defended_ < kDefendInterval))
+    return conflict(packet.sender_mac);
   defended_ = now;
   return {wire::ArpPacket::announcement(settings_.mac, *address_), Verdict::kDefended,
           packet.sender_mac};

@@ -15,8 +15,9 @@
 //   DEFEND_INTERVAL               10 s       10 s
 //
 // With the RFC's times a path would come up 5 to 7 s late. A station on the same wire answers
-// within milliseconds; one that is slower, or wakes up later, is caught by the detection that goes
-// on for as long as the address is used (section 2.4).
+// within milliseconds; one that answers late, until we have announced twice, was there before us
+// and gets the address at once. One that comes later still is caught by the detection that goes on
+// for as long as the address is used (section 2.4): it is told once, and believed when it goes on.
 #pragma once
 
 #include <cstdint>

@@ -235,6 +235,7 @@ DhcpClient::Step DhcpClient::slept(MonotonicClock::duration time, MonotonicTime 
   if (time <= MonotonicClock::duration{}) return {};
   for (auto* lease : {&lease_, &candidate_})
     if (*lease) (*lease)->obtained -= time;
+  requested_ -= time;
   if (!lease_) return {};
   if (now >= lease_->expires()) return lose(now);
   return link_up_ ? adopt(*lease_, now) : Step{};

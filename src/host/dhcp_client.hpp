@@ -64,7 +64,7 @@ class DhcpClient {
     enum class Outcome { kRefused, kDefended, kGivenUp };
     IpAddress address;
     MacAddress other;
-    /// kRefused: found before use. kGivenUp: found again soon after it was defended.
+    /// kRefused: found before use. kGivenUp: found just after, or again soon after it was defended.
     Outcome outcome = Outcome::kRefused;
     seconds wait{};  ///< until another address is asked for; not after kDefended
   };

@@ -74,7 +74,7 @@ void Path::say(const DhcpClient::Conflict& conflict) const {
       break;
     case DhcpClient::Conflict::Outcome::kGivenUp:
       log::warning(
-          "path {}: {} goes on claiming {}; the address is given up and declined, asking again in "
+          "path {}: {} keeps {}; the address is given up and declined, asking again in "
           "{}",
           index_, other, address, duration_text(conflict.wait));
       break;

@@ -25,8 +25,7 @@ class AddressCheckTest : public testing::Test {
   Verdict hear(const ArpPacket& packet) { return check_.receive(packet, now_).verdict; }
   void in_use() {
     check_.probe(kAddress, now_);
-    while (next().verdict != Verdict::kFree) {
-    }
+    while (check_.next_timer() != MonotonicTime::max()) next();
   }
   static ArpPacket reply(const MacAddress& from, const IpAddress& sender) {
     return {ArpPacket::Operation::kReply, from, sender, kOurs, IpAddress()};
@@ -78,6 +77,14 @@ TEST_F(AddressCheckTest, WhatAProbedAddressIsInConflictWith) {
     EXPECT_EQ(hear(row.packet), row.verdict) << row.what;
     EXPECT_EQ(check_.address().has_value(), row.verdict != Verdict::kConflict) << row.what;
   }
+}
+
+TEST_F(AddressCheckTest, WhoAnswersTheProbesLateWasThereBeforeUs) {
+  check_.probe(kAddress, now_);
+  while (next().verdict != Verdict::kFree) {
+  }
+  now_ += 500ms;
+  EXPECT_EQ(hear(reply(kStranger, kAddress)), Verdict::kConflict);
 }
 
 TEST_F(AddressCheckTest, WhatAnAddressInUseIsDefendedAgainst) {

@@ -289,7 +289,7 @@ def part_theft(host, wire):
     server.offers[2] = "10.2.16.6"
     given_up = time.monotonic()
     wire.claim("10.2.16.5")
-    wait_until("the address is given up", lambda: host.said("goes on claiming 10.2.16.5"))
+    wait_until("the address is given up", lambda: host.said("02:00:00:00:00:99 keeps 10.2.16.5"))
     wait_until("it is declined", lambda: wire.heard(DECLINE))
     expect(wire.heard(DECLINE)[0].address(REQUESTED) == "10.2.16.5", "another address is declined")
     wait_until("the address is taken down", lambda: not addresses())
