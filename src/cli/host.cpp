@@ -12,6 +12,7 @@
 #include "base/directories.hpp"
 #include "cli/commands.hpp"
 #include "host/apply.hpp"
+#include "host/release.hpp"
 #include "host/settings.hpp"
 #include "status/client.hpp"
 #include "status/server.hpp"
@@ -126,6 +127,7 @@ Result<ExitCode> cleanup(const Options& options) {
   for (const auto& interface : interfaces) {
     if (running(interface))
       return fail("the host role runs on this interface", interface, "stop it before cleaning up");
+    host::release_leases(interface);
     ANABRANCH_TRY(host::clean_up(interface));
     fmt::print("{}: paths removed\n", interface);
   }

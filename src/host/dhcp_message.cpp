@@ -33,7 +33,9 @@ DhcpMessage::Octets parameter_list(std::uint8_t ext_route_code) {
   constexpr std::uint8_t kDomainName = 15;
   constexpr std::uint8_t kMtu = 26;
   return {dhcp::kSubnetMask,
+          dhcp::kClasslessRoutes,
           dhcp::kRouter,
+          dhcp::kStaticRoutes,
           kDnsServers,
           kDomainName,
           kMtu,
@@ -41,7 +43,6 @@ DhcpMessage::Octets parameter_list(std::uint8_t ext_route_code) {
           dhcp::kServerId,
           dhcp::kRenewalTime,
           dhcp::kRebindingTime,
-          dhcp::kClasslessRoutes,
           ext_route_code};
 }
 

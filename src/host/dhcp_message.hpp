@@ -17,6 +17,7 @@ namespace dhcp {
 // Option codes.
 inline constexpr std::uint8_t kSubnetMask = 1;
 inline constexpr std::uint8_t kRouter = 3;
+inline constexpr std::uint8_t kStaticRoutes = 33;
 inline constexpr std::uint8_t kRequestedAddress = 50;
 inline constexpr std::uint8_t kLeaseTime = 51;
 inline constexpr std::uint8_t kServerId = 54;
@@ -76,7 +77,8 @@ struct OutgoingMessage {
   std::optional<Server> to = std::nullopt;
 };
 
-/// The parameter request list (option 55) of every message: what a lease needs, and EXT_ROUTE.
+/// The parameter request list (option 55) of every question: what a lease needs, and EXT_ROUTE. The
+/// classless routes come before the routers and static routes they replace (RFC 3442).
 DhcpMessage::Octets parameter_list(std::uint8_t ext_route_code);
 
 }  // namespace anabranch::host

@@ -2,6 +2,7 @@
 #include "host/dhcp_socket.hpp"
 
 #include <array>
+#include <vector>
 
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -12,33 +13,78 @@
 namespace anabranch::host {
 namespace {
 
-/// Unfragmented IPv4 UDP to port 68; everything else never wakes us.
-constexpr std::array<sock_filter, 11> kToDhcpClient{{
-    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 8),
-    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 23),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 17, 0, 6),
-    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20),
-    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 4, 0),
-    BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),
-    BPF_STMT(BPF_LD | BPF_H | BPF_IND, 16),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 68, 0, 1),
-    BPF_STMT(BPF_RET | BPF_K, 0xffff),
-    BPF_STMT(BPF_RET | BPF_K, 0),
-}};
 constexpr std::size_t kLargestFrame = 4096;
+/// Frames read before others in the event loop have their turn.
+constexpr unsigned kFramesPerTurn = 64;
+
+constexpr std::uint8_t kRefuse =
+    0xff;  ///< a jump to the filter's end, put in place when it is known
+
+/// Accepts a frame if every value that is loaded is the one wanted.
+class Filter {
+ public:
+  void require(std::uint16_t load, std::uint32_t at, std::uint32_t value) {
+    program_.push_back(sock_filter BPF_STMT(load, at));
+    program_.push_back(sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, kRefuse));
+  }
+  void require_clear(std::uint16_t load, std::uint32_t at, std::uint32_t bits) {
+    program_.push_back(sock_filter BPF_STMT(load, at));
+    program_.push_back(sock_filter BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, kRefuse, 0));
+  }
+  void add(sock_filter statement) { program_.push_back(statement); }
+
+  std::vector<sock_filter> finish() && {
+    program_.push_back(sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffff));
+    for (std::size_t i = 0; i < program_.size(); ++i) {
+      const auto to_end = static_cast<std::uint8_t>(program_.size() - i - 1);
+      for (auto* target : {&program_[i].jt, &program_[i].jf})
+        if (*target == kRefuse) *target = to_end;
+    }
+    program_.push_back(sock_filter BPF_STMT(BPF_RET | BPF_K, 0));
+    return std::move(program_);
+  }
+
+ private:
+  std::vector<sock_filter> program_;
+};
+
+/// Unfragmented IPv4 UDP to port 68; for one client, BOOTREPLY, chaddr and the DHCP cookie as well
+/// (RFC 2131 section 2). A load beyond the frame's end refuses it.
+std::vector<sock_filter> filter_for(const std::optional<MacAddress>& client) {
+  constexpr std::uint32_t kBootp = 14 + 8;  // behind Ethernet and UDP; X holds IP's length
+  Filter filter;
+  filter.require(BPF_LD | BPF_H | BPF_ABS, 12, ETH_P_IP);
+  filter.require(BPF_LD | BPF_B | BPF_ABS, 23, 17);
+  filter.require_clear(BPF_LD | BPF_H | BPF_ABS, 20, 0x1fff);
+  filter.add(sock_filter BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14));
+  filter.require(BPF_LD | BPF_H | BPF_IND, 14 + 2, 68);
+  if (client) {
+    const auto& mac = client->octets;
+    filter.require(BPF_LD | BPF_B | BPF_IND, kBootp, 2);
+    filter.require(BPF_LD | BPF_H | BPF_IND, kBootp + 28,
+                   static_cast<std::uint32_t>(mac[0] << 8 | mac[1]));
+    filter.require(BPF_LD | BPF_H | BPF_IND, kBootp + 30,
+                   static_cast<std::uint32_t>(mac[2] << 8 | mac[3]));
+    filter.require(BPF_LD | BPF_H | BPF_IND, kBootp + 32,
+                   static_cast<std::uint32_t>(mac[4] << 8 | mac[5]));
+    filter.require(BPF_LD | BPF_W | BPF_IND, kBootp + 236, 0x63825363);
+  }
+  return std::move(filter).finish();
+}
 
 }  // namespace
 
 Result<std::unique_ptr<DhcpSocket>> DhcpSocket::open(Loop& loop, const std::string& interface,
+                                                     std::optional<MacAddress> client,
                                                      Receiver receiver) {
+  const auto filter = filter_for(client);
   kernel::PacketSocket::Options options;
   options.protocol = ETH_P_IP;
-  options.filter = kToDhcpClient;
+  options.filter = filter;
   auto socket = kernel::PacketSocket::open(interface, options);
   if (!socket) return std::unexpected(socket.error());
   std::unique_ptr<DhcpSocket> out(new DhcpSocket(*std::move(socket), std::move(receiver)));
-  out->watch_ = loop.on_readable(out->socket_.fd(), [self = out.get()] { self->read_all(); });
+  out->watch_ = loop.on_readable(out->socket_.fd(), [self = out.get()] { self->read(); });
   return out;
 }
 
@@ -48,20 +94,30 @@ void DhcpSocket::send(const OutgoingMessage& message) {
     log::debug("{}", sent.error().text());
 }
 
-void DhcpSocket::read_all() {
+void DhcpSocket::read() {
   std::array<std::byte, kLargestFrame> buffer;
-  for (;;) {
+  for (unsigned i = 0; i < kFramesPerTurn; ++i) {
     const auto received = socket_.receive(buffer);
     if (!received) {
       log::warning("{}", received.error().text());
       return;
     }
     if (!*received) return;
+    ++traffic_.received;
     const auto octets = **received;
     const auto frame =
         decode_frame({reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()});
-    if (frame) receiver_(frame->message, frame->source);
+    if (!frame || !receiver_(frame->message, frame->source)) ignore();
   }
+}
+
+void DhcpSocket::ignore() {
+  ++traffic_.ignored;
+  if (const auto count = flood_.useless(MonotonicClock::now()))
+    log::warning(
+        "{} is flooded with packets for DHCP clients that are no answers to us: {} of them ignored "
+        "so far; leases go on",
+        socket_.interface(), *count);
 }
 
 }  // namespace anabranch::host

@@ -56,9 +56,7 @@ Discovery::Step Discovery::ask(MonotonicTime now) {
 
 Discovery::Step Discovery::receive(const DhcpMessage& message, MonotonicTime now) {
   const auto wanted = asking_ == Asking::kInform ? DhcpType::kAck : DhcpType::kOffer;
-  if (asking_ == Asking::kNothing || message.type != wanted || message.xid != xid_ ||
-      message.hardware != settings_.mac)
-    return {};
+  if (asking_ == Asking::kNothing || message.type != wanted || !expects(message)) return {};
   const auto* value = message.option(settings_.ext_route_code);
   const auto route = value == nullptr ? std::nullopt : wire::decode_ext_route(*value);
   if (!route || route->index == 0) {

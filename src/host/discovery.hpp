@@ -39,6 +39,10 @@ class Discovery {
   /// The interface's address now (nothing: none), and whether it has carrier. A change asks anew.
   Step interface(std::optional<IpAddress> address, bool carrier, MonotonicTime now);
   Step receive(const DhcpMessage& message, MonotonicTime now);
+  /// Whether `message` answers what was asked last.
+  bool expects(const DhcpMessage& message) const {
+    return message.reply() && message.xid == xid_ && message.hardware == settings_.mac;
+  }
   Step timer(MonotonicTime now);
   MonotonicTime next_timer() const { return next_; }
 

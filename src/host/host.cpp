@@ -16,10 +16,12 @@
 #include "host/apply.hpp"
 #include "host/discovery.hpp"
 #include "host/duid.hpp"
+#include "host/lease_memory.hpp"
 #include "host/path_set.hpp"
 #include "host/plan.hpp"
 #include "host/report.hpp"
 #include "host/state_file.hpp"
+#include "kernel/clock_watch.hpp"
 #include "kernel/sysctl.hpp"
 #include "status/server.hpp"
 #include "wire/dhcp_client_id.hpp"
@@ -48,6 +50,9 @@ class Host {
   Result<void> open();
   void load_state();
   void save_state();
+  void remember(const MacAddress& mac);
+  void save_memory();
+  void clock_jumped();
   void observe();
   void take(const Discovery::Step& step);
   Result<void> adopt_link(const kernel::LinkInfo& link);
@@ -77,12 +82,16 @@ class Host {
   std::mt19937 engine_{std::random_device{}()};
   std::optional<kernel::Rtnetlink> netlink_;
   std::optional<kernel::RouteMonitor> monitor_;
+  std::optional<kernel::ClockWatch> clock_;
   std::optional<kernel::MptcpPathManager> manager_;
   std::optional<status::Server> server_;
 
   std::optional<kernel::LinkInfo> link_;
   std::optional<IpAddress> address_;
   std::optional<IpAddress> router_;
+  std::set<IpAddress> own_addresses_;  ///< of all interfaces, beside those of the paths
+  std::set<MacAddress> own_macs_;
+  MacAddress memory_of_;  ///< the interface's Ethernet address whose leases are remembered
   std::vector<std::uint8_t> duid_;
   std::optional<Discovery> discovery_;
   std::unique_ptr<DhcpSocket> discovery_socket_;
@@ -96,6 +105,7 @@ class Host {
   std::string trouble_;  ///< the last thing that could not be done
 
   Loop::Handle monitor_watch_;
+  Loop::Handle clock_watch_;
   Loop::Handle observe_later_;
   Loop::Handle sync_later_;
   Loop::Handle timer_;
@@ -137,6 +147,10 @@ Result<void> Host::open() {
     if (monitor_->drain().any() && !observe_later_)
       observe_later_ = loop_.after(kSettle, [this] { observe(); });
   });
+  auto clock = kernel::ClockWatch::open();
+  if (!clock) return std::unexpected(clock.error());
+  clock_ = *std::move(clock);
+  clock_watch_ = loop_.on_readable(clock_->fd(), [this] { clock_jumped(); });
   if (auto manager = kernel::MptcpPathManager::open())
     manager_ = *std::move(manager);
   else
@@ -171,6 +185,29 @@ void Host::save_state() {
     log::warning("a restart will not know of the paths: {}", kept.error().text());
 }
 
+/// Leases to ask for again after a restart of the machine, if they are `mac`'s.
+void Host::remember(const MacAddress& mac) {
+  if (memory_of_ == mac) return;
+  memory_of_ = mac;
+  paths_.remember(load_leases(interface_, mac));
+}
+
+void Host::save_memory() {
+  if (const auto leases = paths_.changed_memory()) store_leases(interface_, memory_of_, *leases);
+}
+
+/// The machine has slept, or its wall clock was set, by which the files tell time.
+void Host::clock_jumped() {
+  const auto slept = clock_->take();
+  if (!slept) return log::warning("{}", slept.error().text());
+  if (*slept > nanoseconds{0})
+    log::info("the machine has slept for {}; leases have gone on", duration_text(*slept));
+  paths_.slept(std::chrono::duration_cast<MonotonicClock::duration>(*slept), MonotonicClock::now());
+  save_state();
+  save_memory();
+  arm_timer();
+}
+
 /// Looks at the physical interface as it is now.
 void Host::observe() {
   observe_later_.reset();
@@ -194,6 +231,12 @@ void Host::observe() {
     return publish();
   }
   if (auto done = adopt_link(*found); !done) log::error("{}", done.error().text());
+  own_macs_.clear();
+  for (const auto& link : *links) own_macs_.insert(link.mac);
+  own_addresses_.clear();
+  for (const auto& address : *addresses)
+    if (address.protocol != registry::kRouteProtocol)
+      own_addresses_.insert(address.prefix.address());
   address_.reset();
   for (const auto& address : *addresses)
     if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4 &&
@@ -216,17 +259,20 @@ Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   if (same && discovery_socket_) return {};
   if (state_.ifindex != link.index) paths_.forget_adopted();
   paths_.stop_all();
+  remember(link.mac);
   Discovery::Settings settings;
   settings.mac = link.mac;
   settings.client_id = wire::make_client_id(path_iaid(link.mac, 0), duid_);
   settings.ext_route_code = settings_.ext_route_code;
   settings.random = random();
   discovery_.emplace(std::move(settings));
-  auto socket =
-      DhcpSocket::open(loop_, interface_, [this](const DhcpMessage& message, const MacAddress&) {
-        take(discovery_->receive(message, MonotonicClock::now()));
-        arm_timer();
-      });
+  auto socket = DhcpSocket::open(loop_, interface_, std::nullopt,
+                                 [this](const DhcpMessage& message, const MacAddress&) {
+                                   if (!discovery_->expects(message)) return false;
+                                   take(discovery_->receive(message, MonotonicClock::now()));
+                                   arm_timer();
+                                   return true;
+                                 });
   if (!socket) return std::unexpected(socket.error());
   discovery_socket_ = *std::move(socket);
   return {};
@@ -297,6 +343,7 @@ void Host::sync() {
       schedule_sync(kRetry);
     complain(done ? "" : done.error().text());
   }
+  save_memory();
   arm_timer();
   publish();
 }
@@ -323,8 +370,13 @@ Result<void> Host::sync_paths(MonotonicTime now) {
 Result<void> Host::start_path(unsigned index, MonotonicTime now) {
   const auto macvlan = ensure_macvlan(*netlink_, *link_, index);
   if (!macvlan) return std::unexpected(macvlan.error());
-  const PathSet::Identity identity{link_->mac, duid_, settings_.ext_route_code, random(),
-                                   [this] { return address_; }};
+  const PathSet::Identity identity{
+      link_->mac,
+      duid_,
+      settings_.ext_route_code,
+      random(),
+      [this](const IpAddress& address) { return own_addresses_.contains(address); },
+      [this](const MacAddress& mac) { return own_macs_.contains(mac); }};
   return paths_.start(identity, index, *macvlan, operational(), now);
 }
 
@@ -345,6 +397,8 @@ void Host::path_changed(Path& path, Change change) {
       break;
     case Change::kLost:
       log::warning("path {}: the lease has ended; the path is taken down", path.index());
+      break;
+    case Change::kTaken:  // the path has said it
       break;
   }
   if (change != Change::kNone) {

@@ -9,27 +9,42 @@ namespace {
 
 constexpr std::uint32_t kInfinite = 0xffffffff;
 
+/// Widest subnet a mask is believed to mean.
+constexpr int kWidestSubnet = 8;
+
 /// Neither 0/8, loopback, multicast nor reserved.
-bool usable(const IpAddress& address) {
+bool unicast(const IpAddress& address) {
   const std::uint32_t first = address.to_v4() >> 24;
   return first != 0 && first != 127 && first < 224;
 }
 
-/// 32 for a missing mask, or one with holes: then everything goes through the router.
+/// 32 for a missing mask, or a senseless one: then everything goes through the router.
 unsigned prefix_length(const DhcpMessage& message) {
   const auto mask = message.address_option(dhcp::kSubnetMask);
   if (!mask) return 32;
   const std::uint32_t bits = mask->to_v4();
-  const auto ones = static_cast<unsigned>(std::countl_one(bits));
-  return ones > 0 && std::popcount(bits) == static_cast<int>(ones) ? ones : 32;
+  const int ones = std::countl_one(bits);
+  return ones >= kWidestSubnet && std::popcount(bits) == ones ? static_cast<unsigned>(ones) : 32;
+}
+
+/// Unicast, and not the subnet's own number or broadcast address (which /31 and /32 lack).
+bool host_address(const IpAddress& address, const IpPrefix& subnet) {
+  if (!unicast(address)) return false;
+  if (subnet.length() >= 31 || !subnet.contains(address)) return true;
+  const std::uint32_t host_bits = 0xffffffffu >> subnet.length();
+  const std::uint32_t host = address.to_v4() & host_bits;
+  return host != 0 && host != host_bits;
 }
 
 std::vector<wire::ClasslessRoute> routes_of(const DhcpMessage& message) {
   if (const auto* value = message.option(dhcp::kClasslessRoutes))
     if (auto routes = wire::decode_classless_routes(*value)) return *std::move(routes);
+  std::vector<wire::ClasslessRoute> out;
+  if (const auto* value = message.option(dhcp::kStaticRoutes))
+    if (auto routes = wire::decode_static_routes(*value)) out = *std::move(routes);
   if (const auto router = message.address_option(dhcp::kRouter))
-    return {{IpPrefix::any(Family::kIpv4), router}};
-  return {};
+    out.push_back({IpPrefix::any(Family::kIpv4), router});
+  return out;
 }
 
 /// T1 and T2 as the server wants them, or the defaults of RFC 2131 section 4.4.5 when they make no
@@ -71,11 +86,19 @@ std::optional<Lease> lease_from(const DhcpMessage& message, const MacAddress& se
   const auto route = ext_route == nullptr ? std::nullopt : wire::decode_ext_route(*ext_route);
   const auto server_id = message.address_option(dhcp::kServerId);
   const auto duration = message.number_option(dhcp::kLeaseTime);
-  if (!route || !server_id || !duration || *duration == 0 || !usable(message.assigned))
+  if (!route || !server_id || !unicast(*server_id) || !duration || *duration == 0)
     return std::nullopt;
+  const IpPrefix address(message.assigned, prefix_length(message));
+  auto routes = routes_of(message);
+  const auto leads_over = [&](const auto& entry) { return entry.via == message.assigned; };
+  if (!host_address(message.assigned, address) || message.assigned == *server_id ||
+      std::ranges::any_of(routes, leads_over))
+    return std::nullopt;
+  std::erase_if(routes,
+                [&](const auto& entry) { return entry.via && !host_address(*entry.via, address); });
   Lease out;
-  out.address = IpPrefix(message.assigned, prefix_length(message));
-  out.routes = routes_of(message);
+  out.address = address;
+  out.routes = std::move(routes);
   out.route = *route;
   out.server = {*server_id, server};
   out.obtained = requested;

@@ -15,7 +15,7 @@ namespace anabranch::host {
 
 struct Lease {
   IpPrefix address;  ///< with the length of the subnet mask
-  /// Routes beyond the subnet: option 121, or a default route by option 3.
+  /// Routes beyond the subnet: option 121, or else a default route by option 3 and option 33.
   std::vector<wire::ClasslessRoute> routes;
   wire::ExtRoute route;
   OutgoingMessage::Server server;
@@ -43,8 +43,11 @@ struct Lease {
   }
 };
 
-/// Reads what an OFFER or ACK grants. Nothing when it names no usable address, server or lease
-/// time, or carries no EXT_ROUTE.
+/// Reads what an OFFER or ACK grants. Nothing when it carries no EXT_ROUTE, no lease time or one of
+/// 0, or no address that a host can have: none of 0/8, 127/8, multicast and reserved, not the first
+/// or last of its subnet, not the server's or a router's own. A mask that is none (missing, with
+/// holes, shorter than 8 bits) counts as 32 bits, senseless T1 and T2 as not given, and routes over
+/// a router that cannot be one are left out.
 std::optional<Lease> lease_from(const DhcpMessage& message, const MacAddress& server,
                                 std::uint8_t ext_route_code, MonotonicTime requested);
 

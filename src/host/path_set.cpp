@@ -2,10 +2,18 @@
 #include "host/path_set.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/dhcp_client_id.hpp"
 
 namespace anabranch::host {
+
+PathSet::PathSet(Loop& loop, Path::Changed changed)
+    : loop_(loop),
+      changed_([this, changed = std::move(changed)](Path& path, DhcpClient::Change change) {
+        note(path, change);
+        changed(path, change);
+      }) {}
 
 /// The lease path `index` goes on with, out of where it lay.
 std::optional<Lease> PathSet::take_lease(unsigned index) {
@@ -23,11 +31,38 @@ std::optional<Lease> PathSet::take_lease(unsigned index) {
   return out;
 }
 
-bool PathSet::holds(const IpAddress& address, unsigned but_index) const {
+/// Counts addresses that are only asked for: two paths must not be given one.
+bool PathSet::claims(const IpAddress& address, unsigned but_index) const {
   return std::ranges::any_of(paths_, [&](const auto& entry) {
-    const auto& held = entry.second->client().lease();
-    return entry.first != but_index && held && held->address.address() == address;
+    return entry.first != but_index && entry.second->client().claimed_address() == address;
   });
+}
+
+bool PathSet::has_mac(const MacAddress& mac) const {
+  return std::ranges::any_of(paths_,
+                             [&](const auto& entry) { return entry.second->macvlan().mac == mac; });
+}
+
+void PathSet::remember(const std::vector<Lease>& leases) {
+  memory_.clear();
+  for (const auto& lease : leases) memory_.insert_or_assign(lease.route.index, lease);
+  memory_changed_ = false;
+}
+
+void PathSet::note(const Path& path, DhcpClient::Change change) {
+  if (change == DhcpClient::Change::kNone) return;
+  if (const auto& lease = path.client().lease())
+    memory_.insert_or_assign(path.index(), *lease);
+  else
+    memory_.erase(path.index());
+  memory_changed_ = true;
+}
+
+std::optional<std::vector<Lease>> PathSet::changed_memory() {
+  if (!std::exchange(memory_changed_, false)) return std::nullopt;
+  std::vector<Lease> out;
+  for (const auto& [index, lease] : memory_) out.push_back(lease);
+  return out;
 }
 
 Result<void> PathSet::start(const Identity& identity, unsigned index,
@@ -43,11 +78,17 @@ Result<void> PathSet::start(const Identity& identity, unsigned index,
   settings.ext_route_code = identity.ext_route_code;
   settings.random = identity.random;
   settings.acceptable = [this, index, own = identity.own_address](const IpAddress& address) {
-    return own() != address && !holds(address, index);
+    return !own(address) && !claims(address, index);
+  };
+  settings.own_mac = [this, parent = identity.parent,
+                      own = identity.own_mac](const MacAddress& mac) {
+    return mac == parent || has_mac(mac) || own(mac);
   };
   auto& path = paths_[index] =
       std::make_unique<Path>(loop_, macvlan, std::move(settings), changed_);
-  auto started = path->start(lease, link_up, now);
+  const auto known = memory_.find(index);
+  const auto remembered = known == memory_.end() ? std::nullopt : std::optional(known->second);
+  auto started = path->start(lease, remembered, link_up, now);
   if (!started) {
     paths_.erase(index);
     if (lease) adopted_.push_back(*lease);
@@ -63,6 +104,13 @@ void PathSet::keep_only(std::span<const unsigned> indices) {
 
 void PathSet::link(bool up, MonotonicTime now) {
   for (const auto& [index, path] : paths_) path->link(up, now);
+}
+
+void PathSet::slept(MonotonicClock::duration time, MonotonicTime now) {
+  for (auto& lease : adopted_) lease.obtained -= time;
+  for (auto& [index, lease] : memory_) lease.obtained -= time;
+  memory_changed_ = true;
+  for (const auto& [index, path] : paths_) path->slept(time, now);
 }
 
 void PathSet::timers(MonotonicTime now) {

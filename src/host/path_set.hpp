@@ -23,15 +23,23 @@ class PathSet {
     std::vector<std::uint8_t> duid;
     std::uint8_t ext_route_code = 0;
     std::function<std::uint32_t()> random;
-    /// The physical interface's own address, which no path may have.
-    std::function<std::optional<IpAddress>()> own_address;
+    /// Whether this host has an address, beside those of the paths: then no path may have it.
+    std::function<bool(const IpAddress&)> own_address;
+    /// Whether an Ethernet address is one of this host's.
+    std::function<bool(const MacAddress&)> own_mac;
   };
 
-  PathSet(Loop& loop, Path::Changed changed) : loop_(loop), changed_(std::move(changed)) {}
+  PathSet(Loop& loop, Path::Changed changed);
 
+  /// Leases that are in place, from an earlier process.
   void adopt(std::vector<Lease> leases) { adopted_ = std::move(leases); }
-  /// Starts path `index` on `macvlan`, from its adopted lease if there is one. Nothing happens when
-  /// it runs there already; one that ran on another macvlan moves with its lease.
+  /// Leases from before the machine was started: asked for again when their path starts.
+  void remember(const std::vector<Lease>& leases);
+  /// What to remember now, if that is not what it was at the last call.
+  std::optional<std::vector<Lease>> changed_memory();
+  /// Starts path `index` on `macvlan`, from its adopted or remembered lease if there is one.
+  /// Nothing happens when it runs there already; one that ran on another macvlan moves with its
+  /// lease.
   Result<void> start(const Identity& identity, unsigned index, const kernel::LinkInfo& macvlan,
                      bool link_up, MonotonicTime now);
   void keep_only(std::span<const unsigned> indices);
@@ -39,6 +47,8 @@ class PathSet {
   void forget_adopted() { adopted_.clear(); }
 
   void link(bool up, MonotonicTime now);
+  /// See DhcpClient::slept(). Times in files are to be written anew, even after no sleep.
+  void slept(MonotonicClock::duration time, MonotonicTime now);
   void timers(MonotonicTime now);
   MonotonicTime next_timer() const;
   /// The addresses of the leases are on their macvlans.
@@ -57,12 +67,16 @@ class PathSet {
 
  private:
   std::optional<Lease> take_lease(unsigned index);
-  bool holds(const IpAddress& address, unsigned but_index) const;
+  bool claims(const IpAddress& address, unsigned but_index) const;
+  bool has_mac(const MacAddress& mac) const;
+  void note(const Path& path, DhcpClient::Change change);
 
   Loop& loop_;
   Path::Changed changed_;
   std::map<unsigned, std::unique_ptr<Path>> paths_;
   std::vector<Lease> adopted_;
+  std::map<unsigned, Lease> memory_;
+  bool memory_changed_ = false;
 };
 
 }  // namespace anabranch::host

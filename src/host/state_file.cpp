@@ -13,54 +13,6 @@ using nlohmann::json;
 
 constexpr int kVersion = 1;
 
-json optional_seconds(const std::optional<seconds>& value) {
-  return value ? json(value->count()) : json(nullptr);
-}
-std::optional<seconds> optional_seconds(const json& value) {
-  if (value.is_null()) return std::nullopt;
-  return seconds(value.get<std::int64_t>());
-}
-
-json to_json(const Lease& lease, const Clocks& clocks) {
-  json routes = json::array();
-  for (const auto& route : lease.routes)
-    routes.push_back({{"to", route.to.text()}, {"via", route.via ? route.via->text() : ""}});
-  const auto obtained = clocks.wall + std::chrono::duration_cast<WallTime::duration>(
-                                          lease.obtained - clocks.monotonic);
-  return {{"index", lease.route.index},
-          {"count", lease.route.count},
-          {"address", lease.address.text()},
-          {"routes", routes},
-          {"server", lease.server.address.text()},
-          {"server_mac", lease.server.mac.text()},
-          {"obtained_ms",
-           std::chrono::duration_cast<milliseconds>(obtained.time_since_epoch()).count()},
-          {"lease_s", optional_seconds(lease.duration)},
-          {"renewal_s", optional_seconds(lease.renewal)},
-          {"rebinding_s", optional_seconds(lease.rebinding)}};
-}
-
-/// The file is ours, but a disk may have mangled it: a wrong value ends in parse_state()'s catch.
-Lease lease_from_json(const json& value, const Clocks& clocks) {
-  Lease out;
-  out.route = {value.at("index").get<std::uint8_t>(), value.at("count").get<std::uint8_t>()};
-  out.address = IpPrefix::parse(value.at("address").get<std::string>()).value();
-  for (const auto& route : value.at("routes")) {
-    const auto via = IpAddress::parse(route.at("via").get<std::string>());
-    out.routes.push_back({IpPrefix::parse(route.at("to").get<std::string>()).value(),
-                          via ? std::optional(*via) : std::nullopt});
-  }
-  out.server = {IpAddress::parse(value.at("server").get<std::string>()).value(),
-                MacAddress::parse(value.at("server_mac").get<std::string>()).value()};
-  const WallTime obtained(milliseconds(value.at("obtained_ms").get<std::int64_t>()));
-  out.obtained = clocks.monotonic +
-                 std::chrono::duration_cast<MonotonicTime::duration>(obtained - clocks.wall);
-  out.duration = optional_seconds(value.at("lease_s"));
-  out.renewal = optional_seconds(value.at("renewal_s"));
-  out.rebinding = optional_seconds(value.at("rebinding_s"));
-  return out;
-}
-
 json to_json(const std::optional<kernel::MptcpLimits>& limits) {
   if (!limits) return nullptr;
   return {{"accepted_addresses", limits->accepted_addresses}, {"subflows", limits->subflows}};
@@ -75,7 +27,7 @@ std::optional<kernel::MptcpLimits> limits_from_json(const json& value) {
 
 std::string format_state(const HostState& state, const Clocks& clocks) {
   json leases = json::array();
-  for (const auto& lease : state.leases) leases.push_back(to_json(lease, clocks));
+  for (const auto& lease : state.leases) leases.push_back(lease_to_json(lease, clocks));
   json endpoints = json::array();
   for (const auto& address : state.endpoints) endpoints.push_back(address.text());
   return json{{"version", kVersion},
@@ -90,6 +42,7 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
          "\n";
 }
 
+/// The file is ours, but a disk may have mangled it: a wrong value ends in the catch.
 Result<HostState> parse_state(std::string_view text, const Clocks& clocks) {
   try {
     const json document = json::parse(text);

@@ -4,7 +4,6 @@
 // before us.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,12 +11,10 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "host/lease.hpp"
+#include "host/lease_json.hpp"
 #include "kernel/mptcp_pm.hpp"
 
 namespace anabranch::host {
-
-using WallTime = std::chrono::system_clock::time_point;
 
 struct HostState {
   unsigned ifindex = 0;
@@ -26,12 +23,6 @@ struct HostState {
   std::vector<IpAddress> endpoints;  ///< addresses whose MPTCP endpoint is ours
   std::optional<kernel::MptcpLimits> limits_before = std::nullopt;
   std::optional<kernel::MptcpLimits> limits_set = std::nullopt;
-};
-
-/// Two clocks read at one moment, to turn one's times into the other's.
-struct Clocks {
-  MonotonicTime monotonic = MonotonicClock::now();
-  WallTime wall = std::chrono::system_clock::now();
 };
 
 std::string format_state(const HostState& state, const Clocks& clocks);

@@ -56,5 +56,35 @@ TEST(ClasslessRoutes, AMalformedListIsIgnoredAsAWhole) {
   EXPECT_FALSE(decode_classless_routes(Octets{0, 10, 1, 0, 1, 24, 10, 1}));
 }
 
+// Option 33 carries no widths: they follow from the classes of RFC 791.
+TEST(StaticRoutes, WidthsFollowFromTheClass) {
+  const struct {
+    Octets destination;
+    const char* expected;
+  } rows[] = {
+      {{10, 0, 0, 0}, "10.0.0.0/8"},    {{172, 16, 0, 0}, "172.16.0.0/16"},
+      {{192, 0, 2, 0}, "192.0.2.0/24"}, {{10, 1, 0, 0}, "10.1.0.0/32"},
+      {{192, 0, 2, 7}, "192.0.2.7/32"},
+  };
+  for (const auto& row : rows) {
+    Octets value = row.destination;
+    value.insert(value.end(), {10, 2, 0, 1});
+    EXPECT_EQ(decode_static_routes(value),
+              (std::vector<ClasslessRoute>{{prefix(row.expected), address("10.2.0.1")}}));
+  }
+}
+
+TEST(StaticRoutes, DefaultRoutesAndMulticastAreLeftOut) {
+  const Octets value{0, 0, 0, 0, 10, 2, 0, 1, 224, 0, 0, 0, 10, 2, 0, 1, 10, 0, 0, 0, 10, 2, 0, 2};
+  EXPECT_EQ(decode_static_routes(value),
+            (std::vector<ClasslessRoute>{{prefix("10.0.0.0/8"), address("10.2.0.2")}}));
+}
+
+TEST(StaticRoutes, WrongLengthsAreRefused) {
+  EXPECT_FALSE(decode_static_routes({}));
+  for (const std::size_t size : {1u, 4u, 7u, 9u, 15u})
+    EXPECT_FALSE(decode_static_routes(Octets(size))) << size;
+}
+
 }  // namespace
 }  // namespace anabranch::wire

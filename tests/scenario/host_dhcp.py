@@ -1,0 +1,538 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The host's DHCP client on a wire where things go wrong: addresses that others use, servers that
+refuse, fall silent or change their mind, a machine that starts anew, a flood of garbage.
+
+Usage: host_dhcp.py ANABRANCH, as root or as an ordinary user. Ends with "ok" (exit 0), "SKIP: why"
+(exit 77) or "FAILED: why" (exit 1). The parts run side by side, each in namespaces of its own:
+
+    h0 (the host, 10.1.0.50/16) ---- w0 (a DHCP server and other stations)
+"""
+import ctypes
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
+MASK, ROUTER, REQUESTED, LEASE, MESSAGE, SERVER, T1, T2, EXT_ROUTE = 1, 3, 50, 51, 53, 54, 58, 59, 224
+COOKIE = b"\x63\x82\x53\x63"
+BROADCAST = b"\xff" * 6
+STRANGER = bytes.fromhex("020000000099")
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def command(text):
+    subprocess.run(text.split(), check=True)
+
+
+def wait_until(what, condition, patience=10.0):
+    deadline = time.monotonic() + patience
+    while True:
+        found = condition()
+        if found:
+            return found
+        expect(time.monotonic() < deadline, f"not within {patience:g} s: {what}")
+        time.sleep(0.02)
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def udp_frame(target_mac, source_mac, source, target, payload):
+    """A packet from port 67 to port 68."""
+    udp = struct.pack("!4H", 67, 68, 8 + len(payload), 0) + payload
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, source, target)
+    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    return target_mac + source_mac + b"\x08\x00" + head + udp
+
+
+def dhcp_reply(xid, chaddr, kind, yiaddr, options):
+    body = struct.pack("!4BIHH", 2, 1, 6, 0, xid, 0, 0) + bytes(4) + socket.inet_aton(yiaddr) + bytes(8)
+    body += chaddr + bytes(10 + 192) + COOKIE + bytes([MESSAGE, 1, kind])
+    for code, value in options.items():
+        body += bytes([code, len(value)]) + value
+    return body + b"\xff"
+
+
+class Message:
+    """What a client sent."""
+
+    def __init__(self, frame, payload):
+        self.broadcast = frame[:6] == BROADCAST
+        self.xid = struct.unpack("!I", payload[4:8])[0]
+        self.ciaddr = socket.inet_ntoa(payload[12:16])
+        self.chaddr = payload[28:34]
+        self.options = {}
+        rest = payload[240:]
+        while rest and rest[0] != 255:
+            if rest[0] == 0:
+                rest = rest[1:]
+                continue
+            self.options[rest[0]] = rest[2 : 2 + rest[1]]
+            rest = rest[2 + rest[1] :]
+        self.kind = self.options[MESSAGE][0]
+        self.index = self.options.get(EXT_ROUTE, b"\0")[0]
+
+    def address(self, code):
+        return socket.inet_ntoa(self.options[code]) if code in self.options else None
+
+
+class Server:
+    """A DHCP server without a memory: it gives what it is told to give."""
+
+    def __init__(self, address, lease=600, t1=None, t2=None):
+        self.address, self.mac = address, bytes([2, 0]) + socket.inet_aton(address)
+        self.lease, self.t1, self.t2 = lease, t1, t2
+        self.count, self.length = 2, 16
+        self.offers = {}  # by index
+        self.informs = self.offering = self.answering = True
+        self.refuse_renewal = False
+
+    def answer(self, message):
+        """(kind, address) or nothing."""
+        given = self.offers.get(message.index)
+        if message.kind == INFORM and self.informs:
+            return ACK, "0.0.0.0"
+        if message.kind == DISCOVER and self.offering and given:
+            return OFFER, given
+        if message.kind == REQUEST and self.answering:
+            if message.ciaddr == "0.0.0.0":
+                return (ACK, given) if message.address(SERVER) == self.address else None
+            return (NAK, "0.0.0.0") if self.refuse_renewal else (ACK, message.ciaddr)
+        return None
+
+    def options(self, index, kind):
+        out = {SERVER: socket.inet_aton(self.address)}
+        if kind == NAK:
+            return out
+        out[EXT_ROUTE] = bytes([index or 1, self.count])
+        if index:
+            out[MASK] = struct.pack("!I", 0xFFFFFFFF << (32 - self.length) & 0xFFFFFFFF)
+            out[ROUTER] = socket.inet_aton(f"10.{index}.0.1")
+            out[LEASE] = struct.pack("!I", self.lease)
+            for code, value in ((T1, self.t1), (T2, self.t2)):
+                if value:
+                    out[code] = struct.pack("!I", value)
+        return out
+
+
+class Wire:
+    """The far end of the host's cable, in a network namespace of its own."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 600"], stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        command("ip link set lo up")
+        command(f"ip link add h0 type veth peer name w0 netns {self.holder.pid}")
+        command(f"nsenter -t {self.holder.pid} -n ip link set w0 up")
+        command("ip addr add 10.1.0.50/16 dev h0")
+        command("ip link set h0 up")
+        self.socket = self.inside(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+        self.socket.bind(("w0", 0))
+        self.servers = []
+        self.used = {}  # address: Ethernet address of the station that has it
+        self.messages = []  # DHCP, (time, Message)
+        self.arp = []  # (sender's Ethernet address, sender, target)
+        self.extra = None  # called with every REQUEST before it is answered
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def inside(self, function):
+        """Runs it in the wire's network namespace."""
+        with open("/proc/self/ns/net") as own, open(f"/proc/{self.holder.pid}/ns/net") as other:
+            expect(LIBC.setns(other.fileno(), CLONE_NEWNET) == 0, "cannot enter the wire's namespace")
+            try:
+                return function()
+            finally:
+                LIBC.setns(own.fileno(), CLONE_NEWNET)
+
+    def serve(self):
+        while True:
+            frame = self.socket.recv(4096)
+            if self.socket.getsockname()[4] == frame[6:12]:
+                continue
+            kind = frame[12:14]
+            if kind == b"\x08\x06":
+                self.hear_arp(frame)
+            elif kind == b"\x08\x00" and frame[23] == 17 and frame[36:38] == b"\x00\x43":
+                self.hear_dhcp(Message(frame, frame[42:]))
+
+    def hear_arp(self, frame):
+        sender, target = socket.inet_ntoa(frame[28:32]), socket.inet_ntoa(frame[38:42])
+        self.arp.append((frame[22:28], sender, target))
+        if frame[20:22] == b"\0\1" and sender != target and target in self.used:
+            self.claim(target, self.used[target], frame[22:28])
+
+    def hear_dhcp(self, message):
+        self.messages.append((time.monotonic(), message))
+        if self.extra:
+            self.extra(message)
+        for server in self.servers:
+            answer = server.answer(message)
+            if answer:
+                self.reply(server, message, *answer)
+
+    def reply(self, server, message, kind, address, changes=()):
+        options = server.options(message.index, kind) | dict(changes)
+        payload = dhcp_reply(message.xid, message.chaddr, kind, address, options)
+        source, target = socket.inet_aton(server.address), socket.inet_aton("255.255.255.255")
+        self.socket.send(udp_frame(message.chaddr, server.mac, source, target, payload))
+
+    def claim(self, address, mac=STRANGER, target_mac=BROADCAST):
+        """An ARP reply: `mac` has `address`."""
+        arp = bytes.fromhex("0001080006040002") + mac + socket.inet_aton(address) + target_mac + bytes(4)
+        self.socket.send(target_mac + mac + b"\x08\x06" + arp)
+
+    def heard(self, kind, index=2):
+        return [m for _, m in list(self.messages) if m.kind == kind and m.index == index]
+
+
+class Host:
+    """The host role on h0."""
+
+    def __init__(self, executable):
+        self.executable, self.process, self.log_from = executable, None, 0
+
+    def start(self):
+        with open("/run/host.log", "a") as log:
+            self.log_from = log.tell()
+            arguments = [self.executable, "--log-level", "debug", "host", "run", "h0"]
+            self.process = subprocess.Popen(arguments, stderr=log)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def log(self):
+        """Of the process that runs now."""
+        with open("/run/host.log") as file:
+            file.seek(self.log_from)
+            return file.read()
+
+    def said(self, text, times=1):
+        return self.log().count(text) >= times
+
+    def path(self, index=2):
+        shown = subprocess.run([self.executable, "host", "show", "-j"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for path in json.loads(shown.stdout)["paths"] if shown.returncode == 0 else ():
+            if path["index"] == index:
+                return path
+        return None
+
+    def up(self, address, index=2):
+        path = self.path(index)
+        return path is not None and path["state"] == "up" and path["address"] == address
+
+    def memory(self):
+        """Resident, in kB."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1))
+
+
+def addresses():
+    shown = subprocess.run(["ip", "-4", "-o", "addr"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return re.findall(r"(anab\w+) +inet ([0-9./]+)", shown)
+
+
+def set_up(host, wire, **times):
+    """One server, path 2 up at 10.2.16.5."""
+    server = Server("10.1.0.1", **times)
+    server.offers[2] = "10.2.16.5"
+    wire.servers.append(server)
+    host.start()
+    wait_until("path 2 comes up", lambda: host.up("10.2.16.5"))
+    return server
+
+
+def part_theft(host, wire):
+    """An address that another station takes is defended once, then given up."""
+    server = set_up(host, wire)
+    name, _ = addresses()[0]
+    with open(f"/sys/class/net/{name}/address") as file:
+        mac = bytes.fromhex(file.read().strip().replace(":", ""))
+    with open("/sys/class/net/h0/address") as file:
+        parent = bytes.fromhex(file.read().strip().replace(":", ""))
+    probes = [a for a in wire.arp if a == (mac, "0.0.0.0", "10.2.16.5")]
+    expect(len(probes) == 3, f"{len(probes)} probes before the address was used")
+    announcement = (mac, "10.2.16.5", "10.2.16.5")
+    wait_until("the address is announced twice", lambda: wire.arp.count(announcement) == 2)
+
+    wire.claim("10.2.16.5", parent)
+    wire.claim("10.2.16.5")
+    wait_until("the address is defended", lambda: host.said("02:00:00:00:00:99 claims 10.2.16.5"))
+    expect(host.log().count("is defended") == 1, "the parent's own Ethernet address is taken for a stranger")
+    wait_until("the defence is heard", lambda: wire.arp.count(announcement) == 3)
+    expect(host.up("10.2.16.5"), "the path went at the first claim")
+
+    server.offers[2] = "10.2.16.6"
+    given_up = time.monotonic()
+    wire.claim("10.2.16.5")
+    wait_until("the address is given up", lambda: host.said("02:00:00:00:00:99 keeps 10.2.16.5"))
+    wait_until("it is declined", lambda: wire.heard(DECLINE))
+    expect(wire.heard(DECLINE)[0].address(REQUESTED) == "10.2.16.5", "another address is declined")
+    wait_until("the address is taken down", lambda: not addresses())
+    wait_until("another address is up", lambda: host.up("10.2.16.6"), 15)
+    expect(time.monotonic() - given_up >= 10, "the next address was asked for within 10 s")
+
+
+def part_renewal(host, wire):
+    """Renewals: a stranger's refusal is ignored, changes are followed, the server's refusal too."""
+    server = set_up(host, wire, lease=30, t1=2, t2=20)
+    rogue = Server("10.1.0.66")
+    wire.extra = lambda message: message.kind == REQUEST and wire.reply(rogue, message, NAK, "0.0.0.0")
+    wait_until("a renewal", lambda: any(m.ciaddr == "10.2.16.5" for m in wire.heard(REQUEST)))
+    wait_until("it is granted", lambda: host.said("10.2.16.5/16 renewed"))
+    expect(not host.said("lease has ended"), "a stranger's refusal ended a lease")
+    wire.extra = None
+
+    server.length, server.count, server.offers[3] = 20, 3, "10.3.16.5"
+    wait_until("the changed prefix length", lambda: [a for _, a in addresses()].count("10.2.16.5/20"))
+    wait_until("the old one goes", lambda: "10.2.16.5/16" not in [a for _, a in addresses()])
+    table = re.search(r"from 10\.2\.16\.5 lookup (\d+)", subprocess.getoutput("ip rule")).group(1)
+    wait_until("its route", lambda: "10.2.16.0/20" in subprocess.getoutput(f"ip route show table {table}"))
+    wait_until("the path that is new", lambda: host.up("10.3.16.5", 3))
+    expect(not host.said("lease has ended"), "a change ended a lease")
+
+    server.refuse_renewal, server.offers[2] = True, "10.2.16.7"
+    wait_until("the refusal is followed", lambda: host.said("path 2: the lease has ended"))
+    wait_until("another address is up", lambda: host.up("10.2.16.7"))
+    server.refuse_renewal = False
+    expect("10.2.16.5/20" not in [a for _, a in addresses()], "the refused address is still there")
+
+
+def part_rebinding(host, wire):
+    """The server is gone; another one extends the lease after T2."""
+    first = set_up(host, wire, lease=12, t1=2, t2=4)
+    first.answering = first.offering = False
+    second = Server("10.1.0.2", lease=12, t1=2, t2=9)
+    second.offering = False
+    answered = []
+
+    def rebound(message):
+        if message.kind == REQUEST and message.broadcast and message.ciaddr == "10.2.16.5":
+            answered.append(message)
+            wire.reply(second, message, ACK, "10.2.16.5")
+
+    wire.extra = rebound
+    wait_until("the lease is asked for from everybody", lambda: answered)
+    wait_until("it is extended", lambda: host.said("10.2.16.5/16 renewed"))
+    # The next renewal goes to the second server's Ethernet address: a frame that is no broadcast.
+    before = len(wire.messages)
+    wire.servers.append(second)
+    wait_until("the next renewal", lambda: [m for _, m in wire.messages[before:] if m.kind == REQUEST and m.index == 2])
+    wait_until("it is granted", lambda: host.said("10.2.16.5/16 renewed", 2))
+    expect(not host.said("lease has ended"), "the lease was lost")
+    expect(host.up("10.2.16.5"), "the path is not up")
+
+
+def part_flood(host, wire):
+    """10,000 useless packets a second for 3 s: bounded memory, few words, leases go on."""
+    set_up(host, wire, lease=40, t1=2, t2=30)
+    wait_until("a renewal before", lambda: host.said("10.2.16.5/16 renewed"))
+    chaddr = wire.heard(REQUEST)[0].chaddr
+    everybody = socket.inet_aton("255.255.255.255")
+    noise = random.Random(1)
+    frames = []
+    for i in range(500):
+        server = Server(f"10.1.1.{i % 200 + 1}")
+        options = server.options(2, OFFER) | {EXT_ROUTE: b"\x02\xff", 121: noise.randbytes(i % 255)}
+        form = i % 4
+        if form == 0:
+            payload = noise.randbytes(noise.randrange(1, 1200))
+        elif form == 1:  # well formed, for our client, with another transaction id
+            payload = dhcp_reply(noise.getrandbits(32), chaddr, (OFFER, ACK, NAK)[i % 3], "10.2.16.5", options)
+        elif form == 2:  # cut short
+            payload = dhcp_reply(noise.getrandbits(32), chaddr, OFFER, "10.2.16.5", options)[: noise.randrange(300)]
+        else:  # for others
+            payload = dhcp_reply(noise.getrandbits(32), noise.randbytes(6), ACK, "10.1.9.9", options)
+        frames.append(udp_frame(BROADCAST, server.mac, socket.inet_aton(server.address), everybody, payload))
+    before, renewed = host.memory(), host.log().count("10.2.16.5/16 renewed")
+    began, sent = time.monotonic(), 0
+    while (passed := time.monotonic() - began) < 3:
+        while sent < passed * 10_000:
+            wire.socket.send(frames[sent % len(frames)])
+            sent += 1
+        time.sleep(0.002)
+    expect(sent > 29_000, f"only {sent} packets were sent")
+    during = host.log().count("10.2.16.5/16 renewed") - renewed
+    expect(during >= 1, "no renewal during the flood")
+    wait_until("a renewal after", lambda: host.said("10.2.16.5/16 renewed", renewed + during + 1))
+    grown = host.memory() - before
+    expect(grown <= 2048, f"the flood cost {grown} kB")
+    lines = [line for line in host.log().splitlines() if "flooded" in line or "DHCP packet" in line]
+    expect(1 <= len(lines) <= 2, f"{len(lines)} lines about the flood")
+    expect(not host.said("lease has ended") and host.up("10.2.16.5"), "the flood ended the path")
+    return f"{sent} packets, {grown} kB more, {during} renewals meanwhile, {len(lines)} line(s)"
+
+
+def part_offers(host, wire):
+    """A server that claims 255 paths and offers addresses that are taken."""
+    server = Server("10.1.0.1")
+    server.count = 255
+    server.offers = {2: "10.1.0.50", 3: "10.3.16.5", 4: "10.3.16.5", 5: "127.0.0.1", 6: "10.6.0.1", 7: "10.7.16.5"}
+    wire.servers.append(server)
+    host.start()
+    for index in (3, 7):
+        wait_until(f"path {index} comes up", lambda i=index: host.up(server.offers[i], i) or host.up("10.3.16.5", 4))
+    wait_until("path 7 comes up", lambda: host.up("10.7.16.5", 7))
+    for index in (2, 5, 6, 8):
+        wait_until(f"path {index} is asked for", lambda i=index: wire.heard(DISCOVER, i))
+        expect(not wire.heard(REQUEST, index), f"path {index}: an address that cannot be was taken")
+    held = [address for _, address in addresses()]
+    expect(sorted(held) == ["10.3.16.5/16", "10.7.16.5/16"], f"addresses: {held}")
+    links = subprocess.getoutput("ip -o link").count(": anab")
+    expect(links == 7, f"{links} interfaces for 255 paths")
+
+
+KEA = {
+    "interfaces-config": {"interfaces": ["w0/10.1.0.1"], "dhcp-socket-type": "raw"},
+    "lease-database": {"type": "memfile", "persist": False},
+    "valid-lifetime": 600,
+    "option-def": [{"name": "ext-route", "code": 224, "type": "binary", "space": "dhcp4"}],
+    "client-classes": [
+        {"name": "path2", "test": "substring(option[224].hex,0,1) == 0x02"},
+        {"name": "path1", "test": "not member('path2')"},
+    ],
+    "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "/run/kea/log", "flush": True}]}],
+}
+
+
+def kea_subnet(index):
+    route = {"name": "ext-route", "data": f"{index:02x}02", "csv-format": False, "always-send": True}
+    return {
+        "id": index,
+        "subnet": f"10.{index}.0.0/16",
+        "client-class": f"path{index}",
+        "pools": [{"pool": f"10.{index}.16.1-10.{index}.16.9"}],
+        "option-data": [{"name": "routers", "data": f"10.{index}.0.1"}, route],
+    }
+
+
+def part_kea(host, wire):
+    """Kea gives an address in use, hears so, gives another; the machine starts anew; the lease is given back."""
+    os.makedirs("/run/kea")
+    subnets = [kea_subnet(1), kea_subnet(2)]
+    with open("/run/kea/kea.conf", "w") as file:
+        json.dump({"Dhcp4": KEA | {"shared-networks": [{"name": "lan", "interface": "w0", "subnet4": subnets}]}}, file)
+    os.environ |= {"KEA_PIDFILE_DIR": "/run/kea", "KEA_LOCKFILE_DIR": "none", "KEA_LOGGER_DESTINATION": "/run/kea/log"}
+    enter = ["nsenter", "-t", str(wire.holder.pid), "-n"]
+    for index in (1, 2):
+        command(f"{' '.join(enter)} ip addr add 10.{index}.0.1/16 dev w0")
+
+    def kea_said(text):
+        return os.path.exists("/run/kea/log") and text in open("/run/kea/log").read()
+
+    wire.used["10.2.16.1"] = STRANGER
+    with open("/run/kea/out", "w") as out:
+        kea = subprocess.Popen([*enter, "kea-dhcp4", "-c", "/run/kea/kea.conf"], stdout=out, stderr=out)
+    try:
+        wait_until("Kea starts", lambda: kea_said("DHCP4_STARTED"), 20)
+        host.start()
+        wait_until("the conflict", lambda: host.said("02:00:00:00:00:99 uses 10.2.16.1 already"))
+        wait_until("Kea hears of it", lambda: kea_said("DHCPDECLINE for addr 10.2.16.1"))
+        expect(not addresses(), "the address was used in spite of the conflict")
+        wait_until("another address is up", lambda: host.up("10.2.16.2"), 15)
+
+        # The machine starts anew: no process, no macvlan, nothing in the runtime directory.
+        host.kill()
+        command(f"ip link del {addresses()[0][0]}")
+        shutil.rmtree("/run/host")
+        began = time.monotonic()
+        host.start()
+        wait_until("the address is up again", lambda: host.up("10.2.16.2"), 5)
+        took = time.monotonic() - began
+        expect(host.said("DHCP REBOOTING"), "the remembered lease was not asked for")
+        expect(not host.said("DHCP SELECTING"), "the host asked for any address")
+
+        host.process.terminate()
+        host.process.wait()
+        command(f"{host.executable} host cleanup h0")
+        wait_until("Kea gets the lease back", lambda: kea_said("10.2.16.2 was released"))
+        expect(not os.path.exists("/run/state/host-h0.leases"), "the lease is still remembered")
+        return f"up {took:.2f} s after the machine's restart"
+    except Failed:
+        sys.stdout.write(open("/run/kea/log").read()[-3000:])
+        raise
+    finally:
+        kea.terminate()
+        kea.wait()
+
+
+def inside(executable, part):
+    """One part, in namespaces of its own."""
+    command("mount -t sysfs sysfs /sys")
+    command("mount -t tmpfs tmpfs /run")
+    for folder in ("/run/host", "/run/state"):
+        os.makedirs(folder)
+    os.environ |= {"RUNTIME_DIRECTORY": "/run/host", "STATE_DIRECTORY": "/run/state"}
+    wire, host = Wire(), Host(executable)
+    try:
+        figures = PARTS[part](host, wire)
+        expect(not host.said("Sanitizer") and not host.said("runtime error"), "a sanitizer complained")
+        print(f"{part}: {figures or 'good'}")
+        return 0
+    except Failed as failure:
+        print(f"{host.log()[-4000:] if host.process else ''}{part}: {failure}")
+        return 1
+    finally:
+        if host.process:
+            host.kill()
+        wire.holder.kill()
+
+
+PARTS = {name.removeprefix("part_"): value for name, value in list(globals().items()) if name.startswith("part_")}
+
+
+def main():
+    executable = os.path.abspath(sys.argv[1])
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if part := os.environ.get("ANABRANCH_PART"):
+        sys.exit(inside(executable, part))
+    for tool in ("kea-dhcp4", "ip", "nsenter", "unshare"):
+        if not shutil.which(tool):
+            print(f"SKIP: no {tool}")
+            sys.exit(77)
+    flags = "-nm" if os.geteuid() == 0 else "-Urnm"
+    running = {}
+    for part in sys.argv[2:] or PARTS:
+        running[part] = subprocess.Popen(
+            ["unshare", flags, "--propagation", "private", sys.executable, os.path.abspath(__file__), executable],
+            env=os.environ | {"ANABRANCH_PART": part},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    failed = []
+    for part, process in running.items():
+        print(process.communicate()[0], end="")
+        if process.returncode != 0:
+            failed.append(part)
+    if failed:
+        print(f"FAILED: {', '.join(failed)}")
+        sys.exit(1)
+    print("ok")
+
+
+main()
