@@ -13,6 +13,7 @@
 #include "base/directories.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "base/registry.hpp"
 #include "host/apply.hpp"
 #include "host/discovery.hpp"
 #include "host/duid.hpp"
