@@ -188,6 +188,7 @@ DhcpClient::Step DhcpClient::release(MonotonicTime now) {
   if (!lease_) return {};
   begin_exchange(now);
   auto out = message(DhcpType::kRelease, now);
+  out.options.erase(settings_.ext_route_code);  // asks for nothing (RFC 2131 table 5)
   out.client = lease_->address.address();
   out.set_address(dhcp::kServerId, lease_->server.address);
   Step step{OutgoingMessage{std::move(out), lease_->server}, Change::kLost};

@@ -8,7 +8,6 @@
 
 #include "base/directories.hpp"
 #include "base/log.hpp"
-#include "base/registry.hpp"
 #include "host/dhcp_client.hpp"
 #include "host/dhcp_socket.hpp"
 #include "host/duid.hpp"
@@ -30,7 +29,6 @@ Result<void> release(const Lease& lease, const kernel::LinkInfo& parent,
   settings.index = lease.route.index;
   settings.mac = link.mac;
   settings.client_id = wire::make_client_id(path_iaid(parent.mac, lease.route.index), duid);
-  settings.ext_route_code = registry::kExtRouteCode;
   settings.random = [] { return static_cast<std::uint32_t>(std::random_device{}()); };
   DhcpClient client(std::move(settings));
   const auto now = MonotonicClock::now();
