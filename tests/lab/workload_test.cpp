@@ -130,7 +130,9 @@ void expect_whole_transfer(bool mptcp, std::uint64_t octets) {
   // as it may on a loopback that is late, counts twice.
   for (const auto& end : {at_receiver, at_sender}) {
     EXPECT_GE(end.subflows[0].octets, octets);
-    if (!mptcp) EXPECT_LE(end.subflows[0].octets, octets + 2);
+    if (!mptcp) {
+      EXPECT_LE(end.subflows[0].octets, octets + 2);
+    }
   }
 }
 
