@@ -8,10 +8,6 @@
 namespace anabranch::gateway {
 namespace {
 
-std::string prefix_map(const IpPrefix& from, const IpPrefix& to) {
-  return fmt::format("map {{ {} : {} }}", from.text(), to.text());
-}
-
 /// Empty for addresses that leave through `through` as they are.
 std::string outgoing_rule(const Uplink& uplink, const Uplink& through) {
   const std::string out = fmt::format("oifname \"{}\"", through.interface);
@@ -21,8 +17,7 @@ std::string outgoing_rule(const Uplink& uplink, const Uplink& through) {
     case Nat::kPrefix:
       if (!through.external_prefix) return {};
       if (&uplink != &through) return fmt::format("{} snat to {}", out, stand_in(through).text());
-      return fmt::format("{} snat ip prefix to ip saddr {}", out,
-                         prefix_map(uplink.source_prefix, *uplink.external_prefix));
+      return fmt::format("{} snat prefix to {}", out, uplink.external_prefix->text());
     case Nat::kNone:
       break;
   }
@@ -42,8 +37,8 @@ PathTranslation translate(const Settings& settings, const Uplink& uplink) {
   leaves_through(uplink.fail_open.empty() ? nullptr : settings.find(uplink.fail_open));
   if (uplink.nat == Nat::kPrefix && uplink.external_prefix) {
     out.external = uplink.external_prefix;
-    out.incoming = {fmt::format("iifname \"{}\" dnat ip prefix to ip daddr {}", uplink.interface,
-                                prefix_map(*uplink.external_prefix, uplink.source_prefix))};
+    out.incoming = {fmt::format("iifname \"{}\" dnat prefix to {}", uplink.interface,
+                                uplink.source_prefix.text())};
   }
   return out;
 }

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """What the gateway's scenarios in Python share: network namespaces of their own, programs in them that
 are ended with the scenario, waiting for events, and how a scenario ends."""
+import ctypes
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from dhcp import NoLease
 
 
 class Failed(Exception):
@@ -29,6 +34,12 @@ def wait_until(what, condition, patience=10.0):
         expect(time.monotonic() < deadline, f"not within {patience} s: {what}")
         time.sleep(0.02)
     return value
+
+
+def enter(descriptor):
+    """setns(2) of this thread."""
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, 0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 PROGRAMS = []
@@ -74,6 +85,20 @@ class Namespace:
     def ip(self, *lines):
         """Lines for ip(8), each a command without "ip", all in one go."""
         return self.run("ip", "-batch", "-", input="\n".join(lines) + "\n")
+
+    def packet_socket(self, interface):
+        """IPv4 frames of one interface."""
+        with open("/proc/self/ns/net") as own, open(f"/proc/{self.pid}/ns/net") as there:
+            enter(there.fileno())
+            try:
+                packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+                packets.bind((interface, 0))
+            finally:
+                enter(own.fileno())
+        return packets
+
+    def mac(self, interface):
+        return bytes.fromhex(json.loads(self.run("ip", "-j", "link", "show", interface))[0]["address"].replace(":", ""))
 
     def reaches(self, target, source):
         return self.command(sys.executable, str(HELPERS / "ping.py"), target, source).returncode == 0
@@ -152,7 +177,7 @@ def main(scenario, tools=()):
     except Skipped as reason:
         print(f"SKIP: {reason}")
         code = 77
-    except Failed as failure:
+    except (Failed, NoLease) as failure:
         for log in Path(folder).rglob("log*"):
             print(f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]))
         print(f"FAILED: {failure}")
