@@ -86,15 +86,19 @@ class Namespace:
         """Lines for ip(8), each a command without "ip", all in one go."""
         return self.run("ip", "-batch", "-", input="\n".join(lines) + "\n")
 
-    def packet_socket(self, interface):
-        """IPv4 frames of one interface."""
+    def socket(self, *arguments):
+        """A socket of this namespace, for the scenario's own process."""
         with open("/proc/self/ns/net") as own, open(f"/proc/{self.pid}/ns/net") as there:
             enter(there.fileno())
             try:
-                packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-                packets.bind((interface, 0))
+                return socket.socket(*arguments)
             finally:
                 enter(own.fileno())
+
+    def packet_socket(self, interface):
+        """IPv4 frames of one interface."""
+        packets = self.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        packets.bind((interface, 0))
         return packets
 
     def mac(self, interface):
