@@ -48,8 +48,10 @@ Result<ExitCode> print_kea_config(const Options& options) {
   const auto settings = gateway::load(options.config);
   if (!settings) return std::unexpected(settings.error());
   const auto own = gateway::own_kea_places(*settings);
+  // A server behind relays is on a machine whose interfaces this file does not know.
+  const std::string usual = settings->routed ? "*" : own.listen;
   fmt::print("{}", gateway::kea_config(*settings, {},
-                                       {options.listen.empty() ? own.listen : options.listen, {}}));
+                                       {options.listen.empty() ? usual : options.listen, {}, {}}));
   return ExitCode::kOk;
 }
 
@@ -58,8 +60,8 @@ std::string age_text(double age) {
   return duration_text(std::chrono::duration_cast<nanoseconds>(seconds(static_cast<long>(age))));
 }
 
-void print_table(const std::vector<std::array<std::string, 8>>& rows) {
-  std::array<std::size_t, 8> widths{};
+void print_table(const std::vector<std::array<std::string, 9>>& rows) {
+  std::array<std::size_t, 9> widths{};
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   for (const auto& row : rows) {
@@ -68,6 +70,13 @@ void print_table(const std::vector<std::array<std::string, 8>>& rows) {
     line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);
   }
+}
+
+/// "12 of 61435", "-" when nobody has counted.
+std::string pool_text(const json& pool) {
+  if (!pool.contains("size")) return "-";
+  return fmt::format("{} of {}", pool.value("assigned", std::uint64_t{0}),
+                     pool.value("size", std::uint64_t{0}));
 }
 
 void print_status(const json& status) {
@@ -80,19 +89,23 @@ void print_status(const json& status) {
   fmt::print("lan {}{}, dhcp {}{}\n", text(lan, "interface"),
              text(lan, "problem").empty() ? "" : " (" + text(lan, "problem") + ")",
              text(dhcp, "state"), pid == 0 ? "" : fmt::format(" (kea, process {})", pid));
-  std::vector<std::array<std::string, 8>> rows = {
-      {"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT", "STATE", "SINCE", "SENT / RECEIVED"}};
+  std::vector<std::array<std::string, 9>> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT",
+                                                   "STATE", "SINCE", "LEASES", "SENT / RECEIVED"}};
   std::string reasons;
   for (const auto& uplink : status.value("uplinks", json::array())) {
     rows.push_back({std::to_string(uplink.value("index", 0)), text(uplink, "name"),
                     text(uplink, "interface"), text(uplink, "source_prefix"), text(uplink, "nat"),
                     text(uplink, "state"), age_text(uplink.value("since_s", 0.0)),
+                    pool_text(uplink.value("pool", json::object())),
                     octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
                         octets_text(uplink.value("received_octets", std::uint64_t{0}))});
     if (!text(uplink, "why").empty())
       reasons += fmt::format("{}: {}\n", text(uplink, "name"), text(uplink, "why"));
   }
   print_table(rows);
+  for (const auto& mac : dhcp.value("held_back", json::array()))
+    reasons += fmt::format("{} has as many leases as one hardware address may have: {}\n",
+                           mac.get<std::string>(), dhcp.value("leases_per_mac", 0u));
   fmt::print("{}", reasons);
 }
 

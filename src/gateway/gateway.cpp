@@ -14,6 +14,7 @@
 #include "base/loop.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/kea_config.hpp"
+#include "gateway/lease_watch.hpp"
 #include "gateway/machine.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/report.hpp"
@@ -43,7 +44,14 @@ class Gateway {
         settings_(std::move(settings)),
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
-        kea_(loop, [this] { on_kea_changed(); }) {}
+        kea_(
+            loop, [this] { on_kea_changed(); },
+            [this](const KeaLine& line) { leases_.on_line(line); }),
+        leases_(
+            loop, kea_, [this] { feed_kea(); },
+            [this] {
+              if (server_) server_->publish();
+            }) {}
 
   Result<void> start() {
     auto server =
@@ -191,7 +199,13 @@ class Gateway {
       return kea_.stop();
     }
     if (!plan_.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
-    auto config = kea_config(settings_, withheld(), own_kea_places(settings_));
+    const KeaPlaces places = own_kea_places(settings_);
+    leases_.use(settings_, !places.lease_commands.empty());
+    if (places.lease_commands.empty() && settings_.dhcp.leases_per_mac != 0 &&
+        !std::exchange(limit_lacking_, true))
+      log::warning(
+          "dhcp.leases_per_mac cannot be held: this Kea has no hook library libdhcp_lease_cmds.so");
+    auto config = kea_config(settings_, {withheld(), leases_.held_back()}, places);
     const unsigned ifindex = plan_.lan_ifindex;
     const bool other_interface =
         std::exchange(kea_ifindex_, ifindex) != ifindex && kea_.state() != Kea::State::kStopped;
@@ -203,6 +217,7 @@ class Gateway {
   }
 
   void on_kea_changed() {
+    leases_.on_state(kea_.state());
     if (server_) server_->publish();
     say_when_ready();
   }
@@ -237,7 +252,10 @@ class Gateway {
   }
 
   Result<std::string> answer(const status::Request& request) {
-    if (request.verb == "show") return show();
+    if (request.verb == "show") {
+      leases_.refresh();
+      return show();
+    }
     if (request.verb != "reload")
       return fail("the gateway does not know '" + request.verb + "'", {}, "show, subscribe, reload",
                   ExitCode::kBadInput);
@@ -260,7 +278,7 @@ class Gateway {
     const DhcpReport dhcp{settings_.dhcp.mode == DhcpMode::kKea
                               ? kea_state_name(kea_.state())
                               : dhcp_mode_name(settings_.dhcp.mode),
-                          kea_.pid()};
+                          kea_.pid(), leases_.pools(), leases_.held_back(), leases_.refused()};
     return status_json(settings_, plan_, ages, *observed, dhcp, config_.string());
   }
 
@@ -279,6 +297,8 @@ class Gateway {
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   Kea kea_;
+  LeaseWatch leases_;
+  bool limit_lacking_ = false;  ///< and told
   Loop::Handle monitor_watch_;
   Loop::Handle translation_watch_;
   Loop::Handle translation_timer_;

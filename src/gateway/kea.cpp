@@ -10,9 +10,7 @@
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/directories.hpp"
@@ -20,7 +18,6 @@
 #include "base/units.hpp"
 #include "gateway/kea_view.hpp"
 #include "kernel/process.hpp"
-#include "status/protocol.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -28,13 +25,10 @@ namespace {
 constexpr std::string_view kProgram = "kea-dhcp4";
 constexpr seconds kFirstPause{1};
 constexpr seconds kLongestPause{60};
-constexpr seconds kAnswerPatience{20};
 constexpr std::size_t kLongestLine = 4096;
 
-// Warnings of Kea about what is as it should be: it runs on one thread, and it has no address for a
-// client that asks for a path there is not.
+// A warning of Kea about what is as it should be: it runs on one thread.
 constexpr std::string_view kOneThread = "DHCP4_MULTI_THREADING_INFO";
-constexpr std::string_view kPathRefused = "lan: 0 subnets have no available addresses";
 
 /// Ordinary users' PATH often lacks the sbin folders.
 std::string search_path() {
@@ -59,40 +53,7 @@ Result<void> make_private_directory(const std::filesystem::path& path) {
   return {};
 }
 
-std::optional<log::Level> parse_severity(std::string_view word) {
-  if (word == "DEBUG" || word == "INFO") return log::Level::kDebug;
-  if (word == "WARN") return log::Level::kWarning;
-  if (word == "ERROR" || word == "FATAL") return log::Level::kError;
-  return std::nullopt;
-}
-
-std::string_view next_word(std::string_view& text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  const auto word = text.substr(0, text.find(' '));
-  text.remove_prefix(word.size());
-  return word;
-}
-
 }  // namespace
-
-KeaLine parse_kea_line(std::string_view line) {
-  KeaLine out;
-  std::string_view rest = line;
-  // The severity is the first word of our pattern and the third of Kea's own.
-  for (int word = 0; word < 3; ++word) {
-    const auto severity = parse_severity(next_word(rest));
-    if (!severity) continue;
-    out.level = *severity;
-    std::string_view ahead = rest;
-    if (next_word(ahead).starts_with('[')) rest = ahead;
-    while (rest.starts_with(' ')) rest.remove_prefix(1);
-    out.text = rest;
-    out.message_id = next_word(rest);
-    return out;
-  }
-  out.text = line;
-  return out;
-}
 
 std::string_view kea_state_name(Kea::State state) {
   switch (state) {
@@ -109,7 +70,8 @@ std::string_view kea_state_name(Kea::State state) {
 }
 
 struct Kea::Impl {
-  Impl(Loop& l, std::function<void()> c) : loop(l), changed(std::move(c)) {}
+  Impl(Loop& l, std::function<void()> c, std::function<void(const KeaLine&)> s)
+      : loop(l), changed(std::move(c)), said(std::move(s)) {}
 
   void become(State next) {
     if (std::exchange(state, next) != next) changed();
@@ -191,7 +153,9 @@ struct Kea::Impl {
 
   void take_line(const std::string& text) {
     const KeaLine parsed = parse_kea_line(text);
-    const bool expected = parsed.message_id == kOneThread || parsed.text.contains(kPathRefused);
+    said(parsed);
+    // Who gets no address is told of by those who watch the pools.
+    const bool expected = parsed.message_id == kOneThread || tells_of_no_address(parsed);
     if (parsed.level == log::Level::kDebug || expected) {
       log::debug("Kea: {}", parsed.text);
     } else if (flood.allow(MonotonicClock::now())) {
@@ -217,70 +181,32 @@ struct Kea::Impl {
   void release() {
     output_watch.reset();
     exit_watch.reset();
-    answer_watch.reset();
-    answer_deadline.reset();
-    control.reset();
+    control.drop();
+    giving = false;
   }
 
   /// Hands a changed configuration to the running server ("config-set"). Its file is replaced
   /// first, so that a Kea that starts anew reads the same.
   void give() {
-    if (state != State::kRunning || control || given == wanted) return;
-    asked = wanted;
-    if (const auto done = ask(); !done) {
-      log::error("cannot tell Kea of the change: {}", done.error().text());
-      control.reset();
-      restart_server();
-    }
-  }
-
-  Result<void> ask() {
-    ANABRANCH_TRY(replace_file(config_file(view), asked));
-    const auto path = view.runtime / "kea4-ctrl-socket";
-    const auto address = status::unix_address(path);
-    if (!address) return std::unexpected(address.error());
-    // Blocking for a moment: a configuration of many uplinks is longer than the socket's buffer.
-    control.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const timeval patience{1, 0};
-    ::setsockopt(control.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (!control || ::connect(control.get(), reinterpret_cast<const sockaddr*>(&*address),
-                              sizeof *address) != 0)
-      return fail_errno("cannot reach its control socket", path.string());
-    const std::string command = R"({ "command": "config-set", "arguments": )" + asked + " }";
-    for (std::string_view rest = command; !rest.empty();) {
-      const ssize_t put = ::send(control.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-      if (put < 0) return fail_errno("cannot write to its control socket", path.string());
-      rest.remove_prefix(static_cast<std::size_t>(put));
-    }
-    answer.clear();
-    answer_watch = loop.on_readable(control.get(), [this] { read_answer(); });
-    answer_deadline = loop.after(kAnswerPatience, [this] {
-      log::error("Kea does not answer on its control socket; starting it anew");
-      restart_server();
+    if (state != State::kRunning || giving || given == wanted) return;
+    giving = true;
+    if (const auto done = replace_file(config_file(view), wanted); !done)
+      log::error("{}", done.error().text());
+    control.ask("config-set", wanted, [this, asked = wanted](const nlohmann::json* reply) {
+      giving = false;
+      if (reply == nullptr) {
+        log::error("Kea does not answer on its control socket; starting it anew");
+        return restart_server();
+      }
+      // Refused or not, this one has had its chance; only another one is tried again.
+      given = asked;
+      if (reply->value("result", 1) == 0)
+        log::info("Kea has taken over the changed configuration");
+      else
+        log::error("Kea refused the changed configuration and keeps the old one: {}",
+                   reply->value("text", reply->dump()));
+      give();
     });
-    return {};
-  }
-
-  void read_answer() {
-    std::array<char, 4096> buffer;
-    const ssize_t got = ::recv(control.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got > 0) {
-      answer.append(buffer.data(), static_cast<std::size_t>(got));
-      return;
-    }
-    answer_watch.reset();
-    answer_deadline.reset();
-    control.reset();
-    const auto reply = nlohmann::json::parse(answer, nullptr, false);
-    // Refused or not, this one has had its chance; only another one is tried again.
-    given = asked;
-    if (reply.is_object() && reply.value("result", 1) == 0)
-      log::info("Kea has taken over the changed configuration");
-    else
-      log::error("Kea refused the changed configuration and keeps the old one: {}",
-                 reply.is_object() ? reply.value("text", answer) : answer);
-    give();
   }
 
   void restart_server() {
@@ -291,7 +217,9 @@ struct Kea::Impl {
 
   Loop& loop;
   std::function<void()> changed;
+  std::function<void(const KeaLine&)> said;
   KeaView view = our_view();
+  KeaControl control{loop, view.runtime / "kea4-ctrl-socket"};
   State state = State::kStopped;
   kernel::Process process;
   UniqueFd output;
@@ -300,20 +228,16 @@ struct Kea::Impl {
   MonotonicTime started_at{};
   seconds pause = kFirstPause;
   std::string wanted;  ///< what should hold
-  std::string asked;   ///< what the running command is about
   std::string given;   ///< what the server has had
-  UniqueFd control;
-  std::string answer;
+  bool giving = false;
   // Last, so that callbacks end before what they use.
   Loop::Handle output_watch;
   Loop::Handle exit_watch;
-  Loop::Handle answer_watch;
-  Loop::Handle answer_deadline;
   Loop::Handle retry;
 };
 
-Kea::Kea(Loop& loop, std::function<void()> changed)
-    : impl_(std::make_unique<Impl>(loop, std::move(changed))) {}
+Kea::Kea(Loop& loop, std::function<void()> changed, std::function<void(const KeaLine&)> said)
+    : impl_(std::make_unique<Impl>(loop, std::move(changed), std::move(said))) {}
 
 Kea::~Kea() {
   stop();
@@ -351,6 +275,11 @@ void Kea::stop() {
   impl_->retry.reset();
   impl_->process.stop();
   impl_->state = State::kStopped;
+}
+
+void Kea::ask(std::string_view command, std::string_view arguments, KeaControl::Answer answer) {
+  if (impl_->state != State::kRunning) return answer(nullptr);
+  impl_->control.ask(command, arguments, std::move(answer));
 }
 
 Kea::State Kea::state() const {

@@ -8,9 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/log.hpp"
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "gateway/kea_control.hpp"
+#include "gateway/kea_log.hpp"
 
 namespace anabranch::gateway {
 
@@ -23,8 +24,8 @@ class Kea {
     kFailed,   ///< waits before the next try
   };
 
-  /// `changed` is called when state() has changed.
-  Kea(Loop& loop, std::function<void()> changed);
+  /// `changed` is called when state() has changed, `said` with every line of the server's log.
+  Kea(Loop& loop, std::function<void()> changed, std::function<void(const KeaLine&)> said);
   ~Kea();
 
   /// kNotPermitted when there is no kea-dhcp4 on this machine.
@@ -38,6 +39,10 @@ class Kea {
   /// Ends the server (SIGTERM, then SIGKILL).
   void stop();
 
+  /// A command to the running server (Kea's "Management API"); without one the answer is nothing.
+  /// What was asked of a server that ends is never answered.
+  void ask(std::string_view command, std::string_view arguments, KeaControl::Answer answer);
+
   State state() const;
   int pid() const;  ///< 0 when there is none
 
@@ -47,15 +52,5 @@ class Kea {
 };
 
 std::string_view kea_state_name(Kea::State state);
-
-/// A line of Kea's log: how bad it is and what it says ("DHCP4_STARTED Kea DHCPv4 server ...").
-struct KeaLine {
-  log::Level level = log::Level::kDebug;
-  std::string_view text;
-  std::string_view message_id;
-};
-/// Understands our own pattern ("INFO ID text") and Kea's, which it has before it has read its
-/// configuration ("date time INFO [logger] ID text").
-KeaLine parse_kea_line(std::string_view line);
 
 }  // namespace anabranch::gateway

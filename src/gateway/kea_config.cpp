@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/kea_config.hpp"
 
+#include <system_error>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -70,8 +72,17 @@ std::string test_of_path(const Settings& settings, const Uplink& uplink, bool do
                      kNamesAPath, settings.dhcp.ext_route_code, uplink.index, by_address);
 }
 
-Json make_classes(const Settings& settings, const std::set<unsigned>& down) {
+/// Kea's own name for those whose messages it drops.
+Json make_drop_class(const std::set<MacAddress>& held_back) {
+  std::string any;
+  for (const auto& mac : held_back)
+    any += fmt::format("{}pkt4.mac == 0x{}", any.empty() ? "" : " or ", hex(mac.octets));
+  return client_class("DROP", fmt::format("pkt4.ciaddr == 0.0.0.0 and ({})", any));
+}
+
+Json make_classes(const Settings& settings, const KeaRefusals& refusals) {
   Json out = Json::array();
+  if (!refusals.held_back.empty()) out.push_back(make_drop_class(refusals.held_back));
   const std::string option = fmt::format("option[{}].hex", settings.dhcp.ext_route_code);
   out.push_back(client_class(
       kNamesAPath, fmt::format("not (substring({0},0,1) == '') and substring({0},2,1) == '' and "
@@ -82,8 +93,8 @@ Json make_classes(const Settings& settings, const std::set<unsigned>& down) {
                                fmt::format("{} or {}", lies_in("pkt4.ciaddr", uplink.source_prefix),
                                            lies_in("option[50].hex", uplink.source_prefix))));
   for (const auto& uplink : settings.uplinks)
-    out.push_back(client_class(path_class(uplink),
-                               test_of_path(settings, uplink, down.contains(uplink.index))));
+    out.push_back(client_class(
+        path_class(uplink), test_of_path(settings, uplink, refusals.down.contains(uplink.index))));
   out.push_back(client_class(kRefused, "not " + in_any(settings.uplinks, path_class)));
   return out;
 }
@@ -107,6 +118,19 @@ Json make_refusing_subnet() {
   return {{"id", kRefusedSubnetId}, {"subnet", kRefusedSubnet}, {"client-class", kRefused}};
 }
 
+/// Relayed clients are told by the relay's address, those of the LAN by the interface.
+Json make_network(const Settings& settings, const KeaPlaces& places, Json subnets) {
+  Json out = {{"name", "lan"}};
+  if (!settings.routed) out["interface"] = places.listen.substr(0, places.listen.find('/'));
+  if (!settings.dhcp.relays.empty()) {
+    Json relays = Json::array();
+    for (const auto& address : settings.dhcp.relays) relays.push_back(address.text());
+    out["relay"] = {{"ip-addresses", std::move(relays)}};
+  }
+  out["subnet4"] = std::move(subnets);
+  return out;
+}
+
 Json make_lease_database(const LeaseDatabase& database) {
   if (database.type == "memfile")
     return {{"type", "memfile"}, {"persist", true}, {"name", "/var/lib/kea/kea-leases4.csv"}};
@@ -121,20 +145,38 @@ Json make_lease_database(const LeaseDatabase& database) {
 }  // namespace
 
 KeaPlaces own_kea_places(const Settings& settings) {
-  // One address, since Kea answers once for every address it listens on.
-  return {settings.lan + "/" + settings.base().router.text(), "/run/kea/kea4-ctrl-socket"};
+  // Hosts behind other routers send no broadcasts here, and relays may use any address of ours.
+  // Else one address, since Kea answers once for every address it listens on.
+  return {settings.routed ? settings.lan : settings.lan + "/" + settings.base().router.text(),
+          "/run/kea/kea4-ctrl-socket", find_lease_commands().string()};
 }
 
-std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
+std::filesystem::path find_lease_commands() {
+  namespace fs = std::filesystem;
+  const fs::path rest = "kea/hooks/libdhcp_lease_cmds.so";
+  std::error_code error;
+  for (const char* folder : {"/usr/lib", "/usr/lib64", "/usr/local/lib"})
+    if (auto path = folder / rest; fs::exists(path, error)) return path;
+  // Debian has a folder for each architecture.
+  for (fs::directory_iterator entry("/usr/lib", error), end; !error && entry != end;
+       entry.increment(error))
+    if (auto path = entry->path() / rest; fs::exists(path, error)) return path;
+  return {};
+}
+
+std::string kea_config(const Settings& settings, const KeaRefusals& refusals,
                        const KeaPlaces& places) {
   const Dhcp& dhcp = settings.dhcp;
   Json server;
   server["interfaces-config"] = {{"interfaces", {places.listen}},
-                                 {"dhcp-socket-type", "raw"},
+                                 // What relays send comes through ordinary routing.
+                                 {"dhcp-socket-type", settings.routed ? "udp" : "raw"},
                                  {"service-sockets-max-retries", 10},
                                  {"service-sockets-retry-wait-time", 500}};
   if (!places.control_socket.empty())
     server["control-socket"] = {{"socket-type", "unix"}, {"socket-name", places.control_socket}};
+  if (!places.lease_commands.empty())
+    server["hooks-libraries"] = {{{"library", places.lease_commands}}};
   server["lease-database"] = make_lease_database(dhcp.lease_database);
   // Nobody else knows the leases of this LAN: a client with a wrong address is told so at once.
   server["authoritative"] = true;
@@ -148,18 +190,18 @@ std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
     for (const auto& address : dhcp.dns) list += (list.empty() ? "" : ", ") + address.text();
     server["option-data"] = {{{"name", "domain-name-servers"}, {"data", list}}};
   }
-  server["client-classes"] = make_classes(settings, down);
+  server["client-classes"] = make_classes(settings, refusals);
   Json subnets = Json::array();
   for (const auto& uplink : settings.uplinks) subnets.push_back(make_subnet(settings, uplink));
   subnets.push_back(make_refusing_subnet());
-  server["shared-networks"] = {{{"name", "lan"},
-                                {"interface", places.listen.substr(0, places.listen.find('/'))},
-                                {"subnet4", std::move(subnets)}}};
+  server["shared-networks"] = Json::array({make_network(settings, places, std::move(subnets))});
   if (!places.control_socket.empty())
     server["loggers"] = {
         {{"name", "kea-dhcp4"},
          {"severity", "INFO"},
-         {"output_options", {{{"output", "stdout"}, {"flush", true}, {"pattern", "%p %m\n"}}}}}};
+         {"output_options", {{{"output", "stdout"}, {"flush", true}, {"pattern", "%p %m\n"}}}}},
+        // Else a line for every class of every message.
+        {{"name", "kea-dhcp4.eval"}, {"severity", "WARN"}}};
   return Json{{"Dhcp4", std::move(server)}}.dump(2) + "\n";
 }
 

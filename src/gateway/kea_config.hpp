@@ -9,9 +9,11 @@
 //                                   for (renewals by stock clients, DHCPINFORM), else the base path
 //
 // An option that is neither one nor two octets long counts as none. Every answer carries
-// EXT_ROUTE(index, count), asked for or not.
+// EXT_ROUTE(index, count), asked for or not. What a hardware address that is held back sends is
+// dropped, but for renewals.
 #pragma once
 
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -23,14 +25,23 @@ namespace anabranch::gateway {
 struct KeaPlaces {
   std::string listen;          ///< "lan0/10.1.0.1"
   std::string control_socket;  ///< empty: none, the server is someone else's
+  std::string lease_commands;  ///< Kea's hook library lease_cmds; empty: not there
 };
 
 /// Those of the packaged AppArmor profile, for the server we start.
 KeaPlaces own_kea_places(const Settings& settings);
+/// Kea's hook library that tells and takes back leases, where packages put it; empty when this
+/// machine has none.
+std::filesystem::path find_lease_commands();
 
-/// JSON text. `down` are the indexes that get no leases now; clients that name no path are served
-/// from the base path even then.
-std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
+/// Who is refused now.
+struct KeaRefusals {
+  std::set<unsigned> down = {};         ///< indexes that get no leases
+  std::set<MacAddress> held_back = {};  ///< hardware addresses that may renew and nothing else
+};
+
+/// JSON text. Clients that name no path are served from the base path even when it is down.
+std::string kea_config(const Settings& settings, const KeaRefusals& refusals,
                        const KeaPlaces& places);
 
 }  // namespace anabranch::gateway

@@ -7,6 +7,20 @@ namespace anabranch::gateway {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+Json pool_json(const Uplink& uplink, const PoolUses& pools) {
+  Json out = {{"first", uplink.pool.first.text()}, {"last", uplink.pool.last.text()}};
+  const auto use = pools.find(uplink.index);
+  if (use == pools.end()) return out;
+  out["size"] = use->second.size;
+  out["assigned"] = use->second.assigned;
+  out["declined"] = use->second.declined;
+  return out;
+}
+
+}  // namespace
+
 std::string status_json(const Settings& settings, const Plan& plan,
                         const std::vector<nanoseconds>& ages, const Observed& observed,
                         const DhcpReport& dhcp, std::string_view config_file) {
@@ -26,17 +40,24 @@ std::string status_json(const Settings& settings, const Plan& plan,
                 {"since_s", std::chrono::duration<double>(ages[i]).count()},
                 {"sent_octets", link == nullptr ? 0 : link->sent_octets},
                 {"received_octets", link == nullptr ? 0 : link->received_octets}};
+    out["pool"] = pool_json(uplink, dhcp.pools);
     if (uplink.external_prefix) out["external_prefix"] = uplink.external_prefix->text();
     if (!uplink.fail_open.empty()) out["fail_open"] = uplink.fail_open;
     uplinks.push_back(std::move(out));
   }
-  const Json out = {
-      {"lan", {{"interface", settings.lan}, {"problem", plan.lan_problem}}},
-      {"count", settings.count()},
-      {"uplinks", std::move(uplinks)},
-      {"dhcp",
-       {{"mode", dhcp_mode_name(settings.dhcp.mode)}, {"state", dhcp.state}, {"pid", dhcp.pid}}},
-      {"config", config_file}};
+  Json held_back = Json::array();
+  for (const auto& mac : dhcp.held_back) held_back.push_back(mac.text());
+  const Json out = {{"lan", {{"interface", settings.lan}, {"problem", plan.lan_problem}}},
+                    {"count", settings.count()},
+                    {"uplinks", std::move(uplinks)},
+                    {"dhcp",
+                     {{"mode", dhcp_mode_name(settings.dhcp.mode)},
+                      {"state", dhcp.state},
+                      {"pid", dhcp.pid},
+                      {"refused", dhcp.refused},
+                      {"leases_per_mac", settings.dhcp.leases_per_mac},
+                      {"held_back", std::move(held_back)}}},
+                    {"config", config_file}};
   return out.dump();
 }
 

@@ -2,12 +2,14 @@
 // What `anabranch gateway show` tells, as the JSON of the status socket.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/units.hpp"
 #include "gateway/plan.hpp"
+#include "gateway/pool_use.hpp"
 #include "gateway/settings.hpp"
 
 namespace anabranch::gateway {
@@ -15,6 +17,9 @@ namespace anabranch::gateway {
 struct DhcpReport {
   std::string_view state;
   int pid = 0;
+  PoolUses pools = {};  ///< those that Kea has counted
+  std::set<MacAddress> held_back = {};
+  unsigned long refused = 0;  ///< times that a client got no address
 };
 
 /// `ages` are the times since each of `plan.paths` came into its state.

@@ -31,7 +31,17 @@ inline constexpr Setting kLocalPrefixes{
         "the site. The source prefixes below are among them without being named.",
     .example = "[\"192.168.7.0/24\"]"};
 
-inline constexpr std::array kAll{kInterface, kLocalPrefixes};
+inline constexpr Setting kVia{
+    .key = "via",
+    .help =
+        "The next router towards the hosts, for a gateway that is not on their link. It then has "
+        "no address in the source prefixes: it routes them to this IPv4 address, and the hosts' "
+        "own router sends what leaves them here. \"main\" leaves the way back to the main routing "
+        "table, for a site with a routing protocol. DHCP reaches such hosts through relays, see "
+        "there.",
+    .example = "\"192.0.2.1\""};
+
+inline constexpr std::array kAll{kInterface, kLocalPrefixes, kVia};
 
 }  // namespace lan
 
@@ -46,7 +56,9 @@ inline constexpr Setting kInterface{
     .key = "interface",
     .help =
         "The interface towards the provider. Its own address is your business: static, DHCP or "
-        "PPP.",
+        "PPP. Uplinks may share one when something tells them apart beyond it: another next_hop, "
+        "or "
+        "another source address because nat is not \"masquerade\".",
     .required = true,
     .example = "\"up%\""};
 
@@ -83,7 +95,7 @@ inline constexpr Setting kRouter{
     .kind = Kind::kAddress,
     .help =
         "The gateway's own address in source_prefix, the hosts' router. Without this key the first "
-        "address of the prefix.",
+        "address of the prefix. With via it is the address of the router on the hosts' link.",
     .example = "\"10.%.0.1\""};
 
 inline constexpr Setting kPool{
@@ -117,7 +129,8 @@ inline constexpr Setting kFailOpen{
     .key = "fail_open",
     .help =
         "The name of another uplink that takes over while this one is down. That one must "
-        "masquerade, or neither translates. Without this key hosts get ICMP unreachable, so that "
+        "translate, or neither does; behind one with nat = \"prefix\" the guests share the outer "
+        "address that belongs to its router. Without this key hosts get ICMP unreachable, so that "
         "MPTCP moves to another path at once. Taking over breaks the promise that an address is a "
         "provider: it helps hosts that have only TCP and only this address, others are better off "
         "without.",
@@ -218,7 +231,27 @@ inline constexpr Setting kLeaseDatabase{
         "gateways.",
     .settings = database::kAll};
 
-inline constexpr std::array kAll{kMode, kLeaseTime, kDns, kExtRouteCode, kLeaseDatabase};
+inline constexpr Setting kRelays{.key = "relays",
+                                 .kind = Kind::kTexts,
+                                 .help =
+                                     "The addresses that DHCP relays of the hosts' link put into "
+                                     "messages (giaddr). Without this "
+                                     "key none, but with via every uplink's router.",
+                                 .example = "[\"10.1.0.1\"]"};
+
+inline constexpr Setting kLeasesPerMac{
+    .key = "leases_per_mac",
+    .kind = Kind::kNumber,
+    .help =
+        "Most leases of one hardware address, over all paths. A host that uses one for all its "
+        "paths needs as many as it has paths. What goes beyond is taken back, and the address gets "
+        "nothing new while it holds this many. 0: no limit. For the gateway's own Kea.",
+    .fallback = "16",
+    .low = 0,
+    .high = 1000};
+
+inline constexpr std::array kAll{kMode,   kLeaseTime,    kDns,          kExtRouteCode,
+                                 kRelays, kLeasesPerMac, kLeaseDatabase};
 
 }  // namespace dhcp
 

@@ -199,29 +199,43 @@ DhcpMode parse_mode(std::string_view text) {
   return text == "off" ? DhcpMode::kOff : text == "external" ? DhcpMode::kExternal : DhcpMode::kKea;
 }
 
+std::vector<IpAddress> read_addresses(const config::Section& section, const Setting& setting,
+                                      std::string_view hint) {
+  std::vector<IpAddress> out;
+  for (const auto& text : section.texts(setting)) {
+    const auto address = IpAddress::parse(text);
+    if (address && address->is_v4())
+      out.push_back(*address);
+    else
+      section.complain(setting, "'" + text + "' is not an IPv4 address", std::string(hint));
+  }
+  return out;
+}
+
 Dhcp read_dhcp(const config::Section& section) {
   namespace dhcp = definition::dhcp;
   Dhcp out;
   out.mode = parse_mode(section.choice(dhcp::kMode));
   out.ext_route_code = static_cast<unsigned>(section.number(dhcp::kExtRouteCode));
   out.lease_time = std::chrono::duration_cast<seconds>(section.duration(dhcp::kLeaseTime));
-  for (const auto& text : section.texts(dhcp::kDns)) {
-    const auto address = IpAddress::parse(text);
-    if (address && address->is_v4())
-      out.dns.push_back(*address);
-    else
-      section.complain(dhcp::kDns, "'" + text + "' is not an IPv4 address",
-                       "list the addresses of resolvers");
-  }
+  out.dns = read_addresses(section, dhcp::kDns, "list the addresses of resolvers");
+  out.relays = read_addresses(section, dhcp::kRelays, "list the addresses of relays");
+  out.leases_per_mac = static_cast<unsigned>(section.number(dhcp::kLeasesPerMac));
   out.lease_database = read_lease_database(section.section(dhcp::kLeaseDatabase));
   return out;
 }
 
-Result<Settings> read(const config::Document& document) {
-  const auto root = document.root();
-  Settings settings;
-  const auto lan = root.section(definition::kLan);
+void read_lan(const config::Section& lan, Settings& settings) {
   settings.lan = read_interface(lan, definition::lan::kInterface);
+  settings.routed = lan.has(definition::lan::kVia);
+  if (const auto via = lan.text(definition::lan::kVia); settings.routed && via != "main") {
+    const auto address = IpAddress::parse(via);
+    if (address && address->is_v4())
+      settings.via = *address;
+    else
+      lan.complain(definition::lan::kVia, "'" + via + "' is not an IPv4 address",
+                   "the router between this gateway and the hosts, or \"main\"");
+  }
   for (const auto& word : lan.texts(definition::lan::kLocalPrefixes)) {
     const auto prefix = IpPrefix::parse(word);
     if (prefix && prefix->family() == Family::kIpv4 && !prefix->has_host_bits())
@@ -230,10 +244,18 @@ Result<Settings> read(const config::Document& document) {
       lan.complain(definition::lan::kLocalPrefixes, "'" + word + "' is not an IPv4 prefix",
                    "write it like \"192.168.7.0/24\"");
   }
+}
+
+Result<Settings> read(const config::Document& document) {
+  const auto root = document.root();
+  Settings settings;
+  read_lan(root.section(definition::kLan), settings);
   const auto sections = root.sections(definition::kUplink);
   for (const auto& section : sections) settings.uplinks.push_back(read_uplink(section));
   check_uplinks_together(settings, sections);
   settings.dhcp = read_dhcp(root.section(definition::kDhcp));
+  if (settings.routed && settings.dhcp.relays.empty())
+    for (const auto& uplink : settings.uplinks) settings.dhcp.relays.push_back(uplink.router);
   ANABRANCH_TRY(document.finish());
   std::ranges::sort(settings.uplinks, {}, &Uplink::index);
   return settings;

@@ -68,11 +68,15 @@ struct Dhcp {
   unsigned ext_route_code = 0;
   seconds lease_time = {};
   std::vector<IpAddress> dns;
+  std::vector<IpAddress> relays;  ///< those of clients that are not on the LAN
+  unsigned leases_per_mac = 0;    ///< 0: no limit
   LeaseDatabase lease_database;
 };
 
 struct Settings {
   std::string lan;
+  bool routed = false;           ///< the hosts are behind other routers, not on the LAN
+  std::optional<IpAddress> via;  ///< the next one of those; else the main table knows the way
   std::vector<IpPrefix> local_prefixes;  ///< further destinations that are no uplink's business
   std::vector<Uplink> uplinks;           ///< by index, lowest first; never empty
   Dhcp dhcp;

@@ -50,14 +50,29 @@ void check_fail_open(const Settings& settings, const Uplink& uplink,
     return section.complain(definition::uplink::kFailOpen,
                             "'" + uplink.fail_open + "' is not another uplink",
                             "the name of one, as written there");
+  if (!uplink.interface.empty() && other->interface == uplink.interface)
+    section.complain(definition::uplink::kFailOpen,
+                     "'" + other->name + "' is on the same interface and goes down with this one",
+                     "name an uplink on another interface");
   // Outside, addresses of this prefix are known only behind this uplink, so the other one must put
   // its own in their place. Addresses that are never translated belong to the site.
-  if (other->nat == Nat::kMasquerade || (uplink.nat == Nat::kNone && other->nat == Nat::kNone))
-    return;
+  if (other->nat != Nat::kNone || uplink.nat == Nat::kNone) return;
   section.complain(definition::uplink::kFailOpen,
-                   "no answer could come back through '" + other->name + "', whose nat is \"" +
-                       std::string(nat_name(other->nat)) + "\"",
-                   "fail_open works through an uplink with nat = \"masquerade\"");
+                   "no answer could come back through '" + other->name + "', whose nat is \"none\"",
+                   "fail_open works through an uplink with nat = \"masquerade\" or \"prefix\"");
+}
+
+/// Two uplinks on one interface need something that tells their packets apart beyond it.
+void check_shared_interface(const Uplink& uplink, const Uplink& other,
+                            const config::Section& section) {
+  if (uplink.interface.empty() || uplink.interface != other.interface) return;
+  if (uplink.next_hop != other.next_hop) return;
+  if (uplink.nat != Nat::kMasquerade || other.nat != Nat::kMasquerade) return;
+  section.complain(definition::uplink::kInterface,
+                   "interface '" + uplink.interface + "' and next hop " + uplink.next_hop.text() +
+                       " are those of the uplink '" + other.name + "', and both masquerade",
+                   "beyond the next hop nothing would tell the two apart: write nat = \"none\" or "
+                   "\"prefix\", or name another next hop");
 }
 
 }  // namespace
@@ -65,16 +80,12 @@ void check_fail_open(const Settings& settings, const Uplink& uplink,
 void check_uplinks_together(const Settings& settings,
                             const std::vector<config::Section>& sections) {
   std::map<std::string, std::string> names;
-  std::map<std::string, std::string> interfaces;
   std::map<unsigned, std::string> indexes;
   for (std::size_t i = 0; i < settings.uplinks.size(); ++i) {
     const Uplink& uplink = settings.uplinks[i];
     const auto& section = sections[i];
     if (!uplink.name.empty())
       once(names, uplink.name, uplink, section, definition::uplink::kName, "'" + uplink.name + "'");
-    if (!uplink.interface.empty())
-      once(interfaces, uplink.interface, uplink, section, definition::uplink::kInterface,
-           "'" + uplink.interface + "'");
     if (section.has(definition::uplink::kIndex))
       once(indexes, uplink.index, uplink, section, definition::uplink::kIndex,
            std::to_string(uplink.index));
@@ -82,6 +93,8 @@ void check_uplinks_together(const Settings& settings,
       section.complain(definition::uplink::kInterface,
                        "'" + uplink.interface + "' is the LAN's interface",
                        "an uplink needs an interface of its own");
+    for (std::size_t j = 0; j < i; ++j)
+      check_shared_interface(uplink, settings.uplinks[j], section);
     for (std::size_t j = 0; j < settings.uplinks.size(); ++j)
       check_prefixes(uplink, settings.uplinks[j], j < i, section);
     check_fail_open(settings, uplink, section);

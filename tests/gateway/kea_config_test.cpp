@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "gateway/kea.hpp"
+#include "gateway/kea_log.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -29,7 +29,7 @@ Settings two_uplinks(std::string_view second_prefix = "10.2.0.0/16", std::string
 }
 
 json server(const Settings& settings, const std::set<unsigned>& down = {}) {
-  return json::parse(kea_config(settings, down, own_kea_places(settings)))["Dhcp4"];
+  return json::parse(kea_config(settings, {down, {}}, own_kea_places(settings)))["Dhcp4"];
 }
 
 std::string test_of(const json& config, std::string_view name) {
@@ -97,8 +97,8 @@ TEST(KeaConfig, TheBaseThatIsDownStillServesClientsThatNameNoPath) {
 }
 
 TEST(KeaConfig, OptionCodeIsConfigurable) {
-  const auto text =
-      kea_config(two_uplinks("10.2.0.0/16", "[dhcp]\next_route_code = 230\n"), {}, {"lan0", ""});
+  const auto text = kea_config(two_uplinks("10.2.0.0/16", "[dhcp]\next_route_code = 230\n"), {},
+                               {"lan0", "", ""});
   EXPECT_THAT(text, HasSubstr("option[230].hex"));
   EXPECT_THAT(text, Not(HasSubstr("option[224]")));
 }
@@ -116,10 +116,67 @@ TEST(KeaConfig, LeaseDatabaseIsPassedThrough) {
 }
 
 TEST(KeaConfig, AServerOfSomeoneElseKeepsItsSocketAndLog) {
-  const json config = json::parse(kea_config(two_uplinks(), {}, {"eth0/10.1.0.5", ""}))["Dhcp4"];
+  const json config =
+      json::parse(kea_config(two_uplinks(), {}, {"eth0/10.1.0.5", "", ""}))["Dhcp4"];
   EXPECT_FALSE(config.contains("control-socket"));
   EXPECT_FALSE(config.contains("loggers"));
   EXPECT_EQ(config["shared-networks"][0]["interface"], "eth0");
+}
+
+TEST(KeaConfig, ClientsBehindARouterAreToldByTheirRelays) {
+  auto settings = two_uplinks();
+  settings.routed = true;
+  settings.dhcp.relays = {IpAddress::parse("10.1.0.1").value()};
+  const json config = server(settings);
+  EXPECT_EQ(config["interfaces-config"]["dhcp-socket-type"], "udp");
+  EXPECT_EQ(config["interfaces-config"]["interfaces"], json({"lan0"}));
+  const json& network = config["shared-networks"][0];
+  EXPECT_EQ(network["relay"]["ip-addresses"], json({"10.1.0.1"}));
+  EXPECT_FALSE(network.contains("interface"));
+}
+
+TEST(KeaConfig, TheLanMayHaveRelaysToo) {
+  const json config = server(two_uplinks("10.2.0.0/16", "[dhcp]\nrelays = [\"192.0.2.9\"]\n"));
+  EXPECT_EQ(config["interfaces-config"]["dhcp-socket-type"], "raw");
+  EXPECT_EQ(config["shared-networks"][0]["interface"], "lan0");
+  EXPECT_EQ(config["shared-networks"][0]["relay"]["ip-addresses"], json({"192.0.2.9"}));
+}
+
+TEST(KeaConfig, AHardwareAddressThatIsHeldBackMayRenewAndNothingElse) {
+  const auto settings = two_uplinks();
+  const KeaRefusals refusals{{}, {MacAddress{{2, 0, 0, 0, 0, 9}}, MacAddress{{2, 0, 0, 0, 0, 10}}}};
+  const json config =
+      json::parse(kea_config(settings, refusals, own_kea_places(settings)))["Dhcp4"];
+  EXPECT_EQ(
+      test_of(config, "DROP"),
+      "pkt4.ciaddr == 0.0.0.0 and (pkt4.mac == 0x020000000009 or pkt4.mac == 0x02000000000a)");
+  EXPECT_EQ(test_of(server(settings), "DROP"), "");
+}
+
+TEST(KeaLog, ALeaseNamesItsHardwareAddress) {
+  const auto lease = given_lease(parse_kea_line(
+      "INFO DHCP4_LEASE_ALLOC [hwtype=1 5a:32:cf:ee:32:e3], cid=[ff:00:01], tid=0x1002: lease "
+      "10.64.16.0 has been allocated for 600 seconds"));
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(lease->mac.text(), "5a:32:cf:ee:32:e3");
+  EXPECT_EQ(lease->address.text(), "10.64.16.0");
+  EXPECT_EQ(lease->lifetime, seconds(600));
+  EXPECT_FALSE(given_lease(parse_kea_line("INFO DHCP4_LEASE_ADVERT [hwtype=1 5a:32:cf:ee:32:e3]")));
+  EXPECT_FALSE(given_lease(parse_kea_line("INFO DHCP4_LEASE_ALLOC [hwtype=6 01], cid: lease x")));
+}
+
+TEST(KeaLog, AClientThatAsksForAPathThereIsNotIsNoExhaustedPool) {
+  const auto none = parse_kea_line(
+      "WARN ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK [x]: failed to allocate an IPv4 address in "
+      "the shared network lan: 0 subnets have no available addresses, 3 subnets have no matching "
+      "pools");
+  EXPECT_TRUE(tells_of_no_path(none));
+  const auto full = parse_kea_line(
+      "WARN ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK [x]: failed to allocate an IPv4 address in "
+      "the shared network lan: 1 subnets have no available addresses, 2 subnets have no matching "
+      "pools");
+  EXPECT_TRUE(tells_of_no_address(full));
+  EXPECT_FALSE(tells_of_no_path(full));
 }
 
 TEST(KeaLog, BothFormsOfALineAreUnderstood) {
