@@ -64,6 +64,10 @@ std::string node_directory(std::string_view node) {
   return "/run/nodes/" + std::string(node);
 }
 
+std::string status_socket(std::string_view node, std::string_view role) {
+  return node_directory(node) + "/anabranch/" + std::string(role) + ".sock";
+}
+
 Network::~Network() {
   // Roles first, so that they do not log about links that vanish under them.
   for (auto& [name, node] : nodes_)
@@ -325,7 +329,7 @@ Result<pid_t> Network::role_pid(std::string_view node, std::string_view role) co
 
 Result<std::string> Network::ask(std::string_view node, std::string_view role,
                                  std::string_view verb) const {
-  return status::ask(node_directory(node) + "/anabranch/" + std::string(role) + ".sock", verb);
+  return status::ask(status_socket(node, role), verb);
 }
 
 Result<Network::Octets> Network::interface_octets(std::string_view node,

@@ -89,6 +89,8 @@ class Network {
 
 /// Where a node's files are inside the sandbox; the node sees this folder as /run.
 std::string node_directory(std::string_view node);
+/// Where a role in a node answers: "gateway", "host-eth0".
+std::string status_socket(std::string_view node, std::string_view role);
 /// Role files appear there in the node.
 inline constexpr std::string_view kNodeFiles = "/run/lab";
 

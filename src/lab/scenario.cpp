@@ -10,6 +10,7 @@
 
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_single_homed.hpp"
+#include "lab/scenario_soak.hpp"
 
 namespace anabranch::lab {
 namespace {
@@ -31,9 +32,13 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(),    single_homed_4_scenario(),
-                                 single_homed_16_scenario(), gateway_forwarding_scenario(),
-                                 roles_idle_scenario(),      wire_limits_scenario()};
+  static const std::array all = {single_homed_scenario(),
+                                 single_homed_4_scenario(),
+                                 single_homed_16_scenario(),
+                                 gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),
+                                 wire_limits_scenario(),
+                                 soak_scenario()};
   return all;
 }
 

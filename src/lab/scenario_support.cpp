@@ -89,8 +89,10 @@ Result<MeasuredTransfer> measure_transfer(ScenarioRun& run, const std::string& t
   run.expect(holds("hash equal: " + title, record.hashes_equal()));
   Chart chart = goodput_chart(title, record, outcome->start_ns, paths);
   for (std::size_t i = 0; i < actions.size(); ++i)
-    chart.marks.push_back({static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9,
-                           actions[i].label});
+    if (!actions[i].label.empty())
+      chart.marks.push_back(
+          {static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9,
+           actions[i].label});
   if (plan.mptcp)
     for (const auto& link : run.result.topology.links)
       if (link.profile) chart.expected_mbit += link.profile->rate.mbit();

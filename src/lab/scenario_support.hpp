@@ -24,7 +24,7 @@ Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<Hos
                                          bool upload, nanoseconds duration);
 
 struct LabelledAction {
-  std::string label;  ///< in the chart
+  std::string label;  ///< in the chart; empty: no mark there
   TimedAction action;
 };
 

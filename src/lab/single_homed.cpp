@@ -34,6 +34,7 @@ std::string gateway_toml(const SingleHomedOptions& options) {
         "\n[[uplink]]\nname = \"isp{0}\"\ninterface = \"up{0}\"\nnext_hop = \"172.16.{0}.2\"\n"
         "index = {0}\nsource_prefix = \"10.{0}.0.0/16\"\nnat = \"{1}\"\n",
         k, options.nat);
+  out += fmt::format("\n[dhcp]\nlease_time = \"{}\"\n", options.lease_time);
   return out;
 }
 

@@ -21,6 +21,7 @@ struct SingleHomedOptions {
   std::vector<LinkProfile> uplinks;
   unsigned hosts = 1;  ///< one: a cable; more: a LAN with a switch
   std::string nat = "masquerade";
+  std::string lease_time = "10min";  ///< of the addresses that the gateway hands out
 };
 
 Topology single_homed_topology(const SingleHomedOptions& options);
