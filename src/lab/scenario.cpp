@@ -11,6 +11,7 @@
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
+#include "lab/single_homed_roles.hpp"
 
 namespace anabranch::lab {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "lab/link_flaps.hpp"
 #include "lab/role_memory.hpp"
-#include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_support.hpp"
 #include "lab/single_homed.hpp"
+#include "lab/single_homed_roles.hpp"
 #include "lab/status_watchers.hpp"
 
 namespace anabranch::lab {
