@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "lab/scenario_benchmarks.hpp"
+#include "lab/scenario_faults.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
 #include "lab/single_homed_roles.hpp"
@@ -33,13 +34,10 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(),
-                                 single_homed_4_scenario(),
-                                 single_homed_16_scenario(),
-                                 gateway_forwarding_scenario(),
-                                 roles_idle_scenario(),
-                                 wire_limits_scenario(),
-                                 soak_scenario()};
+  static const std::array all = {single_homed_scenario(),       single_homed_4_scenario(),
+                                 single_homed_16_scenario(),    single_homed_faults_scenario(),
+                                 gateway_forwarding_scenario(), roles_idle_scenario(),
+                                 wire_limits_scenario(),        soak_scenario()};
   return all;
 }
 

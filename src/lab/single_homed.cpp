@@ -83,6 +83,11 @@ Topology single_homed_topology(const SingleHomedOptions& options) {
     out.nodes.push_back(host_node(name));
     lan.ports.push_back({name, std::string(kHostInterface)});
   }
+  if (options.twin) {
+    lan.ports[1].mac = kTwinMac;
+    lan.ports.back().mac = kTwinMac;
+    lan.ports.back().down = true;
+  }
   if (options.hosts == 1)
     out.links.push_back({"lan", lan.ports[1], lan.ports[0], std::nullopt});
   else

@@ -20,6 +20,8 @@ namespace anabranch::lab {
 struct SingleHomedOptions {
   std::vector<LinkProfile> uplinks;
   unsigned hosts = 1;  ///< one: a cable; more: a LAN with a switch
+  /// The last host has the Ethernet address of the first, and its interface is down.
+  bool twin = false;
   std::string nat = "masquerade";
   std::string lease_time = "10min";  ///< of the addresses that the gateway hands out
 };
@@ -28,6 +30,9 @@ Topology single_homed_topology(const SingleHomedOptions& options);
 
 inline const IpAddress kServerAddress = IpAddress::v4(0xc6120001);  // 198.18.0.1 (RFC 2544 range)
 inline constexpr std::string_view kHostInterface = "eth0";
+
+/// The Ethernet address that twins share.
+inline constexpr MacAddress kTwinMac{{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}};
 
 /// "host", or "host7" when there are several.
 std::string host_name(unsigned number, unsigned hosts);

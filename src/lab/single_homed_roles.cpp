@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "kernel/mptcp_pm.hpp"
 #include "lab/single_homed.hpp"
 
 namespace anabranch::lab {
@@ -37,8 +38,10 @@ Result<std::vector<HostPath>> host_paths(const Network& network, std::string_vie
                                                          : std::string();
     };
     const auto address = IpAddress::parse(text("address"));
-    out.push_back(
-        {path.value("index", 0u), address.value_or(IpAddress()), address && text("state") == "up"});
+    const auto lease = path.find("lease_s");
+    out.push_back({path.value("index", 0u), address.value_or(IpAddress()),
+                   address && text("state") == "up",
+                   seconds(lease != path.end() && lease->is_number() ? lease->get<long>() : 0)});
   }
   std::ranges::sort(out, {}, &HostPath::index);
   return out;
@@ -51,8 +54,20 @@ unsigned uplink_count(const Topology& topology) {
 
 bool has_every_path(const Network& network, std::string_view host) {
   const auto paths = host_paths(network, host);
-  return paths && paths->size() == uplink_count(network.topology()) &&
-         std::ranges::all_of(*paths, &HostPath::up);
+  if (!paths || paths->size() != uplink_count(network.topology())) return false;
+  std::vector<kernel::MptcpEndpoint> endpoints;
+  const auto read = network.inside(host, [&]() -> Result<void> {
+    auto manager = kernel::MptcpPathManager::open();
+    if (!manager) return std::unexpected(manager.error());
+    auto all = manager->endpoints();
+    if (!all) return std::unexpected(all.error());
+    endpoints = *std::move(all);
+    return {};
+  });
+  return read && std::ranges::all_of(*paths, [&](const HostPath& path) {
+           return path.up && std::ranges::find(endpoints, path.address,
+                                               &kernel::MptcpEndpoint::address) != endpoints.end();
+         });
 }
 
 GatewayDhcp gateway_dhcp(const Network& network) {

@@ -17,13 +17,14 @@ struct HostPath {
   unsigned index = 0;
   IpAddress address;
   bool up = false;
+  seconds lease{};  ///< what is left of it; zero: none of ours
 };
 
 /// What `anabranch host show` says in `node`, in order of index.
 Result<std::vector<HostPath>> host_paths(const Network& network, std::string_view node);
 /// Emulated links, which are the uplinks.
 unsigned uplink_count(const Topology& topology);
-/// One path for each uplink, and every one up.
+/// One path for each uplink, every one up and known to the kernel's path manager.
 bool has_every_path(const Network& network, std::string_view host);
 
 struct GatewayDhcp {
