@@ -88,9 +88,11 @@ Fault waits_for_neighbour(Fault fault) {
 
 std::vector<Fault> deleted_by_hand(const std::string& host) {
   return {
-      deletion("host_rule_deleted", "rule of the host deleted", host, delete_rule),
+      waits_for_neighbour(
+          deletion("host_rule_deleted", "rule of the host deleted", host, delete_rule)),
       deletion("host_route_deleted", "route of the host deleted", host, delete_route),
-      deletion("host_address_deleted", "address of the host deleted", host, delete_address),
+      waits_for_neighbour(
+          deletion("host_address_deleted", "address of the host deleted", host, delete_address)),
       deletion("host_macvlan_deleted", "macvlan of the host deleted", host, delete_macvlan),
       deletion("gateway_rule_deleted", "rule of the gateway deleted", "gateway", delete_rule),
       deletion("gateway_route_deleted", "route of the gateway deleted", "gateway", delete_route)};
