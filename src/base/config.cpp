@@ -19,7 +19,9 @@ struct Position {
 };
 
 struct Table {
-  const toml::table* table = nullptr;  ///< null: an absent section
+  const toml::table* table = nullptr;  ///< null: an absent section, or one in its short form
+  std::string_view short_key;          ///< of a short form: the key whose value `short_value` is
+  const toml::node* short_value = nullptr;
   Position position;
   std::string name;
   mutable std::set<std::string, std::less<>> asked;
@@ -50,7 +52,7 @@ struct State {
     return slot.get();
   }
 
-  const Table* view_absent(std::string section, Position position) {
+  Table* view_absent(std::string section, Position position) {
     absent.push_back(std::make_unique<Table>());
     absent.back()->name = std::move(section);
     absent.back()->position = position;
@@ -67,7 +69,20 @@ using detail::Table;
 
 const toml::node* find(const Table& table, std::string_view key) {
   table.asked.emplace(key);
+  if (table.short_value != nullptr && key == table.short_key) return table.short_value;
   return table.table == nullptr ? nullptr : table.table->get(key);
+}
+
+std::string without_number(std::string_view example) {
+  std::string out(example);
+  std::ranges::replace(out, '%', '1');
+  return out;
+}
+
+std::int64_t number_of(std::string_view text) {
+  std::int64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
 }
 
 Position position_of(const Table& table, const toml::node* node) {
@@ -104,224 +119,170 @@ std::string nearest_hint(const std::set<std::string, std::less<>>& known, std::s
 
 }  // namespace
 
-bool Section::has(std::string_view key) const {
-  return find(*table_, key) != nullptr;
+std::string Section::name(const Setting& setting) const {
+  return "'" + (table_->short_value == nullptr ? std::string(setting.key) : table_->name) + "'";
 }
 
-bool Section::is_text(std::string_view key) const {
-  const auto* node = find(*table_, key);
-  return node != nullptr && node->is_string();
+bool Section::has(const Setting& setting) const {
+  return find(*table_, setting.key) != nullptr;
 }
 
-void Section::complain(std::string_view key, std::string what, std::string hint) const {
-  const toml::node* node = table_->table == nullptr ? nullptr : table_->table->get(key);
-  state_->complaints.push_back({position_of(*table_, node), std::move(what), std::move(hint)});
+void Section::complain(const Setting& setting, std::string what, std::string hint) const {
+  state_->complaints.push_back(
+      {position_of(*table_, find(*table_, setting.key)), std::move(what), std::move(hint)});
 }
 
-std::string Section::text(std::string_view key, std::string_view fallback) const {
-  const auto* node = find(*table_, key);
-  if (node == nullptr) return std::string(fallback);
+void Section::require(const Setting& setting) const {
+  if (!setting.required || has(setting)) return;
+  complain(setting, name(setting) + " is missing" + in_section(*table_),
+           setting.example.empty()
+               ? std::string()
+               : "like " + std::string(setting.key) + " = " + without_number(setting.example));
+}
+
+std::optional<std::string> Section::written_text(const Setting& setting) const {
+  require(setting);
+  const auto* node = find(*table_, setting.key);
+  if (node == nullptr) return std::nullopt;
   if (const auto* value = node->as_string()) return value->get();
-  complain(key, "'" + std::string(key) + "' is not a text", "put it in double quotes");
-  return std::string(fallback);
+  complain(setting, name(setting) + " is not a text", "put it in double quotes");
+  return std::nullopt;
 }
 
-std::string Section::require_text(std::string_view key) const {
-  if (!has(key)) {
-    complain(key, "'" + std::string(key) + "' is missing" + in_section(*table_));
-    return {};
-  }
-  std::string out = text(key);
-  if (out.empty()) complain(key, "'" + std::string(key) + "' is empty");
-  return out;
+std::string Section::text(const Setting& setting) const {
+  const auto written = written_text(setting);
+  if (written && written->empty() && setting.required)
+    complain(setting, name(setting) + " is empty");
+  return written.value_or(std::string(setting.fallback));
 }
 
-std::string Section::choice(std::string_view key,
-                            std::initializer_list<std::string_view> allowed) const {
-  std::string out = text(key, *allowed.begin());
-  if (std::ranges::find(allowed, out) != allowed.end()) return out;
+std::string Section::choice(const Setting& setting) const {
+  const auto written = written_text(setting);
+  if (!written) return std::string(setting.fallback);
+  if (std::ranges::find(setting.choices, *written) != setting.choices.end()) return *written;
   std::string list;
-  for (const auto& value : allowed)
+  for (const auto& value : setting.choices)
     list += (list.empty() ? "\"" : ", \"") + std::string(value) + "\"";
-  complain(key, "'" + std::string(key) + "' cannot be \"" + out + "\"", "one of " + list);
-  return std::string(*allowed.begin());
+  complain(setting, name(setting) + " cannot be \"" + *written + "\"", "one of " + list);
+  return std::string(setting.fallback);
 }
 
-bool Section::flag(std::string_view key, bool fallback) const {
-  const auto* node = find(*table_, key);
+bool Section::flag(const Setting& setting) const {
+  require(setting);
+  const auto* node = find(*table_, setting.key);
+  const bool fallback = setting.fallback == "true";
   if (node == nullptr) return fallback;
   if (const auto* value = node->as_boolean()) return value->get();
-  complain(key, "'" + std::string(key) + "' is not true or false", "write it without quotes");
+  complain(setting, name(setting) + " is not true or false", "write it without quotes");
   return fallback;
 }
 
-std::int64_t Section::number(std::string_view key, std::int64_t fallback, std::int64_t low,
-                             std::int64_t high) const {
-  const auto* node = find(*table_, key);
+std::int64_t Section::number(const Setting& setting) const {
+  require(setting);
+  const auto* node = find(*table_, setting.key);
+  const std::int64_t fallback =
+      setting.fallback.empty() ? setting.low : number_of(setting.fallback);
   if (node == nullptr) return fallback;
   const auto* value = node->as_integer();
   if (value == nullptr) {
-    complain(key, "'" + std::string(key) + "' is not a whole number", "write it without quotes");
+    complain(setting, name(setting) + " is not a whole number", "write it without quotes");
     return fallback;
   }
-  if (value->get() < low || value->get() > high) {
-    complain(key, "'" + std::string(key) + "' is out of range",
-             "from " + std::to_string(low) + " to " + std::to_string(high));
+  if (value->get() < setting.low || value->get() > setting.high) {
+    complain(setting, name(setting) + " is out of range",
+             "from " + std::to_string(setting.low) + " to " + std::to_string(setting.high));
     return fallback;
   }
   return value->get();
 }
 
-std::int64_t Section::require_number(std::string_view key, std::int64_t low,
-                                     std::int64_t high) const {
-  if (!has(key)) complain(key, "'" + std::string(key) + "' is missing" + in_section(*table_));
-  return number(key, low, low, high);
+/// The written text or the fallback as a value; nothing after a complaint.
+template <class Value, class Parse>
+std::optional<Value> Section::parsed(const Setting& setting, Parse parse) const {
+  const auto written = written_text(setting);
+  if (!written && setting.fallback.empty()) return std::nullopt;
+  const Result<Value> value = parse(written ? std::string_view(*written) : setting.fallback);
+  if (value) return *value;
+  complain(setting, value.error().what, value.error().hint);
+  return std::nullopt;
 }
 
-nanoseconds Section::duration(std::string_view key, nanoseconds fallback) const {
-  if (!has(key)) return fallback;
-  const auto value = parse_duration(text(key));
-  if (value) return *value;
-  complain(key, value.error().what, value.error().hint);
+nanoseconds Section::duration(const Setting& setting) const {
+  const auto fallback = parse_duration(setting.fallback).value_or(nanoseconds(0));
+  const auto value = parsed<nanoseconds>(setting, parse_duration);
+  if (!value) return fallback;
+  const milliseconds low(setting.low);
+  const milliseconds high(setting.high);
+  if (high == milliseconds(0) || (*value >= low && *value <= high)) return *value;
+  complain(setting, name(setting) + " is out of range",
+           "from " + duration_text(low) + " to " + duration_text(high));
   return fallback;
 }
 
-std::optional<IpAddress> Section::address(std::string_view key) const {
-  if (!has(key)) return std::nullopt;
-  const auto value = IpAddress::parse(text(key));
-  if (value) return *value;
-  complain(key, value.error().what, value.error().hint);
-  return std::nullopt;
+std::optional<IpAddress> Section::address(const Setting& setting) const {
+  return parsed<IpAddress>(setting, IpAddress::parse);
 }
 
-std::optional<IpPrefix> Section::prefix(std::string_view key) const {
-  if (!has(key)) return std::nullopt;
-  const auto value = IpPrefix::parse(text(key));
-  if (value) return *value;
-  complain(key, value.error().what, value.error().hint);
-  return std::nullopt;
+std::optional<IpPrefix> Section::prefix(const Setting& setting) const {
+  return parsed<IpPrefix>(setting, IpPrefix::parse);
 }
 
-IpPrefix Section::require_prefix(std::string_view key) const {
-  if (!has(key)) complain(key, "'" + std::string(key) + "' is missing" + in_section(*table_));
-  return prefix(key).value_or(IpPrefix());
-}
-
-std::vector<std::string> Section::texts(std::string_view key) const {
+std::vector<std::string> Section::texts(const Setting& setting) const {
+  require(setting);
   std::vector<std::string> out;
-  const auto* node = find(*table_, key);
+  const auto* node = find(*table_, setting.key);
   if (node == nullptr) return out;
   const auto* array = node->as_array();
   if (array == nullptr) {
-    complain(key, "'" + std::string(key) + "' is not a list", "write it like [\"a\", \"b\"]");
+    complain(setting, name(setting) + " is not a list", "write it like [\"a\", \"b\"]");
     return out;
   }
   for (const auto& element : *array) {
     if (const auto* value = element.as_string())
       out.push_back(value->get());
     else
-      complain(key, "'" + std::string(key) + "' holds something that is not a text",
+      complain(setting, name(setting) + " holds something that is not a text",
                "put every element in double quotes");
   }
   return out;
 }
 
-Section Section::section(std::string_view key) const {
-  const auto* node = find(*table_, key);
-  const std::string name =
-      table_->name.empty() ? std::string(key) : table_->name + "." + std::string(key);
-  if (node != nullptr) {
-    if (const auto* table = node->as_table()) return {state_, state_->view(*table, name)};
-    complain(key, "'" + std::string(key) + "' is not a section", "write it as [" + name + "]");
-  }
-  return {state_, state_->view_absent(name, table_->position)};
-}
-
-Section Section::require_section(std::string_view key) const {
-  if (!has(key)) complain(key, "the section [" + std::string(key) + "] is missing");
-  return section(key);
-}
-
-std::vector<Section> Section::sections(std::string_view key) const {
-  std::vector<Section> out;
-  const auto* node = find(*table_, key);
-  if (node == nullptr) return out;
-  const auto* array = node->as_array();
-  if (array != nullptr && std::ranges::all_of(*array, [](const auto& e) { return e.is_table(); })) {
-    for (const auto& element : *array)
-      out.push_back({state_, state_->view(*element.as_table(), std::string(key))});
-    return out;
-  }
-  complain(key, "'" + std::string(key) + "' is not a list of sections",
-           "write each one under a line [[" + std::string(key) + "]]");
-  return out;
-}
-
-std::string Section::text(const Setting& setting) const {
-  return setting.required ? require_text(setting.key) : text(setting.key, setting.fallback);
-}
-
-std::string Section::choice(const Setting& setting) const {
-  std::string out = text(setting);
-  if (std::ranges::find(setting.choices, out) != setting.choices.end()) return out;
-  std::string list;
-  for (const auto& value : setting.choices)
-    list += (list.empty() ? "\"" : ", \"") + std::string(value) + "\"";
-  if (!out.empty() || !setting.required)
-    complain(setting, "'" + std::string(setting.key) + "' cannot be \"" + out + "\"",
-             "one of " + list);
-  return std::string(setting.fallback);
-}
-
-bool Section::flag(const Setting& setting) const {
-  return flag(setting.key, setting.fallback == "true");
-}
-
-std::int64_t Section::number(const Setting& setting) const {
-  if (setting.required) return require_number(setting.key, setting.low, setting.high);
-  std::int64_t fallback = 0;
-  std::from_chars(setting.fallback.data(), setting.fallback.data() + setting.fallback.size(),
-                  fallback);
-  return number(setting.key, fallback, setting.low, setting.high);
-}
-
-nanoseconds Section::duration(const Setting& setting) const {
-  const auto fallback = parse_duration(setting.fallback);
-  return duration(setting.key, fallback ? *fallback : nanoseconds(0));
-}
-
-std::optional<IpAddress> Section::address(const Setting& setting) const {
-  require(setting);
-  return address(setting.key);
-}
-
-std::optional<IpPrefix> Section::prefix(const Setting& setting) const {
-  require(setting);
-  return prefix(setting.key);
-}
-
-std::vector<std::string> Section::texts(const Setting& setting) const {
-  require(setting);
-  return texts(setting.key);
-}
-
 Section Section::section(const Setting& setting) const {
-  return setting.required ? require_section(setting.key) : section(setting.key);
+  const auto* node = find(*table_, setting.key);
+  const std::string full =
+      (table_->name.empty() ? "" : table_->name + ".") + std::string(setting.key);
+  if (node != nullptr) {
+    if (const auto* table = node->as_table()) return {state_, state_->view(*table, full)};
+    if (!setting.short_form.empty() && node->is_string()) {
+      auto* table = state_->view_absent(full, position_of(*table_, node));
+      table->short_key = setting.short_form;
+      table->short_value = node;
+      return {state_, table};
+    }
+    complain(setting, name(setting) + " is not a section", "write it as [" + full + "]");
+  } else if (setting.required) {
+    complain(setting, "the section [" + full + "] is missing");
+  }
+  return {state_, state_->view_absent(full, table_->position)};
 }
 
 std::vector<Section> Section::sections(const Setting& setting) const {
-  auto out = sections(setting.key);
+  std::vector<Section> out;
+  const std::string key(setting.key);
+  if (const auto* node = find(*table_, key)) {
+    const auto* array = node->as_array();
+    if (array == nullptr ||
+        !std::ranges::all_of(*array, [](const auto& e) { return e.is_table(); })) {
+      complain(setting, "'" + key + "' is not a list of sections",
+               "write each one under a line [[" + key + "]]");
+      return out;
+    }
+    for (const auto& element : *array)
+      out.push_back({state_, state_->view(*element.as_table(), key)});
+  }
   if (out.empty() && setting.required)
-    complain(setting, "there is no [[" + std::string(setting.key) + "]]", "at least one is needed");
+    complain(setting, "there is no [[" + key + "]]", "at least one is needed");
   return out;
-}
-
-void Section::require(const Setting& setting) const {
-  if (setting.required && !has(setting))
-    complain(setting, "'" + std::string(setting.key) + "' is missing" + in_section(*table_),
-             setting.example.empty()
-                 ? std::string()
-                 : "like " + std::string(setting.key) + " = " + std::string(setting.example));
 }
 
 Result<Document> Document::load(const std::filesystem::path& file) {

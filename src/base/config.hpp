@@ -19,7 +19,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -59,18 +58,24 @@ struct Setting {
   std::string_view fallback = {};  ///< as written in the file, without quotes; empty: nothing
   bool required = false;
   /// As written in the file, quotes and all: what the example file shows. The fallback otherwise.
+  /// Below a kTables a '%' stands for the number of the entry.
   std::string_view example = {};
-  std::int64_t low = 0;  ///< of a kNumber
+  /// Bounds of a kNumber, and in milliseconds of a kDuration: both 0 there for none.
+  std::int64_t low = 0;
   std::int64_t high = 0;
   std::span<const std::string_view> choices = {};  ///< of a kChoice; fallback is one of them
   std::span<const Setting> settings = {};          ///< of a kTable or kTables
+  /// Of a kTable: the key inside it that `key = "text"` stands for, when that short form is
+  /// allowed.
+  std::string_view short_form = {};
+  unsigned examples = 1;  ///< of a kTables: how many entries the example file shows
 };
 
+/// Getters give the fallback of an absent key and of one they complain about; without a fallback 0
+/// (a number: its lower bound), empty or nothing.
 class Section {
  public:
-  // By definition: bounds, fallback and whether it is required are the Setting's. A number or text
-  // that is required and missing is complained of and reads as its lower bound or empty.
-  bool has(const Setting& setting) const { return has(setting.key); }
+  bool has(const Setting& setting) const;
   std::string text(const Setting& setting) const;
   std::string choice(const Setting& setting) const;
   bool flag(const Setting& setting) const;
@@ -79,45 +84,24 @@ class Section {
   std::optional<IpAddress> address(const Setting& setting) const;
   std::optional<IpPrefix> prefix(const Setting& setting) const;
   std::vector<std::string> texts(const Setting& setting) const;
+  /// Empty when absent: its getters then give their fallbacks.
   Section section(const Setting& setting) const;
   std::vector<Section> sections(const Setting& setting) const;
-  void complain(const Setting& setting, std::string what, std::string hint = {}) const {
-    complain(setting.key, std::move(what), std::move(hint));
-  }
 
-  bool has(std::string_view key) const;
-  /// For keys that are either a text or a section.
-  bool is_text(std::string_view key) const;
-
-  std::string text(std::string_view key, std::string_view fallback = {}) const;
-  std::string require_text(std::string_view key) const;
-  /// One of `allowed`; the first is the default.
-  std::string choice(std::string_view key, std::initializer_list<std::string_view> allowed) const;
-  bool flag(std::string_view key, bool fallback) const;
-  std::int64_t number(std::string_view key, std::int64_t fallback, std::int64_t low,
-                      std::int64_t high) const;
-  std::int64_t require_number(std::string_view key, std::int64_t low, std::int64_t high) const;
-  nanoseconds duration(std::string_view key, nanoseconds fallback) const;
-  std::optional<IpAddress> address(std::string_view key) const;
-  std::optional<IpPrefix> prefix(std::string_view key) const;
-  IpPrefix require_prefix(std::string_view key) const;
-  std::vector<std::string> texts(std::string_view key) const;
-
-  /// A table `[key]`; empty when absent (its getters then give their fallbacks).
-  Section section(std::string_view key) const;
-  /// The same, absent is a complaint.
-  Section require_section(std::string_view key) const;
-  /// An array of tables `[[key]]`.
-  std::vector<Section> sections(std::string_view key) const;
-
-  /// Complains about `key` of this section, or about the section itself when it has no such key.
-  void complain(std::string_view key, std::string what, std::string hint = {}) const;
+  /// Complains about a key of this section, or about the section itself when it has no such key.
+  void complain(const Setting& setting, std::string what, std::string hint = {}) const;
 
  private:
   friend class Document;
-  void require(const Setting& setting) const;
   Section(std::shared_ptr<detail::State> state, const detail::Table* table)
       : state_(std::move(state)), table_(table) {}
+
+  void require(const Setting& setting) const;
+  std::string name(const Setting& setting) const;
+  /// The text of a key that is there; complains when it is something else.
+  std::optional<std::string> written_text(const Setting& setting) const;
+  template <class Value, class Parse>
+  std::optional<Value> parsed(const Setting& setting, Parse parse) const;
 
   std::shared_ptr<detail::State> state_;
   const detail::Table* table_ = nullptr;

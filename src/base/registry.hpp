@@ -24,7 +24,8 @@ inline constexpr unsigned kMaxHostPaths = 8;
 /// Upper bound of uplinks in one gateway configuration (index 1..64).
 inline constexpr unsigned kMaxUplinks = 64;
 
-// Gateway: table and rule of uplink `index` are base + index.
+// Gateway: table and rule of uplink `index` are base + index; table base leads back to hosts that are
+// behind other routers.
 inline constexpr std::uint32_t kGatewayTableBase = 17300;
 inline constexpr std::uint32_t kGatewayRuleLocal = 900;     ///< to a local prefix: main table
 inline constexpr std::uint32_t kGatewayRuleBase = 1000;     ///< from a source prefix: its table
@@ -49,8 +50,11 @@ constexpr std::uint32_t host_slot(unsigned ifindex, unsigned index) {
   return (ifindex % (kHostSlots / 10)) * 10 + index;
 }
 
-// DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): site-specific range, configurable.
-inline constexpr std::uint8_t kExtRouteCode = 224;
+// DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): one of the site-specific range (RFC 3942),
+// configurable. As the roles' files write it, since it is the fallback of a setting in both.
+inline constexpr std::string_view kExtRouteCode = "224";
+inline constexpr std::uint8_t kFirstSiteOption = 224;
+inline constexpr std::uint8_t kLastSiteOption = 254;
 
 // Status sockets, below the runtime directory.
 inline constexpr std::string_view kRuntimeDirectory = "/run/anabranch";

@@ -46,8 +46,10 @@ Result<ExitCode> print_kea_config(const Options& options) {
   const auto settings = gateway::load(options.config);
   if (!settings) return std::unexpected(settings.error());
   const auto own = gateway::own_kea_places(*settings);
+  // A server behind relays is on a machine whose interfaces this file does not know.
+  const std::string usual = settings->routed ? "*" : own.listen;
   fmt::print("{}", gateway::kea_config(*settings, {},
-                                       {options.listen.empty() ? own.listen : options.listen, {}}));
+                                       {options.listen.empty() ? usual : options.listen, {}}));
   return ExitCode::kOk;
 }
 

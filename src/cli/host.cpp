@@ -28,7 +28,7 @@ struct Options {
 };
 
 Result<ExitCode> run(const Options& options) {
-  host::Settings settings;
+  host::Settings settings = host::default_settings();
   if (!options.file.empty()) {
     const auto loaded = host::load_settings(options.file);
     if (!loaded) return std::unexpected(loaded.error());

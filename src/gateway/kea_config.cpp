@@ -107,6 +107,19 @@ Json make_refusing_subnet() {
   return {{"id", kRefusedSubnetId}, {"subnet", kRefusedSubnet}, {"client-class", kRefused}};
 }
 
+/// Relayed clients are told by the relay's address, those of the LAN by the interface.
+Json make_network(const Settings& settings, const KeaPlaces& places, Json subnets) {
+  Json out = {{"name", "lan"}};
+  if (!settings.routed) out["interface"] = places.listen.substr(0, places.listen.find('/'));
+  if (!settings.dhcp.relays.empty()) {
+    Json relays = Json::array();
+    for (const auto& address : settings.dhcp.relays) relays.push_back(address.text());
+    out["relay"] = {{"ip-addresses", std::move(relays)}};
+  }
+  out["subnet4"] = std::move(subnets);
+  return out;
+}
+
 Json make_lease_database(const LeaseDatabase& database) {
   if (database.type == "memfile")
     return {{"type", "memfile"}, {"persist", true}, {"name", "/var/lib/kea/kea-leases4.csv"}};
@@ -121,6 +134,8 @@ Json make_lease_database(const LeaseDatabase& database) {
 }  // namespace
 
 KeaPlaces own_kea_places(const Settings& settings) {
+  // No broadcasts come from hosts behind other routers; every address of ours will do for relays.
+  if (settings.routed) return {settings.lan, "/run/kea/kea4-ctrl-socket"};
   // One address, since Kea answers once for every address it listens on.
   return {settings.lan + "/" + settings.base().router.text(), "/run/kea/kea4-ctrl-socket"};
 }
@@ -130,7 +145,8 @@ std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
   const Dhcp& dhcp = settings.dhcp;
   Json server;
   server["interfaces-config"] = {{"interfaces", {places.listen}},
-                                 {"dhcp-socket-type", "raw"},
+                                 // What relays send comes through ordinary routing.
+                                 {"dhcp-socket-type", settings.routed ? "udp" : "raw"},
                                  {"service-sockets-max-retries", 10},
                                  {"service-sockets-retry-wait-time", 500}};
   if (!places.control_socket.empty())
@@ -152,9 +168,7 @@ std::string kea_config(const Settings& settings, const std::set<unsigned>& down,
   Json subnets = Json::array();
   for (const auto& uplink : settings.uplinks) subnets.push_back(make_subnet(settings, uplink));
   subnets.push_back(make_refusing_subnet());
-  server["shared-networks"] = {{{"name", "lan"},
-                                {"interface", places.listen.substr(0, places.listen.find('/'))},
-                                {"subnet4", std::move(subnets)}}};
+  server["shared-networks"] = Json::array({make_network(settings, places, std::move(subnets))});
   if (!places.control_socket.empty())
     server["loggers"] = {
         {{"name", "kea-dhcp4"},

@@ -23,11 +23,6 @@ std::filesystem::path lan_file() {
   return runtime_directory() / "gateway.lan";
 }
 
-/// Whether the table is there or not, afterwards it is not.
-std::string removal() {
-  return fmt::format("table ip {0}\ndelete table ip {0}\n", registry::kGatewayNftTable);
-}
-
 std::set<std::string> recorded_lans() {
   std::set<std::string> out;
   const auto content = read_file(lan_file());
@@ -71,16 +66,18 @@ kernel::Scope Machine::scope_with(const std::string& lan,
   return scope_of(std::move(interfaces));
 }
 
-Result<void> Machine::apply_translation(const std::string& nft) {
-  if (translation_ == nft) return {};
-  const auto done = kernel::apply_nft(removal() + nft);
-  if (!done && nft.empty() && !translation_) {
+Result<void> Machine::apply_translation(const Translation& wanted) {
+  if (translation_ == wanted) return {};
+  const auto done = kernel::apply_nft(translation_ ? nft_difference(*translation_, wanted)
+                                                   : nft_replacement(wanted));
+  if (!done && wanted.empty() && !translation_) {
     // Without the program there is no table of an earlier run either.
     log::debug("no translation to remove: {}", done.error().text());
   } else if (!done) {
+    translation_.reset();  // someone else may have changed the table: next time it is made anew
     return done;
   }
-  translation_ = nft;
+  translation_ = wanted;
   return {};
 }
 
@@ -89,7 +86,7 @@ Result<std::string> Machine::apply(const Plan& plan, const std::string& lan) {
   if (!links) return std::unexpected(links.error());
   if (lans_.insert(lan).second) ANABRANCH_TRY(record_lans(lans_));
   // Translation and filter first, forwarding last: no packet gets through half a configuration.
-  ANABRANCH_TRY(apply_translation(plan.nft));
+  ANABRANCH_TRY(apply_translation(plan.translation));
   const auto difference = kernel::reconcile(netlink_, plan.network, scope_with(lan, *links));
   if (!difference) return std::unexpected(difference.error());
   std::set<std::string> wanted;

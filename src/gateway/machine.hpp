@@ -29,14 +29,14 @@ class Machine {
 
  private:
   explicit Machine(kernel::Rtnetlink netlink);
-  Result<void> apply_translation(const std::string& nft);
+  Result<void> apply_translation(const Translation& wanted);
   kernel::Scope scope_with(const std::string& lan,
                            const std::vector<kernel::LinkInfo>& links) const;
 
   kernel::Rtnetlink netlink_;
   kernel::SavedSysctls sysctls_;
   std::set<std::string> lans_;              ///< every LAN since the last clean()
-  std::optional<std::string> translation_;  ///< as applied; nothing: not known yet
+  std::optional<Translation> translation_;  ///< as applied; nothing: not known yet
 };
 
 }  // namespace anabranch::gateway

@@ -14,6 +14,9 @@ std::string sysctl_key(std::string_view interface, std::string_view name) {
   return fmt::format("net/ipv4/conf/{}/{}", interface, name);
 }
 
+/// The way back to hosts that are not on the LAN itself.
+constexpr std::uint32_t kHostsTable = registry::kGatewayTableBase;
+
 std::uint32_t table_of(const Uplink& uplink) {
   return registry::kGatewayTableBase + uplink.index;
 }
@@ -40,20 +43,25 @@ PathPlan decide_path(const Settings& settings, const Uplink& uplink, const Obser
 }
 
 /// The next hop needs no address of ours in its subnet: onlink says it is behind that interface.
-void add_default(std::vector<kernel::Route>& routes, std::uint32_t table, const Uplink& through,
-                 std::uint32_t metric, const Observed& observed) {
-  const auto* link = observed.link(through.interface);
+void add_route(std::vector<kernel::Route>& routes, std::uint32_t table, const IpPrefix& to,
+               const kernel::LinkInfo* link, const IpAddress& via, std::uint32_t metric) {
   // The kernel takes no route over an interface that is set down, and drops those it has.
   if (link == nullptr || !link->admin_up) return;
   kernel::Route route;
   route.table = table;
-  route.to = IpPrefix::any(Family::kIpv4);
-  route.via = through.next_hop;
+  route.to = to;
+  route.via = via;
   route.ifindex = link->index;
   route.metric = metric;
   route.onlink = true;
   route.protocol = kOurs;
   routes.push_back(std::move(route));
+}
+
+void add_default(std::vector<kernel::Route>& routes, std::uint32_t table, const Uplink& through,
+                 std::uint32_t metric, const Observed& observed) {
+  add_route(routes, table, IpPrefix::any(Family::kIpv4), observed.link(through.interface),
+            through.next_hop, metric);
 }
 
 void add_routes(const Settings& settings, const Uplink& uplink, const Observed& observed,
@@ -72,16 +80,17 @@ void add_routes(const Settings& settings, const Uplink& uplink, const Observed& 
 
 std::vector<kernel::Rule> make_rules(const Settings& settings) {
   std::vector<kernel::Rule> rules;
-  const auto local = [&](const IpPrefix& prefix) {
+  const auto local = [&](const IpPrefix& prefix, std::uint32_t table) {
     kernel::Rule rule;
     rule.priority = registry::kGatewayRuleLocal;
     rule.to = prefix;
-    rule.table = kernel::kMainTable;
+    rule.table = table;
     rule.protocol = kOurs;
     rules.push_back(std::move(rule));
   };
-  for (const auto& uplink : settings.uplinks) local(uplink.source_prefix);
-  for (const auto& prefix : settings.local_prefixes) local(prefix);
+  for (const auto& uplink : settings.uplinks)
+    local(uplink.source_prefix, settings.via ? kHostsTable : kernel::kMainTable);
+  for (const auto& prefix : settings.local_prefixes) local(prefix, kernel::kMainTable);
   for (const auto& uplink : settings.uplinks) {
     kernel::Rule rule;
     rule.priority = registry::kGatewayRuleBase + uplink.index;
@@ -133,52 +142,20 @@ std::map<std::string, std::string> make_sysctls(const Settings& settings,
   return out;
 }
 
-/// Sources that leave through `uplink`, its own first.
-std::string sources_through(const Settings& settings, const Uplink& uplink) {
-  std::string out = uplink.source_prefix.text();
-  for (const auto& other : settings.uplinks)
-    if (other.fail_open == uplink.name) out += ", " + other.source_prefix.text();
-  return out;
-}
-
-std::string make_nft(const Settings& settings) {
-  std::string out;
-  std::string in;
-  for (const auto& uplink : settings.uplinks) {
-    if (uplink.nat == Nat::kMasquerade) {
-      out += fmt::format("    oifname \"{}\" ip saddr {{ {} }} masquerade\n", uplink.interface,
-                         sources_through(settings, uplink));
-    } else if (uplink.nat == Nat::kPrefix && uplink.external_prefix) {
-      out += fmt::format("    oifname \"{}\" snat ip prefix to ip saddr map {{ {} : {} }}\n",
-                         uplink.interface, uplink.source_prefix.text(),
-                         uplink.external_prefix->text());
-      in += fmt::format("    iifname \"{}\" dnat ip prefix to ip daddr map {{ {} : {} }}\n",
-                        uplink.interface, uplink.external_prefix->text(),
-                        uplink.source_prefix.text());
-    }
-  }
-  if (out.empty()) return {};
-  std::string text = fmt::format(
-      "table ip {} {{\n"
-      "  chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n{}  "
-      "}}\n",
-      registry::kGatewayNftTable, out);
-  if (!in.empty())
-    text += fmt::format(
-        "  chain prerouting {{\n    type nat hook prerouting priority dstnat; policy accept;\n{}  "
-        "}}\n",
-        in);
-  return text + "}\n";
-}
-
 /// Whether DHCP can be served there once the plan is applied, which puts the addresses where they
 /// belong.
-std::string lan_problem(const Settings& settings, const kernel::LinkInfo* lan) {
+std::string lan_problem(const Settings& settings, const Observed& observed) {
+  const auto* lan = observed.link(settings.lan);
   if (lan == nullptr) return fmt::format("there is no interface {}", settings.lan);
   if (!lan->admin_up) return fmt::format("{} is set down", settings.lan);
   if (!lan->carrier) return fmt::format("{} has no carrier", settings.lan);
   // Kea opens its sockets on interfaces that run, and looks again much later.
   if (!lan->running) return fmt::format("{} does not run yet", settings.lan);
+  const auto is_of_lan = [&](const kernel::Address& address) {
+    return address.ifindex == lan->index && address.prefix.family() == Family::kIpv4;
+  };
+  if (settings.routed && std::ranges::none_of(observed.addresses, is_of_lan))
+    return fmt::format("{} has no IPv4 address", settings.lan);
   return {};
 }
 
@@ -206,21 +183,24 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
   const auto* lan = observed.link(settings.lan);
   if (lan != nullptr) {
     plan.lan_ifindex = lan->index;
-    add_addresses(settings, observed, lan->index, plan.network.addresses);
+    if (!settings.routed) add_addresses(settings, observed, lan->index, plan.network.addresses);
   }
-  plan.lan_problem = lan_problem(settings, lan);
+  plan.lan_problem = lan_problem(settings, observed);
   plan.network.rules = make_rules(settings);
   for (const auto& uplink : settings.uplinks) {
+    if (settings.via)
+      add_route(plan.network.routes, kHostsTable, uplink.source_prefix, lan, *settings.via,
+                registry::kMetricUplink);
     add_routes(settings, uplink, observed, plan.network.routes);
     plan.paths.push_back(decide_path(settings, uplink, observed));
   }
   plan.sysctls = make_sysctls(settings, observed);
-  plan.nft = make_nft(settings);
+  plan.translation = make_translation(settings);
   return plan;
 }
 
 kernel::Scope scope_of(std::vector<unsigned> lan_interfaces) {
-  return {registry::kGatewayTableBase + 1, registry::kGatewayTableBase + registry::kMaxUplinks,
+  return {kHostsTable, registry::kGatewayTableBase + registry::kMaxUplinks,
           registry::kGatewayRuleLocal, registry::kGatewayRuleUnknown, std::move(lan_interfaces)};
 }
 

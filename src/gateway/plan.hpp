@@ -2,10 +2,11 @@
 // The decision of the gateway, as one pure function: from what the operator wants and what the
 // links are like now to the state the kernel should be in.
 //
-//   priority  900   to <a local prefix>                   lookup main
+//   priority  900   to <a local prefix>                   lookup main, or 17300
 //   priority 1000+k from <source prefix k> iif <lan>      lookup 17300+k
 //   priority 1900   iif <lan>                             blackhole      (BCP 38)
 //
+//   table 17300     <source prefix k> via <the router towards the hosts>   only with [lan] via
 //   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up
 //                   default via <next hop of another> metric 2000    only with fail_open
 //                   unreachable default              metric 4000
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "gateway/settings.hpp"
+#include "gateway/translation.hpp"
 #include "kernel/reconcile.hpp"
 #include "kernel/rtnetlink.hpp"
 
@@ -50,7 +52,7 @@ struct PathPlan {
 struct Plan {
   kernel::NetworkState network;
   std::map<std::string, std::string> sysctls;  ///< keys with slashes; only of interfaces that exist
-  std::string nft;              ///< our table's text; empty when nothing is translated
+  Translation translation;
   std::vector<PathPlan> paths;  ///< as settings.uplinks
   /// Why hosts cannot be served on the LAN yet; empty when they can.
   std::string lan_problem;

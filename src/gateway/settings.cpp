@@ -3,10 +3,13 @@
 
 #include <algorithm>
 
-#include "base/config.hpp"
+#include "gateway/setting_definitions.hpp"
 #include "gateway/settings_checks.hpp"
 
 namespace anabranch::gateway {
+
+using config::Setting;
+
 namespace {
 
 // Kea matches a prefix by its octets (kea_config.cpp); these lengths hold a LAN and stay matchable.
@@ -38,35 +41,35 @@ bool is_interface_name(std::string_view name) {
          });
 }
 
-std::string read_interface(const config::Section& section) {
-  std::string name = section.require_text("interface");
+std::string read_interface(const config::Section& section, const Setting& setting) {
+  std::string name = section.text(setting);
   if (!name.empty() && !is_interface_name(name))
-    section.complain("interface", "'" + name + "' cannot be the name of an interface",
+    section.complain(setting, "'" + name + "' cannot be the name of an interface",
                      "at most 15 letters, digits and . _ - : @");
   return name;
 }
 
 /// An IPv4 prefix written with its host bits clear; nothing after a complaint.
-std::optional<IpPrefix> read_prefix(const config::Section& section, std::string_view key) {
-  const auto prefix = section.prefix(key);
+std::optional<IpPrefix> read_prefix(const config::Section& section, const Setting& setting) {
+  const auto prefix = section.prefix(setting);
   if (!prefix) return std::nullopt;
   if (prefix->family() != Family::kIpv4) {
-    section.complain(key, "'" + std::string(key) + "' is not an IPv4 prefix",
+    section.complain(setting, "'" + std::string(setting.key) + "' is not an IPv4 prefix",
                      "write it like \"10.1.0.0/16\"");
     return std::nullopt;
   }
   if (prefix->has_host_bits()) {
-    section.complain(key, prefix->text() + " has bits set beyond its length",
+    section.complain(setting, prefix->text() + " has bits set beyond its length",
                      "write \"" + prefix->without_host_bits().text() + "\"");
     return std::nullopt;
   }
   return prefix;
 }
 
-std::optional<IpAddress> read_address(const config::Section& section, std::string_view key) {
-  const auto address = section.address(key);
+std::optional<IpAddress> read_address(const config::Section& section, const Setting& setting) {
+  const auto address = section.address(setting);
   if (address && !address->is_v4()) {
-    section.complain(key, "'" + std::string(key) + "' is not an IPv4 address");
+    section.complain(setting, "'" + std::string(setting.key) + "' is not an IPv4 address");
     return std::nullopt;
   }
   return address;
@@ -88,36 +91,35 @@ std::optional<AddressRange> parse_range(std::string_view text) {
 
 void read_pool(const config::Section& section, Uplink& uplink) {
   uplink.pool = usual_pool(uplink.source_prefix);
-  if (section.has("pool")) {
-    const auto range = parse_range(section.text("pool"));
+  if (section.has(definition::uplink::kPool)) {
+    const auto range = parse_range(section.text(definition::uplink::kPool));
     if (!range)
-      section.complain("pool", "'pool' is not a range of IPv4 addresses",
+      section.complain(definition::uplink::kPool, "'pool' is not a range of IPv4 addresses",
                        "write it like \"10.1.16.0-10.1.255.250\"");
     else if (!uplink.source_prefix.contains(range->first) ||
              !uplink.source_prefix.contains(range->last))
-      section.complain("pool", "the pool lies outside " + uplink.source_prefix.text(),
+      section.complain(definition::uplink::kPool,
+                       "the pool lies outside " + uplink.source_prefix.text(),
                        "hosts of this uplink have addresses of its source_prefix");
     else
       uplink.pool = *range;
   }
   if (uplink.router >= uplink.pool.first && uplink.router <= uplink.pool.last)
-    section.complain(section.has("pool") ? "pool" : "router",
+    section.complain(section.has(definition::uplink::kPool) ? definition::uplink::kPool
+                                                            : definition::uplink::kRouter,
                      "the pool " + uplink.pool.first.text() + "-" + uplink.pool.last.text() +
                          " holds the router's address " + uplink.router.text(),
                      "give a pool without it");
 }
 
 void read_source(const config::Section& section, Uplink& uplink) {
-  if (!section.has("source_prefix"))
-    section.complain("source_prefix", "'source_prefix' is missing in [uplink]",
-                     "the prefix whose hosts leave through this uplink, like \"10.1.0.0/16\"");
-  const auto prefix = read_prefix(section, "source_prefix");
-  const auto router = read_address(section, "router");
-  section.text("pool");  // known even when the prefix is wrong
+  const auto prefix = read_prefix(section, definition::uplink::kSourcePrefix);
+  const auto router = read_address(section, definition::uplink::kRouter);
+  section.has(definition::uplink::kPool);  // known even when the prefix is wrong
   if (!prefix) return;
   if (prefix->length() < kShortestPrefix || prefix->length() > kLongestPrefix) {
     section.complain(
-        "source_prefix",
+        definition::uplink::kSourcePrefix,
         "a source prefix of length " + std::to_string(prefix->length()) + " cannot be used",
         "from /" + std::to_string(kShortestPrefix) + " to /" + std::to_string(kLongestPrefix));
     return;
@@ -126,7 +128,8 @@ void read_source(const config::Section& section, Uplink& uplink) {
   uplink.router = router.value_or(offset(*prefix, 1));
   if (!prefix->contains(uplink.router) || uplink.router == offset(*prefix, 0) ||
       uplink.router == offset(*prefix, size_of(*prefix) - 1)) {
-    section.complain("router", uplink.router.text() + " is no host address of " + prefix->text(),
+    section.complain(definition::uplink::kRouter,
+                     uplink.router.text() + " is no host address of " + prefix->text(),
                      "leave 'router' out to get " + offset(*prefix, 1).text());
     uplink.router = offset(*prefix, 1);
   }
@@ -134,23 +137,23 @@ void read_source(const config::Section& section, Uplink& uplink) {
 }
 
 void read_translation(const config::Section& section, Uplink& uplink) {
-  const std::string nat = section.choice("nat", {"masquerade", "prefix", "none"});
+  const std::string nat = section.choice(definition::uplink::kNat);
   uplink.nat = nat == "none" ? Nat::kNone : nat == "prefix" ? Nat::kPrefix : Nat::kMasquerade;
-  uplink.external_prefix = read_prefix(section, "external_prefix");
+  uplink.external_prefix = read_prefix(section, definition::uplink::kExternalPrefix);
   if (uplink.nat != Nat::kPrefix) {
-    if (section.has("external_prefix"))
-      section.complain("external_prefix",
+    if (section.has(definition::uplink::kExternalPrefix))
+      section.complain(definition::uplink::kExternalPrefix,
                        "'external_prefix' has no meaning with nat = \"" + nat + "\"",
                        "write nat = \"prefix\" or leave it out");
     return;
   }
-  if (!section.has("external_prefix")) {
-    section.complain("nat", "nat = \"prefix\" needs 'external_prefix'",
+  if (!section.has(definition::uplink::kExternalPrefix)) {
+    section.complain(definition::uplink::kNat, "nat = \"prefix\" needs 'external_prefix'",
                      "the provider's prefix, as long as source_prefix");
   } else if (uplink.external_prefix && is_known(uplink.source_prefix) &&
              uplink.external_prefix->length() != uplink.source_prefix.length()) {
     section.complain(
-        "external_prefix",
+        definition::uplink::kExternalPrefix,
         uplink.external_prefix->text() + " is not as long as " + uplink.source_prefix.text(),
         "each inner address has exactly one outer address, so both are /" +
             std::to_string(uplink.source_prefix.length()));
@@ -159,36 +162,36 @@ void read_translation(const config::Section& section, Uplink& uplink) {
 
 Uplink read_uplink(const config::Section& section) {
   Uplink uplink;
-  uplink.name = section.require_text("name");
-  uplink.interface = read_interface(section);
-  if (!section.has("next_hop"))
-    section.complain("next_hop", "'next_hop' is missing in [uplink]",
-                     "the provider's router, like \"172.16.1.2\"");
-  uplink.next_hop = read_address(section, "next_hop").value_or(IpAddress());
-  uplink.index = static_cast<unsigned>(section.require_number("index", 1, registry::kMaxUplinks));
+  uplink.name = section.text(definition::uplink::kName);
+  uplink.interface = read_interface(section, definition::uplink::kInterface);
+  uplink.next_hop = read_address(section, definition::uplink::kNextHop).value_or(IpAddress());
+  uplink.index = static_cast<unsigned>(section.number(definition::uplink::kIndex));
   read_source(section, uplink);
   read_translation(section, uplink);
-  uplink.fail_open = section.text("fail_open");
+  uplink.fail_open = section.text(definition::uplink::kFailOpen);
   return uplink;
 }
 
 LeaseDatabase read_lease_database(const config::Section& section) {
+  namespace database = definition::database;
   LeaseDatabase out;
-  out.type = section.choice("type", {"memfile", "postgresql"});
-  out.name = section.text("name");
-  out.host = section.text("host");
-  out.user = section.text("user");
-  out.password = section.text("password");
-  out.port = static_cast<unsigned>(section.number("port", 0, 1, 65535));
+  out.type = section.choice(database::kType);
+  out.name = section.text(database::kName);
+  out.host = section.text(database::kHost);
+  out.user = section.text(database::kUser);
+  out.password = section.text(database::kPassword);
+  out.port =
+      section.has(database::kPort) ? static_cast<unsigned>(section.number(database::kPort)) : 0;
   if (out.type == "postgresql" && out.name.empty())
-    section.complain("name", "a postgresql lease database needs 'name'",
+    section.complain(database::kName, "a postgresql lease database needs 'name'",
                      "the database made with kea-admin db-init pgsql");
   if (out.type == "memfile")
-    for (const std::string_view key : {"name", "host", "user", "password", "port"})
-      if (section.has(key))
-        section.complain(key,
-                         "'" + std::string(key) + "' has no meaning for a memfile lease database",
-                         "write type = \"postgresql\"");
+    for (const auto& setting : database::kAll)
+      if (setting.key != database::kType.key && section.has(setting))
+        section.complain(
+            setting,
+            "'" + std::string(setting.key) + "' has no meaning for a memfile lease database",
+            "write type = \"postgresql\"");
   return out;
 }
 
@@ -196,58 +199,73 @@ DhcpMode parse_mode(std::string_view text) {
   return text == "off" ? DhcpMode::kOff : text == "external" ? DhcpMode::kExternal : DhcpMode::kKea;
 }
 
-Dhcp read_dhcp(const config::Section& root) {
-  Dhcp out;
-  if (root.is_text("dhcp")) {  // the short form
-    out.mode = parse_mode(root.choice("dhcp", {"kea", "external", "off"}));
-    return out;
-  }
-  const auto section = root.section("dhcp");
-  out.mode = parse_mode(section.choice("mode", {"kea", "external", "off"}));
-  // RFC 3942: the codes left to a site.
-  out.ext_route_code =
-      static_cast<unsigned>(section.number("ext_route_code", registry::kExtRouteCode, 224, 254));
-  out.lease_time =
-      std::chrono::duration_cast<seconds>(section.duration("lease_time", seconds(600)));
-  if (out.lease_time < seconds(30) || out.lease_time > std::chrono::hours(24 * 365))
-    section.complain("lease_time", "'lease_time' is out of range", "from 30s to 365d");
-  for (const auto& text : section.texts("dns")) {
+std::vector<IpAddress> read_addresses(const config::Section& section, const Setting& setting,
+                                      std::string_view hint) {
+  std::vector<IpAddress> out;
+  for (const auto& text : section.texts(setting)) {
     const auto address = IpAddress::parse(text);
     if (address && address->is_v4())
-      out.dns.push_back(*address);
+      out.push_back(*address);
     else
-      section.complain("dns", "'" + text + "' is not an IPv4 address",
-                       "list the addresses of resolvers");
+      section.complain(setting, "'" + text + "' is not an IPv4 address", std::string(hint));
   }
-  out.lease_database = read_lease_database(section.section("lease_database"));
   return out;
+}
+
+Dhcp read_dhcp(const config::Section& section) {
+  namespace dhcp = definition::dhcp;
+  Dhcp out;
+  out.mode = parse_mode(section.choice(dhcp::kMode));
+  out.ext_route_code = static_cast<unsigned>(section.number(dhcp::kExtRouteCode));
+  out.lease_time = std::chrono::duration_cast<seconds>(section.duration(dhcp::kLeaseTime));
+  out.dns = read_addresses(section, dhcp::kDns, "list the addresses of resolvers");
+  out.relays = read_addresses(section, dhcp::kRelays, "list the addresses of relays");
+  out.leases_per_mac = static_cast<unsigned>(section.number(dhcp::kLeasesPerMac));
+  out.lease_database = read_lease_database(section.section(dhcp::kLeaseDatabase));
+  return out;
+}
+
+void read_lan(const config::Section& lan, Settings& settings) {
+  settings.lan = read_interface(lan, definition::lan::kInterface);
+  settings.routed = lan.has(definition::lan::kVia);
+  if (const auto via = lan.text(definition::lan::kVia); settings.routed && via != "main") {
+    const auto address = IpAddress::parse(via);
+    if (address && address->is_v4())
+      settings.via = *address;
+    else
+      lan.complain(definition::lan::kVia, "'" + via + "' is not an IPv4 address",
+                   "the router between this gateway and the hosts, or \"main\"");
+  }
+  for (const auto& word : lan.texts(definition::lan::kLocalPrefixes)) {
+    const auto prefix = IpPrefix::parse(word);
+    if (prefix && prefix->family() == Family::kIpv4 && !prefix->has_host_bits())
+      settings.local_prefixes.push_back(*prefix);
+    else
+      lan.complain(definition::lan::kLocalPrefixes, "'" + word + "' is not an IPv4 prefix",
+                   "write it like \"192.168.7.0/24\"");
+  }
 }
 
 Result<Settings> read(const config::Document& document) {
   const auto root = document.root();
   Settings settings;
-  const auto lan = root.require_section("lan");
-  settings.lan = read_interface(lan);
-  for (const auto& word : lan.texts("local_prefixes")) {
-    const auto prefix = IpPrefix::parse(word);
-    if (prefix && prefix->family() == Family::kIpv4 && !prefix->has_host_bits())
-      settings.local_prefixes.push_back(*prefix);
-    else
-      lan.complain("local_prefixes", "'" + word + "' is not an IPv4 prefix",
-                   "write it like \"192.168.7.0/24\"");
-  }
-  const auto sections = root.sections("uplink");
-  if (sections.empty())
-    root.complain("uplink", "there is no [[uplink]]", "a gateway needs at least one");
+  read_lan(root.section(definition::kLan), settings);
+  const auto sections = root.sections(definition::kUplink);
   for (const auto& section : sections) settings.uplinks.push_back(read_uplink(section));
   check_uplinks_together(settings, sections);
-  settings.dhcp = read_dhcp(root);
+  settings.dhcp = read_dhcp(root.section(definition::kDhcp));
+  if (settings.routed && settings.dhcp.relays.empty())
+    for (const auto& uplink : settings.uplinks) settings.dhcp.relays.push_back(uplink.router);
   ANABRANCH_TRY(document.finish());
   std::ranges::sort(settings.uplinks, {}, &Uplink::index);
   return settings;
 }
 
 }  // namespace
+
+std::span<const Setting> setting_definitions() {
+  return definition::kAll;
+}
 
 std::string_view nat_name(Nat nat) {
   switch (nat) {

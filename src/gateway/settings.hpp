@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/config.hpp"
 #include "base/ip.hpp"
 #include "base/registry.hpp"
 #include "base/result.hpp"
@@ -52,25 +54,29 @@ std::string_view dhcp_mode_name(DhcpMode mode);
 
 /// Kea's "lease-database". The memfile one lies in the state directory and needs nothing.
 struct LeaseDatabase {
-  std::string type = "memfile";
-  std::string name = {};
-  std::string host = {};
-  std::string user = {};
-  std::string password = {};
+  std::string type;
+  std::string name;
+  std::string host;
+  std::string user;
+  std::string password;
   unsigned port = 0;
   bool operator==(const LeaseDatabase&) const = default;
 };
 
 struct Dhcp {
   DhcpMode mode = DhcpMode::kKea;
-  unsigned ext_route_code = registry::kExtRouteCode;
-  seconds lease_time = seconds(600);
+  unsigned ext_route_code = 0;
+  seconds lease_time = {};
   std::vector<IpAddress> dns;
+  std::vector<IpAddress> relays;  ///< those of clients that are not on the LAN
+  unsigned leases_per_mac = 0;    ///< 0: no limit
   LeaseDatabase lease_database;
 };
 
 struct Settings {
   std::string lan;
+  bool routed = false;           ///< the hosts are behind other routers, not on the LAN
+  std::optional<IpAddress> via;  ///< the next one of those; else the main table knows the way
   std::vector<IpPrefix> local_prefixes;  ///< further destinations that are no uplink's business
   std::vector<Uplink> uplinks;           ///< by index, lowest first; never empty
   Dhcp dhcp;
@@ -81,6 +87,9 @@ struct Settings {
   /// EXT_ROUTE's count: the highest configured index. Health does not change it.
   unsigned count() const { return uplinks.back().index; }
 };
+
+/// Every key of the file, in the order in which the manual tells them.
+std::span<const config::Setting> setting_definitions();
 
 /// Reads and judges the file. The error (kBadInput) holds every complaint, a line each.
 Result<Settings> load(const std::filesystem::path& file);

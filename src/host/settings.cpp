@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "host/settings.hpp"
 
+#include <array>
+
+#include "base/registry.hpp"
+
 namespace anabranch::host {
 
 using config::Kind;
@@ -8,16 +12,15 @@ using config::Setting;
 
 namespace {
 
-// The site-specific range of DHCPv4 option codes (RFC 3942).
 constexpr Setting kExtRouteCode{
     .key = "ext_route_code",
     .kind = Kind::kNumber,
     .help =
         "DHCPv4 option code of EXT_ROUTE, from the site-specific range. The network's gateway "
         "must use the same.",
-    .fallback = "224",
-    .low = 224,
-    .high = 254};
+    .fallback = registry::kExtRouteCode,
+    .low = registry::kFirstSiteOption,
+    .high = registry::kLastSiteOption};
 
 constexpr Setting kMaxPaths{
     .key = "max_paths",
@@ -31,21 +34,35 @@ constexpr Setting kMaxPaths{
 
 constexpr std::array kSettings{kMaxPaths, kExtRouteCode};
 
+Result<Settings> read(const config::Document& document) {
+  const config::Section root = document.root();
+  Settings out;
+  out.ext_route_code = static_cast<std::uint8_t>(root.number(kExtRouteCode));
+  out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
+  ANABRANCH_TRY(document.finish());
+  return out;
+}
+
 }  // namespace
 
 std::span<const Setting> setting_definitions() {
   return kSettings;
 }
 
+Settings default_settings() {
+  return parse_settings({}, {}).value();
+}
+
 Result<Settings> load_settings(const std::filesystem::path& file) {
   const auto document = config::Document::load(file);
   if (!document) return std::unexpected(document.error());
-  const config::Section root = document->root();
-  Settings out;
-  out.ext_route_code = static_cast<std::uint8_t>(root.number(kExtRouteCode));
-  out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
-  ANABRANCH_TRY(document->finish());
-  return out;
+  return read(*document);
+}
+
+Result<Settings> parse_settings(std::string_view text, std::string name) {
+  const auto document = config::Document::parse(text, std::move(name));
+  if (!document) return std::unexpected(document.error());
+  return read(*document);
 }
 
 }  // namespace anabranch::host

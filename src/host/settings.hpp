@@ -2,26 +2,31 @@
 // host.toml: all of it optional.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "base/config.hpp"
-#include "base/registry.hpp"
 #include "base/result.hpp"
 
 namespace anabranch::host {
 
 struct Settings {
-  std::uint8_t ext_route_code = registry::kExtRouteCode;
-  unsigned max_paths = registry::kMaxHostPaths;  ///< the interface's own path included
+  std::uint8_t ext_route_code = 0;
+  unsigned max_paths = 0;  ///< the interface's own path included
 };
 
 /// Every key of the file, in the order in which the manual tells them.
 std::span<const config::Setting> setting_definitions();
 
+/// What an empty file says.
+Settings default_settings();
+
 /// Reads and checks the file; errors name file:line:col.
 Result<Settings> load_settings(const std::filesystem::path& file);
+/// `name` stands for the file in messages.
+Result<Settings> parse_settings(std::string_view text, std::string name);
 
 }  // namespace anabranch::host

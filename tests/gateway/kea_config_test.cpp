@@ -122,6 +122,25 @@ TEST(KeaConfig, AServerOfSomeoneElseKeepsItsSocketAndLog) {
   EXPECT_EQ(config["shared-networks"][0]["interface"], "eth0");
 }
 
+TEST(KeaConfig, ClientsBehindARouterAreToldByTheirRelays) {
+  auto settings = two_uplinks();
+  settings.routed = true;
+  settings.dhcp.relays = {IpAddress::parse("10.1.0.1").value()};
+  const json config = server(settings);
+  EXPECT_EQ(config["interfaces-config"]["dhcp-socket-type"], "udp");
+  EXPECT_EQ(config["interfaces-config"]["interfaces"], json({"lan0"}));
+  const json& network = config["shared-networks"][0];
+  EXPECT_EQ(network["relay"]["ip-addresses"], json({"10.1.0.1"}));
+  EXPECT_FALSE(network.contains("interface"));
+}
+
+TEST(KeaConfig, TheLanMayHaveRelaysToo) {
+  const json config = server(two_uplinks("10.2.0.0/16", "[dhcp]\nrelays = [\"192.0.2.9\"]\n"));
+  EXPECT_EQ(config["interfaces-config"]["dhcp-socket-type"], "raw");
+  EXPECT_EQ(config["shared-networks"][0]["interface"], "lan0");
+  EXPECT_EQ(config["shared-networks"][0]["relay"]["ip-addresses"], json({"192.0.2.9"}));
+}
+
 TEST(KeaLog, BothFormsOfALineAreUnderstood) {
   const auto ours = parse_kea_line("WARN DHCP4_THING something is odd");
   EXPECT_EQ(ours.level, log::Level::kWarning);

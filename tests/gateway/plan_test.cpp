@@ -8,7 +8,6 @@ namespace anabranch::gateway {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 constexpr std::string_view kLan = "[lan]\ninterface = \"lan0\"\n";
 
@@ -189,33 +188,33 @@ TEST(Plan, SysctlsAreThoseOfTheInterfacesItOwns) {
   EXPECT_EQ(plan.sysctls, expected);
 }
 
-TEST(Plan, WithoutTranslationThereIsNoTable) {
-  EXPECT_EQ(
-      make_plan(settings(uplink(1, "nat = \"none\"") + uplink(2, "nat = \"none\"")), all_well())
-          .nft,
-      "");
+TEST(Plan, HostsBehindARouterAreRoutedThereInATableOfOurs) {
+  const auto wanted =
+      parse("[lan]\ninterface = \"lan0\"\nvia = \"192.0.2.1\"\n" + uplink(1) + uplink(2), "g.toml");
+  Observed observed = all_well();
+  const Plan lacking = make_plan(*wanted, observed);
+  EXPECT_THAT(lacking.lan_problem, "lan0 has no IPv4 address") << "for relays to write to";
+  kernel::Address own;
+  own.ifindex = 2;
+  own.prefix = IpPrefix::parse("192.0.2.2/24").value();
+  observed.addresses.push_back(own);
+  const Plan plan = make_plan(*wanted, observed);
+  EXPECT_EQ(plan.lan_problem, "");
+  EXPECT_TRUE(plan.network.addresses.empty()) << "the hosts' routers are elsewhere";
+  EXPECT_THAT(rules(plan),
+              ElementsAre("900 to 10.1.0.0/16 17300", "900 to 10.2.0.0/16 17300",
+                          "1001 from 10.1.0.0/16 iif lan0 17301",
+                          "1002 from 10.2.0.0/16 iif lan0 17302", "1900 iif lan0 blackhole"));
+  EXPECT_THAT(routes(plan, 17300), ElementsAre("192.0.2.1 dev 2 100", "192.0.2.1 dev 2 100"));
+  for (const auto& route : plan.network.routes) EXPECT_TRUE(scope_of({2}).owns(route));
 }
 
-TEST(Plan, MasqueradeCoversThoseWhoFailOpenIntoIt) {
-  const Plan plan = make_plan(
-      settings(uplink(1) + uplink(2, "nat = \"none\"\nfail_open = \"isp1\"")), all_well());
-  EXPECT_THAT(plan.nft,
-              HasSubstr("oifname \"up1\" ip saddr { 10.1.0.0/16, 10.2.0.0/16 } masquerade\n"));
-  EXPECT_THAT(plan.nft, ::testing::Not(HasSubstr("up2")));
-}
-
-TEST(Plan, PrefixTranslationWorksBothWays) {
-  const Plan plan = make_plan(
-      settings(uplink(1) + uplink(2, "nat = \"prefix\"\nexternal_prefix = \"100.65.0.0/16\"")),
-      all_well());
-  EXPECT_THAT(
-      plan.nft,
-      HasSubstr(
-          "oifname \"up2\" snat ip prefix to ip saddr map { 10.2.0.0/16 : 100.65.0.0/16 }\n"));
-  EXPECT_THAT(
-      plan.nft,
-      HasSubstr(
-          "iifname \"up2\" dnat ip prefix to ip daddr map { 100.65.0.0/16 : 10.2.0.0/16 }\n"));
+TEST(Plan, ASiteWithARoutingProtocolKeepsItsMainTable) {
+  const auto wanted = parse("[lan]\ninterface = \"lan0\"\nvia = \"main\"\n" + uplink(1), "g.toml");
+  const Plan plan = make_plan(*wanted, all_well());
+  EXPECT_TRUE(plan.network.addresses.empty());
+  EXPECT_THAT(rules(plan)[0], "900 to 10.1.0.0/16 254");
+  EXPECT_TRUE(routes(plan, 17300).empty());
 }
 
 TEST(Plan, SaysWhyTheLanCannotBeServed) {

@@ -88,6 +88,39 @@ TEST(GatewaySettings, PostgresqlIsPassedThrough) {
             (LeaseDatabase{"postgresql", "kea", "db1", "u", "p", 5433}));
 }
 
+TEST(GatewaySettings, UplinksMayShareAnInterfaceWhenSomethingTellsThemApart) {
+  EXPECT_TRUE(parse(with("\"up2\"", "\"up1\""), "g.toml")) << "another next hop";
+  EXPECT_TRUE(parse(with("\"up2\"\nnext_hop = \"172.16.2.2\"",
+                         "\"up1\"\nnat = \"none\"\nnext_hop = \"172.16.1.2\""),
+                    "g.toml"))
+      << "another source address: the fork lies deeper";
+}
+
+TEST(GatewaySettings, FailOpenWorksBetweenTwoMappedPrefixes) {
+  EXPECT_TRUE(parse(with("index = 2",
+                         "index = 2\nnat = \"prefix\"\nfail_open = \"isp3\"\n"
+                         "external_prefix = \"100.65.0.0/16\"") +
+                        "[[uplink]]\nname = \"isp3\"\ninterface = \"up3\"\nindex = 3\n"
+                        "next_hop = \"172.16.3.2\"\nsource_prefix = \"10.3.0.0/24\"\n"
+                        "nat = \"prefix\"\nexternal_prefix = \"100.66.0.0/24\"\n",
+                    "g.toml"));
+}
+
+TEST(GatewaySettings, HostsBehindARouterAreReachedByRelaysAtTheirRouters) {
+  const auto settings =
+      parse(with("interface = \"lan0\"", "interface = \"lan0\"\nvia = \"192.0.2.1\""), "g.toml");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_TRUE(settings->routed);
+  EXPECT_EQ(settings->via->text(), "192.0.2.1");
+  ASSERT_EQ(settings->dhcp.relays.size(), 2u);
+  EXPECT_EQ(settings->dhcp.relays[1].text(), "10.2.0.1");
+  const auto by_routing =
+      parse(with("interface = \"lan0\"", "interface = \"lan0\"\nvia = \"main\""), "g.toml");
+  ASSERT_TRUE(by_routing) << by_routing.error().text();
+  EXPECT_TRUE(by_routing->routed);
+  EXPECT_FALSE(by_routing->via);
+}
+
 struct Wrong {
   std::string line;
   std::string instead;
@@ -109,8 +142,15 @@ INSTANTIATE_TEST_SUITE_P(
               "g.toml:13:9: 'index' is out of range\n  hint: from 1 to 64"},
         Wrong{"name = \"isp2\"", "name = \"isp1\"",
               "g.toml:10:8: name 'isp1' is that of the uplink 'isp1' already"},
-        Wrong{"\"up2\"", "\"up1\"",
-              "g.toml:11:13: interface 'up1' is that of the uplink 'isp1' already"},
+        Wrong{"\"up2\"\nnext_hop = \"172.16.2.2\"", "\"up1\"\nnext_hop = \"172.16.1.2\"",
+              "g.toml:11:13: interface 'up1' and next hop 172.16.1.2 are those of the uplink "
+              "'isp1', and both masquerade"},
+        Wrong{"\"up2\"", "\"up1\"\nfail_open = \"isp1\"",
+              "g.toml:12:13: 'isp1' is on the same interface and goes down with this one"},
+        Wrong{"interface = \"lan0\"", "interface = \"lan0\"\nvia = \"fd00::1\"",
+              "g.toml:3:7: 'fd00::1' is not an IPv4 address"},
+        Wrong{"interface = \"lan0\"", "interface = \"lan0\"\n[dhcp]\nrelays = [\"10.1\"]",
+              "g.toml:4:10: '10.1' is not an IPv4 address"},
         Wrong{"\"up2\"", "\"lan0\"", "g.toml:11:13: 'lan0' is the LAN's interface"},
         Wrong{"\"up2\"", "\"up 2\"", "'up 2' cannot be the name of an interface"},
         Wrong{"10.2.0.0/16", "10.1.128.0/17",

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "host/settings.hpp"
 
-#include <fstream>
-
 #include <gtest/gtest.h>
 
 namespace anabranch::host {
 namespace {
 
 Result<Settings> load(const std::string& text) {
-  const auto file = std::filesystem::path(testing::TempDir()) / "host_settings_test.toml";
-  std::ofstream(file) << text;
-  return load_settings(file);
+  return parse_settings(text, "h.toml");
 }
 
 TEST(HostSettings, AnEmptyFileIsTheDefaults) {
@@ -28,14 +24,25 @@ TEST(HostSettings, ValuesAreTaken) {
   EXPECT_EQ(settings->ext_route_code, 230);
 }
 
+TEST(HostSettings, WithoutAFileTheDefaultsHold) {
+  EXPECT_EQ(default_settings().max_paths, 8u);
+  EXPECT_EQ(default_settings().ext_route_code, 224);
+}
+
+TEST(HostSettings, AnAbsentFileIsBadInput) {
+  const auto settings = load_settings("/nonexistent/host.toml");
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().code, ExitCode::kBadInput);
+}
+
 TEST(HostSettings, AllMistakesAreNamedWithTheirPlace) {
   const auto settings = load("max_paths = 9\next_route_code = 53\nmax_path = 2\n");
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.error().code, ExitCode::kBadInput);
   const auto text = settings.error().text();
-  EXPECT_NE(text.find(":1:"), std::string::npos) << text;
-  EXPECT_NE(text.find(":2:"), std::string::npos) << text;
-  EXPECT_NE(text.find(":3:"), std::string::npos) << text;
+  EXPECT_NE(text.find("h.toml:1:"), std::string::npos) << text;
+  EXPECT_NE(text.find("h.toml:2:"), std::string::npos) << text;
+  EXPECT_NE(text.find("h.toml:3:"), std::string::npos) << text;
 }
 
 }  // namespace

@@ -8,11 +8,14 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
+import dhcp
+from dhcp import ACK, DISCOVER, DNS, EXT_ROUTE, INFORM, MESSAGE, NAK, REQUEST, REQUESTED, ROUTER, SERVER
 
 CONFIG = """
 [lan]
@@ -35,11 +38,7 @@ source_prefix = "10.2.32.0/20"
 [dhcp]
 dns = ["192.0.2.53"]
 """
-DISCOVER, OFFER, REQUEST, ACK, NAK, INFORM = 1, 2, 3, 5, 6, 8
-MESSAGE, REQUESTED, SERVER, ROUTER, DNS, CLIENT, EXT_ROUTE = 53, 50, 54, 3, 6, 61, 224
-COOKIE = b"\x63\x82\x53\x63"
 SERVER_ADDRESS = "10.1.0.1"
-PATIENCE = 3.0
 SILENCE = 0.7
 
 
@@ -56,84 +55,14 @@ def command(text):
     subprocess.run(text.split(), check=True)
 
 
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-class Client:
-    """One DHCP client on the far end of the LAN's cable, with a client identifier of its own."""
-
-    number = 0
+class Client(dhcp.Client):
+    """On the far end of the LAN's cable."""
 
     def __init__(self):
-        Client.number += 1
-        self.xid = 0x1000 * Client.number
-        self.identifier = b"\xff" + struct.pack("!I", Client.number) + b"\x00\x02" + b"anabranch"
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-        self.socket.bind(("h0", 0))
-        self.mac = self.socket.getsockname()[4]
+        packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        packets.bind(("h0", 0))
         with open("/sys/class/net/lan0/address") as file:
-            self.server_mac = bytes.fromhex(file.read().strip().replace(":", ""))
-
-    def exchange(self, kind, ext_route=None, ciaddr="0.0.0.0", options=(), patience=PATIENCE):
-        """Sends one message and returns the answer as {option: value}, or None."""
-        self.xid += 1
-        unicast = ciaddr != "0.0.0.0"
-        dhcp = struct.pack("!4BIHH", 1, 1, 6, 0, self.xid, 0, 0 if unicast else 0x8000)
-        dhcp += socket.inet_aton(ciaddr) + bytes(12) + self.mac + bytes(10 + 192) + COOKIE
-        fields = [(MESSAGE, bytes([kind])), (CLIENT, self.identifier), *options]
-        if ext_route is not None:
-            fields.append((EXT_ROUTE, bytes(ext_route)))
-        for code, value in fields:
-            dhcp += bytes([code, len(value)]) + value
-        dhcp += b"\xff"
-        source = socket.inet_aton(ciaddr)
-        target = socket.inet_aton(SERVER_ADDRESS if unicast else "255.255.255.255")
-        udp = struct.pack("!4H", 68, 67, 8 + len(dhcp), 0) + dhcp
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, source, target)
-        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-        ethernet = (self.server_mac if unicast else b"\xff" * 6) + self.mac + b"\x08\x00"
-        self.socket.send(ethernet + head + udp)
-        return self.receive(time.monotonic() + patience)
-
-    def receive(self, deadline):
-        while (left := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            try:
-                frame = self.socket.recv(4096)
-            except TimeoutError:
-                return None
-            packet = frame[14:]
-            start = (packet[0] & 15) * 4
-            if packet[9] != 17 or packet[start : start + 4] != struct.pack("!HH", 67, 68):
-                continue
-            dhcp = packet[start + 8 :]
-            if dhcp[4:8] != struct.pack("!I", self.xid):
-                continue
-            answer = {"address": socket.inet_ntoa(dhcp[16:20])}
-            rest = dhcp[240:]
-            while rest and rest[0] != 255:
-                if rest[0] == 0:
-                    rest = rest[1:]
-                    continue
-                answer[rest[0]] = rest[2 : 2 + rest[1]]
-                rest = rest[2 + rest[1] :]
-            return answer
-        return None
-
-    def lease(self, ext_route=None, requested=None):
-        """DISCOVER to ACK."""
-        hint = [(REQUESTED, socket.inet_aton(requested))] if requested else []
-        offer = self.exchange(DISCOVER, ext_route, options=hint)
-        expect(offer and offer[MESSAGE][0] == OFFER, f"no OFFER for EXT_ROUTE {ext_route}")
-        options = [(REQUESTED, socket.inet_aton(offer["address"])), (SERVER, offer[SERVER])]
-        ack = self.exchange(REQUEST, ext_route, options=options)
-        expect(ack and ack[MESSAGE][0] == ACK, f"no ACK for EXT_ROUTE {ext_route}")
-        expect(ack["address"] == offer["address"], "the ACK has another address than the OFFER")
-        return ack
+            super().__init__(packets, bytes.fromhex(file.read().strip().replace(":", "")), SERVER_ADDRESS)
 
 
 def expect_path(answer, index, what):
@@ -267,7 +196,7 @@ def run(executable, folder):
         check_lost_path()
         check_killed_server(log)
         check_successor(start)
-    except Failed:
+    except (Failed, dhcp.NoLease):
         sys.stderr.write(open(log).read())
         raise
     finally:
@@ -286,7 +215,7 @@ def main():
     try:
         run(executable, folder)
         print("ok")
-    except Failed as failure:
+    except (Failed, dhcp.NoLease) as failure:
         print(f"FAILED: {failure}")
         sys.exit(1)
     finally:
