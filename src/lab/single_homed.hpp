@@ -28,6 +28,16 @@ struct SingleHomedOptions {
 
 Topology single_homed_topology(const SingleHomedOptions& options);
 
+/// A node with udhcpc and our host role on kHostInterface.
+Node single_homed_host(const std::string& name);
+/// "server", with kServerAddress and no way yet to anywhere.
+Node single_homed_server();
+/// Provider k: its node, its emulated link to interface "up<k>" of `gateway` (172.16.k.1), which
+/// gets its address, and its cable to the server. One that `knows_hosts` has a route
+/// to 10.k.0.0/16.
+void add_provider(Topology& topology, Node& gateway, Node& server, unsigned k,
+                  const LinkProfile& profile, bool knows_hosts);
+
 inline const IpAddress kServerAddress = IpAddress::v4(0xc6120001);  // 198.18.0.1 (RFC 2544 range)
 inline constexpr std::string_view kHostInterface = "eth0";
 

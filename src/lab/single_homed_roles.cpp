@@ -93,6 +93,10 @@ Result<nanoseconds> start_single_homed_roles(Network& network) {
   ANABRANCH_TRY(network.start_roles("gateway"));
   ANABRANCH_TRY(wait_until("a gateway with running DHCP", seconds(20),
                            [&] { return gateway_dhcp(network).running; }));
+  return start_hosts(network);
+}
+
+Result<nanoseconds> start_hosts(Network& network) {
   const auto start = MonotonicClock::now();
   std::vector<std::string> hosts;
   for (const auto& node : network.topology().nodes)

@@ -38,6 +38,9 @@ GatewayDhcp gateway_dhcp(const Network& network);
 /// interface is down is left to the scenario. Returns the time from the first host's start.
 Result<nanoseconds> start_single_homed_roles(Network& network);
 
+/// The second half of it.
+Result<nanoseconds> start_hosts(Network& network);
+
 /// Looks every 20 ms; an error that names `what` when `patience` is over.
 Result<void> wait_until(const std::string& what, nanoseconds patience,
                         const std::function<bool()>& condition);
