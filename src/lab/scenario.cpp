@@ -11,6 +11,7 @@
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_deep.hpp"
 #include "lab/scenario_faults.hpp"
+#include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
 
@@ -34,10 +35,11 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {
-      single_homed_scenario(),      single_homed_4_scenario(),      single_homed_16_scenario(),
-      single_homed_deep_scenario(), single_homed_faults_scenario(), gateway_forwarding_scenario(),
-      roles_idle_scenario(),        wire_limits_scenario(),         soak_scenario()};
+  static const std::array all = {single_homed_scenario(),        single_homed_4_scenario(),
+                                 single_homed_16_scenario(),     single_homed_deep_scenario(),
+                                 single_homed_faults_scenario(), gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),          wire_limits_scenario(),
+                                 single_homed_8_scenario(),      soak_scenario()};
   return all;
 }
 
