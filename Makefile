@@ -40,6 +40,7 @@ soak: build
 	$(EXECUTABLE) lab run single-homed --full
 	$(EXECUTABLE) lab run single-homed-4 --full
 	$(EXECUTABLE) lab run single-homed-16 --full
+	$(EXECUTABLE) lab run soak --full
 
 install: build
 	cmake --build --preset release -j $(JOBS) --target manual

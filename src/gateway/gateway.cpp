@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include <fmt/format.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <signal.h>
@@ -141,8 +142,11 @@ class Gateway {
     pass_timer_ = loop_.after(kSlowest, [this] { run_pass(); });
   }
 
-  /// Says what has happened to each path since the last pass, and drops the tracked connections of
-  /// one that goes or returns: they are bound to an address of the other way.
+  /// Says what has happened to each path since the last pass. One that goes or returns while
+  /// another stands in for it loses its tracked connections, which are bound to an address of the
+  /// other way. Without a stand-in they stay: they fit again when the path returns, and a packet
+  /// from outside that found none would leave behind an entry that turns the host's port into
+  /// another.
   void note_paths() {
     const auto now = MonotonicClock::now();
     std::map<std::string, PathRecord> records;
@@ -158,14 +162,16 @@ class Gateway {
           log::warning("uplink {} (path {}) is down: {}", path.name, path.index, path.why);
         continue;
       }
-      const unsigned forgotten = forget_connections(*settings_.find(path.name));
+      const Uplink& uplink = *settings_.find(path.name);
+      const unsigned forgotten = uplink.fail_open.empty() ? 0 : forget_connections(uplink);
       if (path.state == PathState::kUp)
         log::info(
             "uplink {} (path {}) is back after {}", path.name, path.index,
             duration_text(std::chrono::duration_cast<milliseconds>(now - before->second.since)));
       else
-        log::warning("uplink {} (path {}) is down: {}; {} tracked connection{} forgotten",
-                     path.name, path.index, path.why, forgotten, forgotten == 1 ? "" : "s");
+        log::warning(
+            "uplink {} (path {}) is down: {}{}", path.name, path.index, path.why,
+            forgotten == 0 ? "" : fmt::format("; {} tracked connection(s) forgotten", forgotten));
     }
     records_ = std::move(records);
   }

@@ -41,6 +41,7 @@ Result<unsigned> index_of(Rtnetlink& netlink, const std::string& name) {
   return link->index;
 }
 
+/// Offloads off where every frame is to be one frame.
 Result<void> bring_up(const std::string& name, bool offloads) {
   auto netlink = Rtnetlink::open();
   if (!netlink) return std::unexpected(netlink.error());
@@ -48,6 +49,19 @@ Result<void> bring_up(const std::string& name, bool offloads) {
   const auto index = index_of(*netlink, name);
   if (!index) return std::unexpected(index.error());
   return netlink->set_up(*index, true);
+}
+
+/// The node's end of a cable or of a switch's port.
+Result<void> bring_up_end(const Endpoint& end, bool offloads) {
+  if (end.mac) {
+    auto netlink = Rtnetlink::open();
+    if (!netlink) return std::unexpected(netlink.error());
+    const auto index = index_of(*netlink, end.interface);
+    if (!index) return std::unexpected(index.error());
+    ANABRANCH_TRY(netlink->set_mac(*index, *end.mac));
+  }
+  if (!end.down) return bring_up(end.interface, offloads);
+  return offloads ? Result<void>{} : kernel::turn_offloads_off(end.interface);
 }
 
 /// The child's own view: the node's folder as /run.
@@ -62,6 +76,10 @@ Result<void> enter_node_mounts(const std::string& directory) {
 
 std::string node_directory(std::string_view node) {
   return "/run/nodes/" + std::string(node);
+}
+
+std::string status_socket(std::string_view node, std::string_view role) {
+  return node_directory(node) + "/anabranch/" + std::string(role) + ".sock";
 }
 
 Network::~Network() {
@@ -107,7 +125,7 @@ Result<void> Network::make_links() {
   for (const auto& link : topology_.links) {
     const auto up = [&](const Endpoint& end) {
       return inside_network_namespace(netns(end.node),
-                                      [&] { return bring_up(end.interface, !link.profile); });
+                                      [&] { return bring_up_end(end, !link.profile); });
     };
     if (!link.profile) {
       ANABRANCH_TRY(netlink->create_veth(link.a.interface, netns(link.a.node), link.b.interface,
@@ -157,8 +175,8 @@ Result<void> Network::make_lans() {
         ANABRANCH_TRY(inner->set_master(member->index, master->index));
         return inner->set_up(member->index, true);
       }));
-      ANABRANCH_TRY(inside_network_namespace(netns(port.node),
-                                             [&] { return bring_up(port.interface, true); }));
+      ANABRANCH_TRY(
+          inside_network_namespace(netns(port.node), [&] { return bring_up_end(port, true); }));
     }
     ++number;
   }
@@ -298,6 +316,30 @@ Result<int> Network::stop_role(std::string_view node, std::string_view role) {
   return code;
 }
 
+Result<void> Network::kill_role(std::string_view node, std::string_view role) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end() || !found->second.roles.contains(role))
+    return fail("no role '" + std::string(role) + "' runs in " + std::string(node));
+  const auto process = found->second.roles.find(role);
+  process->second.stop({});
+  found->second.roles.erase(process);
+  return {};
+}
+
+Result<void> Network::start_role(std::string_view name, std::string_view role) {
+  for (const auto& node : topology_.nodes)
+    for (const auto& candidate : node.roles)
+      if (node.name == name && candidate.name == role) return start_role(name, candidate);
+  return fail("there is no role '" + std::string(role) + "' in " + std::string(name));
+}
+
+Result<void> Network::inside(std::string_view node,
+                             const std::function<Result<void>()>& work) const {
+  const auto found = state(node);
+  if (!found) return std::unexpected(found.error());
+  return inside_network_namespace((*found)->netns.get(), work);
+}
+
 std::string Network::logs(unsigned lines_each) const {
   std::string out;
   for (const auto& node : topology_.nodes) {
@@ -325,15 +367,13 @@ Result<pid_t> Network::role_pid(std::string_view node, std::string_view role) co
 
 Result<std::string> Network::ask(std::string_view node, std::string_view role,
                                  std::string_view verb) const {
-  return status::ask(node_directory(node) + "/anabranch/" + std::string(role) + ".sock", verb);
+  return status::ask(status_socket(node, role), verb);
 }
 
 Result<Network::Octets> Network::interface_octets(std::string_view node,
                                                   std::string_view interface) const {
-  const auto found = state(node);
-  if (!found) return std::unexpected(found.error());
   Octets out;
-  const auto done = inside_network_namespace((*found)->netns.get(), [&]() -> Result<void> {
+  const auto done = inside(node, [&]() -> Result<void> {
     auto netlink = Rtnetlink::open();
     if (!netlink) return std::unexpected(netlink.error());
     const auto link = netlink->link(interface);
@@ -346,18 +386,13 @@ Result<Network::Octets> Network::interface_octets(std::string_view node,
 }
 
 Result<void> Network::turn_offloads_off(std::string_view node, const std::string& interface) const {
-  const auto found = state(node);
-  if (!found) return std::unexpected(found.error());
-  return inside_network_namespace((*found)->netns.get(),
-                                  [&] { return kernel::turn_offloads_off(interface); });
+  return inside(node, [&] { return kernel::turn_offloads_off(interface); });
 }
 
 Result<std::uint64_t> Network::mptcp_counter(std::string_view node,
                                              std::string_view counter) const {
-  const auto found = state(node);
-  if (!found) return std::unexpected(found.error());
   std::uint64_t value = 0;
-  const auto done = inside_network_namespace((*found)->netns.get(), [&]() -> Result<void> {
+  const auto done = inside(node, [&]() -> Result<void> {
     // Pairs of lines: "MPTcpExt: name name ..." and "MPTcpExt: value value ...".
     const auto content = read_file("/proc/thread-self/net/netstat");
     if (!content) return std::unexpected(content.error());

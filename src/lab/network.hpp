@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,6 +36,10 @@ class Network {
   Result<void> start_role(std::string_view node, const Role& role);
   /// SIGTERM, then SIGKILL; returns the exit code.
   Result<int> stop_role(std::string_view node, std::string_view role);
+  /// SIGKILL; returns once it is gone.
+  Result<void> kill_role(std::string_view node, std::string_view role);
+  /// The role of that name as the topology has it.
+  Result<void> start_role(std::string_view node, std::string_view role);
   Result<pid_t> role_pid(std::string_view node, std::string_view role) const;
   pid_t wire_pid() const { return wire_process_.pid(); }
   /// The last lines of every role's log, for a failure message.
@@ -46,6 +51,8 @@ class Network {
   /// Runs a command in the node to its end.
   Result<kernel::CommandOutput> run(std::string_view node, std::vector<std::string> argv,
                                     nanoseconds patience = seconds(20)) const;
+  /// Runs `work` with the calling thread in the node's network namespace.
+  Result<void> inside(std::string_view node, const std::function<Result<void>()>& work) const;
   /// Asks a role in the node through its status socket.
   Result<std::string> ask(std::string_view node, std::string_view role,
                           std::string_view verb) const;
@@ -89,6 +96,8 @@ class Network {
 
 /// Where a node's files are inside the sandbox; the node sees this folder as /run.
 std::string node_directory(std::string_view node);
+/// Where a role in a node answers: "gateway", "host-eth0".
+std::string status_socket(std::string_view node, std::string_view role);
 /// Role files appear there in the node.
 inline constexpr std::string_view kNodeFiles = "/run/lab";
 

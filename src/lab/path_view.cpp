@@ -30,6 +30,19 @@ std::vector<PathFigures> by_path(const std::vector<SubflowSample>& subflows, uns
   return out;
 }
 
+std::vector<std::uint64_t> octets_by_path(const TransferRecord& record, std::int64_t from_ns,
+                                          std::int64_t to_ns, unsigned paths) {
+  std::vector<PathFigures> first(paths);
+  std::vector<PathFigures> last(paths);
+  for (const auto& sample : record.samples) {
+    if (sample.at_ns <= from_ns) first = by_path(sample.subflows, paths);
+    if (sample.at_ns <= to_ns) last = by_path(sample.subflows, paths);
+  }
+  std::vector<std::uint64_t> out;
+  for (unsigned i = 0; i < paths; ++i) out.push_back(grown(last[i], first[i]));
+  return out;
+}
+
 std::vector<PathRow> LiveRows::rows(const event::Sample& sample) {
   recent_.push_back({sample.at_ns, by_path(sample.subflows, paths_)});
   if (recent_.size() > kSmoothing) recent_.erase(recent_.begin());

@@ -20,6 +20,10 @@ struct PathFigures {
 /// Index 0 is path 1. `paths` is how many there are.
 std::vector<PathFigures> by_path(const std::vector<SubflowSample>& subflows, unsigned paths);
 
+/// What each path brought the receiver between two moments (CLOCK_MONOTONIC ns), to the sample.
+std::vector<std::uint64_t> octets_by_path(const TransferRecord& record, std::int64_t from_ns,
+                                          std::int64_t to_ns, unsigned paths);
+
 /// Rows for the live table, with rates over the last few samples so that figures can be read.
 class LiveRows {
  public:

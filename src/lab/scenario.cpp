@@ -9,7 +9,11 @@
 #include <sys/utsname.h>
 
 #include "lab/scenario_benchmarks.hpp"
+#include "lab/scenario_deep.hpp"
+#include "lab/scenario_faults.hpp"
+#include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
+#include "lab/scenario_soak.hpp"
 
 namespace anabranch::lab {
 namespace {
@@ -31,9 +35,11 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(),    single_homed_4_scenario(),
-                                 single_homed_16_scenario(), gateway_forwarding_scenario(),
-                                 roles_idle_scenario(),      wire_limits_scenario()};
+  static const std::array all = {single_homed_scenario(),        single_homed_4_scenario(),
+                                 single_homed_16_scenario(),     single_homed_deep_scenario(),
+                                 single_homed_faults_scenario(), gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),          wire_limits_scenario(),
+                                 single_homed_8_scenario(),      soak_scenario()};
   return all;
 }
 
@@ -73,7 +79,7 @@ Result<int> shell_in(const Scenario& scenario, std::string_view node) {
   const char* shell = std::getenv("SHELL");
   auto options = (*network)->in_node(node, {shell == nullptr ? "/bin/sh" : shell});
   if (!options) return std::unexpected(options.error());
-  ANABRANCH_TRY(start_single_homed_roles(**network));
+  ANABRANCH_TRY(scenario.start(**network));
   options->standard_input = 0;
   options->environment["PS1"] = std::string(node) + "# ";
   std::fprintf(stderr, "%s runs; leaving this shell ends it.\n",

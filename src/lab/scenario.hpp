@@ -13,6 +13,7 @@
 #include "lab/network.hpp"
 #include "lab/progress.hpp"
 #include "lab/result.hpp"
+#include "lab/single_homed_roles.hpp"
 #include "lab/transfer.hpp"
 
 namespace anabranch::lab {
@@ -39,6 +40,8 @@ struct Scenario {
   unsigned (*steps)(Scale);
   Result<void> (*body)(ScenarioRun&);
   bool benchmark = false;  ///< judged by bench/run, not by the test suite
+  /// Starts the roles and waits until they are ready, for `lab shell`.
+  Result<nanoseconds> (*start)(Network&) = start_single_homed_roles;
 };
 
 std::span<const Scenario> scenarios();

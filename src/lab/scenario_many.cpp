@@ -8,6 +8,7 @@
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_support.hpp"
 #include "lab/single_homed.hpp"
+#include "lab/single_homed_roles.hpp"
 
 namespace anabranch::lab {
 namespace {

@@ -6,11 +6,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "lab/scenario_programs.hpp"
 #include "lab/scenario_support.hpp"
 #include "lab/single_homed.hpp"
+#include "lab/single_homed_roles.hpp"
 
 namespace anabranch::lab {
 namespace {
@@ -231,37 +231,6 @@ Result<void> single_homed(ScenarioRun& run) {
 }
 
 }  // namespace
-
-Result<nanoseconds> start_single_homed_roles(Network& network) {
-  ANABRANCH_TRY(network.start_roles("gateway"));
-  const auto deadline = MonotonicClock::now() + seconds(20);
-  for (;;) {
-    const auto answer = network.ask("gateway", "gateway", "show");
-    const auto json = answer ? nlohmann::json::parse(*answer, nullptr, false) : nlohmann::json();
-    if (json.is_object() && json.value("/dhcp/state"_json_pointer, "") == "running") break;
-    if (MonotonicClock::now() > deadline) return fail("the gateway was not ready in time");
-    pause_briefly();
-  }
-  const auto start = MonotonicClock::now();
-  std::vector<std::string> hosts;
-  for (const auto& node : network.topology().nodes)
-    if (node.name.starts_with("host")) hosts.push_back(node.name);
-  for (const auto& host : hosts) ANABRANCH_TRY(network.start_roles(host));
-  const std::size_t uplinks = static_cast<std::size_t>(std::ranges::count_if(
-      network.topology().links, [](const Link& link) { return link.profile.has_value(); }));
-  const auto complete = [&](const std::string& host) {
-    const auto paths = host_paths(network, host);
-    return paths && paths->size() == uplinks && std::ranges::all_of(*paths, &HostPath::up);
-  };
-  while (!hosts.empty()) {
-    std::erase_if(hosts, complete);
-    if (hosts.empty()) break;
-    if (MonotonicClock::now() > start + seconds(30))
-      return fail(hosts.front() + " did not get all its paths in 30 s");
-    pause_briefly();
-  }
-  return std::chrono::duration_cast<nanoseconds>(MonotonicClock::now() - start);
-}
 
 Scenario single_homed_scenario() {
   return {"single-homed", "A host with one interface uses both uplinks of its gateway",

@@ -1,37 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "lab/scenario_support.hpp"
 
-#include <algorithm>
 #include <numeric>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "lab/path_view.hpp"
 #include "lab/single_homed.hpp"
 
 namespace anabranch::lab {
-
-Result<std::vector<HostPath>> host_paths(const Network& network, std::string_view node) {
-  const auto answer = network.ask(node, "host-" + std::string(kHostInterface), "show");
-  if (!answer) return std::unexpected(answer.error());
-  const auto json = nlohmann::json::parse(*answer, nullptr, false);
-  if (!json.is_object() || !json.contains("paths")) return fail("the host's status has no paths");
-  std::vector<HostPath> out;
-  for (const auto& path : json["paths"]) {
-    // A path that is still being acquired has no address yet.
-    const auto text = [&](const char* key) {
-      return path.contains(key) && path[key].is_string() ? path[key].get<std::string>()
-                                                         : std::string();
-    };
-    const auto address = IpAddress::parse(text("address"));
-    out.push_back(
-        {path.value("index", 0u), address.value_or(IpAddress()), address && text("state") == "up"});
-  }
-  std::ranges::sort(out, {}, &HostPath::index);
-  return out;
-}
 
 Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths,
                                          bool upload, nanoseconds duration) {
@@ -89,17 +66,15 @@ Result<MeasuredTransfer> measure_transfer(ScenarioRun& run, const std::string& t
   run.expect(holds("hash equal: " + title, record.hashes_equal()));
   Chart chart = goodput_chart(title, record, outcome->start_ns, paths);
   for (std::size_t i = 0; i < actions.size(); ++i)
-    chart.marks.push_back({static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9,
-                           actions[i].label});
+    if (!actions[i].label.empty())
+      chart.marks.push_back(
+          {static_cast<double>(outcome->action_times[i] - outcome->start_ns) / 1e9,
+           actions[i].label});
   if (plan.mptcp)
     for (const auto& link : run.result.topology.links)
       if (link.profile) chart.expected_mbit += link.profile->rate.mbit();
   run.result.charts.push_back(std::move(chart));
   return MeasuredTransfer{*std::move(outcome)};
-}
-
-void pause_briefly() {
-  ::usleep(20'000);
 }
 
 BitRate sum(const std::vector<BitRate>& rates) {

@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What the single-homed scenarios share: the state of a host, measuring paths one by one, one
-// transfer with its chart.
+// What the single-homed scenarios share: measuring paths one by one, one transfer with its chart.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "lab/scenario.hpp"
+#include "lab/single_homed_roles.hpp"
 
 namespace anabranch::lab {
-
-struct HostPath {
-  unsigned index = 0;
-  IpAddress address;
-  bool up = false;
-};
-
-/// What `anabranch host show` says in `node`, in order of index.
-Result<std::vector<HostPath>> host_paths(const Network& network, std::string_view node);
 
 /// Goodput of plain TCP over each path of "host", all paths at once since they share nothing.
 Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<HostPath>& paths,
                                          bool upload, nanoseconds duration);
 
 struct LabelledAction {
-  std::string label;  ///< in the chart
+  std::string label;  ///< in the chart; empty: no mark there
   TimedAction action;
 };
 
@@ -39,9 +30,6 @@ struct MeasuredTransfer {
 Result<MeasuredTransfer> measure_transfer(ScenarioRun& run, const std::string& title,
                                           const TransferPlan& plan, unsigned paths,
                                           const std::vector<LabelledAction>& actions = {});
-
-/// Between two looks at something that is awaited with a deadline: 20 ms.
-void pause_briefly();
 
 BitRate sum(const std::vector<BitRate>& rates);
 std::string mbit_text(BitRate rate);

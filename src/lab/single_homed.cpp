@@ -34,19 +34,8 @@ std::string gateway_toml(const SingleHomedOptions& options) {
         "\n[[uplink]]\nname = \"isp{0}\"\ninterface = \"up{0}\"\nnext_hop = \"172.16.{0}.2\"\n"
         "index = {0}\nsource_prefix = \"10.{0}.0.0/16\"\nnat = \"{1}\"\n",
         k, options.nat);
+  out += fmt::format("\n[dhcp]\nlease_time = \"{}\"\n", options.lease_time);
   return out;
-}
-
-Node host_node(const std::string& name) {
-  const std::string files(kNodeFiles);
-  const std::string interface(kHostInterface);
-  Node node{.name = name, .title = "host with one interface"};
-  node.roles.push_back(
-      {"udhcpc",
-       {"udhcpc", "-f", "-i", interface, "-s", files + "/udhcpc.sh", "-t", "20", "-T", "1"},
-       {{"udhcpc.sh", std::string(kDhcpScript)}}});
-  node.roles.push_back({"host", {"anabranch", "host", "run", interface}, {}});
-  return node;
 }
 
 }  // namespace
@@ -65,6 +54,47 @@ unsigned path_of(const IpAddress& local, const IpAddress& remote) {
   return 0;
 }
 
+Node single_homed_host(const std::string& name) {
+  const std::string files(kNodeFiles);
+  const std::string interface(kHostInterface);
+  Node node{.name = name, .title = "host with one interface"};
+  node.roles.push_back(
+      {"udhcpc",
+       {"udhcpc", "-f", "-i", interface, "-s", files + "/udhcpc.sh", "-t", "20", "-T", "1"},
+       {{"udhcpc.sh", std::string(kDhcpScript)}}});
+  node.roles.push_back({"host", {"anabranch", "host", "run", interface}, {}});
+  return node;
+}
+
+Node single_homed_server() {
+  Node server{.name = "server", .title = "server", .mptcp_subflows = 8};
+  server.addresses.push_back({"lo", IpPrefix::host(kServerAddress)});
+  return server;
+}
+
+void add_provider(Topology& topology, Node& gateway, Node& server, unsigned k,
+                  const LinkProfile& profile, bool knows_hosts) {
+  const std::string isp = fmt::format("isp{}", k);
+  const std::string uplink = fmt::format("up{}", k);
+  const std::string port = fmt::format("s{}", k);
+  gateway.addresses.push_back({uplink, prefix(fmt::format("172.16.{}.1/24", k))});
+  Node provider{.name = isp, .title = fmt::format("provider {}", k)};
+  provider.addresses = {{"down0", prefix(fmt::format("172.16.{}.2/24", k))},
+                        {"up0", prefix(fmt::format("172.20.{}.1/24", k))}};
+  provider.routes = {
+      {IpPrefix::host(kServerAddress), address(fmt::format("172.20.{}.2", k)), "up0"}};
+  if (knows_hosts)
+    provider.routes.push_back(
+        {prefix(fmt::format("10.{}.0.0/16", k)), address(fmt::format("172.16.{}.1", k)), "down0"});
+  provider.sysctls = {{"net/ipv4/ip_forward", "1"}};
+  server.addresses.push_back({port, prefix(fmt::format("172.20.{}.2/24", k))});
+  for (const auto& customers : {fmt::format("172.16.{}.0/24", k), fmt::format("10.{}.0.0/16", k)})
+    server.routes.push_back({prefix(customers), address(fmt::format("172.20.{}.1", k)), port});
+  topology.links.push_back({isp, {gateway.name, uplink}, {isp, "down0"}, profile});
+  topology.links.push_back({isp + "-server", {isp, "up0"}, {"server", port}, std::nullopt});
+  topology.nodes.push_back(std::move(provider));
+}
+
 Topology single_homed_topology(const SingleHomedOptions& options) {
   Topology out;
   Node gateway{.name = "gateway",
@@ -73,44 +103,27 @@ Topology single_homed_topology(const SingleHomedOptions& options) {
       {"gateway",
        {"anabranch", "gateway", "run", "-c", std::string(kNodeFiles) + "/gateway.toml"},
        {{"gateway.toml", gateway_toml(options)}}});
-  Node server{.name = "server", .title = "server", .mptcp_subflows = 8};
-  server.addresses.push_back({"lo", IpPrefix::host(kServerAddress)});
+  Node server = single_homed_server();
 
   Lan lan{"lan", {{"gateway", "lan0"}}};
   for (unsigned i = 1; i <= options.hosts; ++i) {
     const std::string name = host_name(i, options.hosts);
-    out.nodes.push_back(host_node(name));
+    out.nodes.push_back(single_homed_host(name));
     lan.ports.push_back({name, std::string(kHostInterface)});
+  }
+  if (options.twin) {
+    lan.ports[1].mac = kTwinMac;
+    lan.ports.back().mac = kTwinMac;
+    lan.ports.back().down = true;
   }
   if (options.hosts == 1)
     out.links.push_back({"lan", lan.ports[1], lan.ports[0], std::nullopt});
   else
     out.lans.push_back(lan);
 
-  std::vector<Node> providers;
-  for (unsigned k = 1; k <= options.uplinks.size(); ++k) {
-    const std::string isp = fmt::format("isp{}", k);
-    gateway.addresses.push_back({fmt::format("up{}", k), prefix(fmt::format("172.16.{}.1/24", k))});
-    Node provider{.name = isp, .title = fmt::format("provider {}", k)};
-    provider.addresses = {{"down0", prefix(fmt::format("172.16.{}.2/24", k))},
-                          {"up0", prefix(fmt::format("172.20.{}.1/24", k))}};
-    provider.routes = {
-        {IpPrefix::host(kServerAddress), address(fmt::format("172.20.{}.2", k)), "up0"}};
-    if (options.nat == "none")
-      provider.routes.push_back({prefix(fmt::format("10.{}.0.0/16", k)),
-                                 address(fmt::format("172.16.{}.1", k)), "down0"});
-    provider.sysctls = {{"net/ipv4/ip_forward", "1"}};
-    const std::string port = fmt::format("s{}", k);
-    server.addresses.push_back({port, prefix(fmt::format("172.20.{}.2/24", k))});
-    for (const auto& customers : {fmt::format("172.16.{}.0/24", k), fmt::format("10.{}.0.0/16", k)})
-      server.routes.push_back({prefix(customers), address(fmt::format("172.20.{}.1", k)), port});
-    out.links.push_back(
-        {isp, {"gateway", fmt::format("up{}", k)}, {isp, "down0"}, options.uplinks[k - 1]});
-    out.links.push_back({isp + "-server", {isp, "up0"}, {"server", port}, std::nullopt});
-    providers.push_back(std::move(provider));
-  }
-  out.nodes.push_back(std::move(gateway));
-  for (auto& provider : providers) out.nodes.push_back(std::move(provider));
+  for (unsigned k = 1; k <= options.uplinks.size(); ++k)
+    add_provider(out, gateway, server, k, options.uplinks[k - 1], options.nat == "none");
+  out.nodes.insert(out.nodes.begin() + options.hosts, std::move(gateway));
   out.nodes.push_back(std::move(server));
   return out;
 }

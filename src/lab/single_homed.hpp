@@ -20,13 +20,29 @@ namespace anabranch::lab {
 struct SingleHomedOptions {
   std::vector<LinkProfile> uplinks;
   unsigned hosts = 1;  ///< one: a cable; more: a LAN with a switch
+  /// The last host has the Ethernet address of the first, and its interface is down.
+  bool twin = false;
   std::string nat = "masquerade";
+  std::string lease_time = "10min";  ///< of the addresses that the gateway hands out
 };
 
 Topology single_homed_topology(const SingleHomedOptions& options);
 
+/// A node with udhcpc and our host role on kHostInterface.
+Node single_homed_host(const std::string& name);
+/// "server", with kServerAddress and no way yet to anywhere.
+Node single_homed_server();
+/// Provider k: its node, its emulated link to interface "up<k>" of `gateway` (172.16.k.1), which
+/// gets its address, and its cable to the server. One that `knows_hosts` has a route
+/// to 10.k.0.0/16.
+void add_provider(Topology& topology, Node& gateway, Node& server, unsigned k,
+                  const LinkProfile& profile, bool knows_hosts);
+
 inline const IpAddress kServerAddress = IpAddress::v4(0xc6120001);  // 198.18.0.1 (RFC 2544 range)
 inline constexpr std::string_view kHostInterface = "eth0";
+
+/// The Ethernet address that twins share.
+inline constexpr MacAddress kTwinMac{{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}};
 
 /// "host", or "host7" when there are several.
 std::string host_name(unsigned number, unsigned hosts);

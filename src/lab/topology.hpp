@@ -28,6 +28,9 @@ struct LinkProfile {
 struct Endpoint {
   std::string node;
   std::string interface;
+  std::optional<MacAddress> mac = std::nullopt;  ///< unless the kernel may choose
+  bool down =
+      false;  ///< not set up with the rest: nothing is sent from it before the scenario says
 };
 
 /// A point-to-point link. With a profile it runs through the emulator, without it is a plain cable.
