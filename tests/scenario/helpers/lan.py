@@ -118,6 +118,10 @@ class Network:
     def ip(self, text, check=True):
         return command(f"ip -n {self.name} {text}" if self.name else f"ip {text}", check)
 
+    def run(self, text):
+        """The output of a command in this network, whatever its exit code."""
+        return subprocess.run([*self.prefix(), *text.split()], capture_output=True, text=True).stdout
+
     def ip_json(self, text):
         return json.loads(self.ip(f"-j {text}") or "[]")
 
