@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
-from lan import (HERE, Network, Skipped, ask_name, expect, hide, program, read, scenario, stop, wait_until, write)
+from lan import (HERE, Network, Skipped, ask_name, expect, program, read, scenario, stop, wait_until, write)
+from managers import BUS, hide_users, networkd_program
 from two_uplinks import SERVER, Gateway
 
 SCRIPT = HERE + "/dhcp_event.sh"
@@ -113,15 +114,12 @@ mount --bind {0} /run/systemd && mount --bind {0}/dbus /run/dbus
 dbus-daemon --config-file={0}/dbus.conf --nofork & {1} &
 echo $! >{0}/pid
 while sleep 0.1; do [ ! -e {0}/verb ] || {{ networkctl $(cat {0}/verb); rm {0}/verb; }}; done"""
-    BUS = """<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow own="*"/><allow send_type="method_call"/><allow send_destination="*"/>
-<allow receive_sender="*"/></policy></busconfig>"""
 
     def run(self):
-        networkd = program("systemd-networkd", "/lib/systemd/systemd-networkd", "/usr/lib/systemd/systemd-networkd")
+        networkd = networkd_program()
         option = f"SendOption=224:uint16:{self.index * 256}\n" if self.index else ""
         write(self.folder + "/network/lan.network", self.CONFIG + option)
-        write(self.folder + "/dbus.conf", self.BUS)
+        write(self.folder + "/dbus.conf", BUS)
         for made in (self.folder + "/dbus", "/run/systemd", "/run/dbus"):
             os.makedirs(made, exist_ok=True)
         self.start(["unshare", "-m", "sh", "-c", self.SHELL.format(self.folder, networkd)])
@@ -173,9 +171,7 @@ def check_release(host, address):
 
 
 def run(anabranch):
-    # The user that systemd-networkd and dhcpcd wish to become exists here as our own number only.
-    hide("/etc/passwd", "root:x:0:0::/:/bin/sh\nsystemd-network:x:0:0::/:/bin/sh\n")
-    hide("/etc/group", "root:x:0:\nsystemd-network:x:0:\n")
+    hide_users()
     for state in ("/var/lib/dhcpcd", "/var/lib/systemd"):
         if os.path.isdir(state):
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", state], check=True)
