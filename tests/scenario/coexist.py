@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from lan import Network, ask_name, command, expect, read, scenario, stop, wait_until
 from managers import Ifupdown, NetworkManager, Networkd, hide_users, start_bus
-from single_host import HostRole, main_table_is_ours, ours
+from single_host import HostRole, intruders_in_main_table, ours
 from two_uplinks import SERVER, Gateway
 
 REPAIR = 1.0  # seconds
@@ -73,7 +73,7 @@ class Host:
             expect(self.further() == wanted, f"{self.name}: after {what} {wanted} is {self.further()}")
         if watch:
             expect(not watch.removed(), f"{self.name}: {what} removes {watch.removed()}")
-        intruders = main_table_is_ours(self.network)
+        intruders = intruders_in_main_table(self.network)
         expect(not intruders, f"{self.name}: after {what} the main table has {intruders}")
 
 

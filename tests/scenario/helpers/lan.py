@@ -49,6 +49,16 @@ def program(name, *further):
     return found
 
 
+def copy_of(name):
+    """A copy of a program. AppArmor profiles go by a program's path, and Debian's for dhclient and Kea forbid
+    them files and scripts of ours."""
+    copy = f"/run/programs/{name}"
+    if not os.path.exists(copy):
+        os.makedirs("/run/programs", exist_ok=True)
+        shutil.copy(program(name), copy)
+    return copy
+
+
 def command(text, check=True):
     done = subprocess.run(text.split(), capture_output=True, text=True)
     expect(done.returncode == 0 or not check, f"{text}: {done.stderr.strip()}")

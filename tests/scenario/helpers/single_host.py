@@ -53,7 +53,7 @@ class HostRole:
         return [line for line in read(self.log).splitlines() if " debug:" not in line]
 
 
-def main_table_is_ours(network):
+def intruders_in_main_table(network):
     """Routes of ours in the main table, where none belongs."""
     return [line for line in network.ip("-d route show table main").splitlines() if f"proto {PROTOCOL}" in line]
 
@@ -65,7 +65,8 @@ def ours(network):
     rules = [line for line in network.ip("rule").splitlines() if f"proto {PROTOCOL}" in line]
     routes = network.ip(f"route show table all proto {PROTOCOL}").splitlines()
     endpoints = network.run("ip mptcp endpoint").splitlines()
-    return {"links": links, "addresses": addresses, "rules": rules, "routes": sorted(routes), "endpoints": sorted(endpoints)}
+    return {"links": links, "addresses": addresses, "rules": rules, "routes": sorted(routes),
+            "endpoints": sorted(endpoints)}
 
 
 def snapshot(network):
@@ -73,4 +74,5 @@ def snapshot(network):
     parts = [network.ip("-d link"), network.ip("addr"), network.ip("rule"), network.ip("route show table all"),
              network.run("ip mptcp endpoint"), network.run("ip mptcp limits"),
              network.run("sysctl net.ipv4.conf net.ipv6.conf net.mptcp")]
-    return [line for part in parts for line in part.splitlines() if "valid_lft" not in line and "stable_secret" not in line]
+    return [line for part in parts for line in part.splitlines()
+            if "valid_lft" not in line and "stable_secret" not in line]
