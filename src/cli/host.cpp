@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// anabranch host: run, check, show, cleanup.
+// anabranch host: run, check, show, reload, cleanup.
 #include "host/host.hpp"
 
 #include <filesystem>
@@ -28,13 +28,9 @@ struct Options {
 };
 
 Result<ExitCode> run(const Options& options) {
-  host::Settings settings;
-  if (!options.file.empty()) {
-    const auto loaded = host::load_settings(options.file);
-    if (!loaded) return std::unexpected(loaded.error());
-    settings = *loaded;
-  }
-  ANABRANCH_TRY(host::run_host(options.interface, settings));
+  host::SettingsFile file;
+  if (!options.file.empty()) file = {std::filesystem::absolute(options.file), true};
+  ANABRANCH_TRY(host::run_host(options.interface, std::move(file)));
   return ExitCode::kOk;
 }
 
@@ -90,7 +86,8 @@ void print_report(const json& report) {
   }
 }
 
-Result<ExitCode> show(const Options& options) {
+/// The socket of the role that is meant: the named one, or the only one.
+Result<std::filesystem::path> chosen_socket(const Options& options) {
   auto interface = options.interface;
   if (interface.empty()) {
     const auto all = running_interfaces();
@@ -105,7 +102,21 @@ Result<ExitCode> show(const Options& options) {
     }
     interface = all.front();
   }
-  const auto answer = status::ask(status::socket_path(host::status_role(interface)), "show");
+  return status::socket_path(host::status_role(interface));
+}
+
+Result<ExitCode> reload(const Options& options) {
+  const auto socket = chosen_socket(options);
+  if (!socket) return std::unexpected(socket.error());
+  const auto answer = status::ask(*socket, "reload", seconds(30));
+  if (!answer) return std::unexpected(answer.error());
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> show(const Options& options) {
+  const auto socket = chosen_socket(options);
+  if (!socket) return std::unexpected(socket.error());
+  const auto answer = status::ask(*socket, "show");
   if (!answer) return std::unexpected(answer.error());
   const auto report = json::parse(*answer, nullptr, false);
   if (report.is_discarded()) return fail("the host role's answer is no JSON");
@@ -141,7 +152,8 @@ void add_host(CLI::App& app, Outcome& outcome) {
 
   auto* run_verb = object->add_subcommand("run", "learn the network's paths and keep them up");
   run_verb->add_option("IFACE", options->interface, "physical interface")->required();
-  run_verb->add_option("-c,--config", options->file, "host.toml");
+  run_verb->add_option("-c,--config", options->file,
+                       "host.toml; left out: /etc/anabranch/host.toml where there is one");
   run_verb->callback([options, &outcome] { outcome.value = run(*options); });
 
   auto* check_verb = object->add_subcommand("check", "check a configuration file");
@@ -152,6 +164,10 @@ void add_host(CLI::App& app, Outcome& outcome) {
   show_verb->add_option("IFACE", options->interface, "needed when several run");
   show_verb->add_flag("-j,--json", options->as_json, "JSON");
   show_verb->callback([options, &outcome] { outcome.value = show(*options); });
+
+  auto* reload_verb = object->add_subcommand("reload", "make a running role read its file again");
+  reload_verb->add_option("IFACE", options->interface, "needed when several run");
+  reload_verb->callback([options, &outcome] { outcome.value = reload(*options); });
 
   auto* cleanup_verb = object->add_subcommand("cleanup", "remove all paths and put settings back");
   cleanup_verb->add_option("IFACE", options->interface, "all interfaces when left out");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/settings.hpp"
 
+#include <system_error>
+
 namespace anabranch::host {
 
 using config::Kind;
@@ -46,6 +48,12 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
   ANABRANCH_TRY(document->finish());
   return out;
+}
+
+Result<Settings> SettingsFile::load() const {
+  std::error_code error;
+  if (!needed && !std::filesystem::exists(path, error) && !error) return Settings{};
+  return load_settings(path);
 }
 
 }  // namespace anabranch::host

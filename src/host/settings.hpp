@@ -24,4 +24,12 @@ std::span<const config::Setting> setting_definitions();
 /// Reads and checks the file; errors name file:line:col.
 Result<Settings> load_settings(const std::filesystem::path& file);
 
+/// Where a role's settings come from, at its start and whenever it reads them again.
+struct SettingsFile {
+  std::filesystem::path path = "/etc/anabranch/host.toml";
+  bool needed = false;  ///< without the file: an error, or else the defaults
+
+  Result<Settings> load() const;
+};
+
 }  // namespace anabranch::host
