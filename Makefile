@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the README. Everything is built below build/; nothing outside is touched but by
 # `make install` and by the installation of missing packages (packaging/install-dependencies).
-.PHONY: demo build debug test bench soak lint install uninstall clean
+.PHONY: demo build debug test bench soak lint deb install uninstall clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -41,6 +41,11 @@ soak: build
 	$(EXECUTABLE) lab run single-homed-4 --full
 	$(EXECUTABLE) lab run single-homed-16 --full
 	$(EXECUTABLE) lab run soak --full
+
+# build/deb/*.deb, looked at by lintian.
+deb:
+	packaging/install-dependencies demo deb
+	packaging/make-deb
 
 install: build
 	cmake --build --preset release -j $(JOBS) --target manual

@@ -8,12 +8,19 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace anabranch::log {
 namespace {
 
-bool under_journald() {
-  return std::getenv("JOURNAL_STREAM") != nullptr;
+/// JOURNAL_STREAM (systemd.exec(5)) is inherited by children whose standard error is elsewhere, so
+/// device and inode have to be those of ours.
+bool find_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0 &&
+         fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
 }
 
 spdlog::logger& logger() {
@@ -57,6 +64,11 @@ std::string_view syslog_prefix(Level level) {
 
 }  // namespace
 
+bool under_journald() {
+  static const bool found = find_journal();
+  return found;
+}
+
 void start(std::string_view role, Level lowest) {
   logger().set_level(to_spdlog(lowest));
   logger().set_pattern(under_journald() ? "%v" : "%H:%M:%S.%e " + std::string(role) + " %l: %v");
@@ -70,11 +82,14 @@ Result<Level> parse_level(std::string_view text) {
 }
 
 void write(Level level, std::string_view line) {
-  static const bool journald = under_journald();
-  if (journald)
-    logger().log(to_spdlog(level), "{}{}", syslog_prefix(level), line);
-  else
-    logger().log(to_spdlog(level), "{}", line);
+  if (!under_journald()) return logger().log(to_spdlog(level), "{}", line);
+  // Each line is an entry of its own there.
+  for (std::string_view rest = line;;) {
+    const auto end = rest.find('\n');
+    logger().log(to_spdlog(level), "{}{}", syslog_prefix(level), rest.substr(0, end));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
 }
 
 bool RateLimit::allow(Clock::time_point now) {

@@ -17,9 +17,11 @@ enum class Level { kDebug, kInfo, kWarning, kError };
 /// By the numbers of their levels.
 inline constexpr std::array<std::string_view, 4> kLevelNames{"debug", "info", "warning", "error"};
 
-/// Sets the lowest level that is written. `role` stands in every line. Under journald
-/// (JOURNAL_STREAM set) lines carry the syslog level prefix and no time of their own.
+/// Sets the lowest level that is written. `role` stands in every line. Under journald lines carry
+/// the syslog level prefix (sd-daemon(3)) and no time of their own.
 void start(std::string_view role, Level lowest = Level::kInfo);
+/// Standard error leads into the journal.
+bool under_journald();
 Result<Level> parse_level(std::string_view text);
 
 void write(Level level, std::string_view line);

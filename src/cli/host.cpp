@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// anabranch host: run, check, show, cleanup.
+// anabranch host: run, check, show, reload, cleanup.
 #include "host/host.hpp"
 
 #include <filesystem>
@@ -29,13 +29,9 @@ struct Options {
 };
 
 Result<ExitCode> run(const Options& options) {
-  host::Settings settings = host::default_settings();
-  if (!options.file.empty()) {
-    const auto loaded = host::load_settings(options.file);
-    if (!loaded) return std::unexpected(loaded.error());
-    settings = *loaded;
-  }
-  ANABRANCH_TRY(host::run_host(options.interface, settings));
+  host::SettingsFile file;
+  if (!options.file.empty()) file = {std::filesystem::absolute(options.file), true};
+  ANABRANCH_TRY(host::run_host(options.interface, std::move(file)));
   return ExitCode::kOk;
 }
 
@@ -91,7 +87,8 @@ void print_report(const json& report) {
   }
 }
 
-Result<ExitCode> show(const Options& options) {
+/// The socket of the role that is meant: the named one, or the only one.
+Result<std::filesystem::path> chosen_socket(const Options& options) {
   auto interface = options.interface;
   if (interface.empty()) {
     const auto all = running_interfaces();
@@ -106,7 +103,21 @@ Result<ExitCode> show(const Options& options) {
     }
     interface = all.front();
   }
-  const auto answer = status::ask(status::socket_path(host::status_role(interface)), "show");
+  return status::socket_path(host::status_role(interface));
+}
+
+Result<ExitCode> reload(const Options& options) {
+  const auto socket = chosen_socket(options);
+  if (!socket) return std::unexpected(socket.error());
+  const auto answer = status::ask(*socket, "reload", seconds(30));
+  if (!answer) return std::unexpected(answer.error());
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> show(const Options& options) {
+  const auto socket = chosen_socket(options);
+  if (!socket) return std::unexpected(socket.error());
+  const auto answer = status::ask(*socket, "show");
   if (!answer) return std::unexpected(answer.error());
   const auto report = json::parse(*answer, nullptr, false);
   if (report.is_discarded()) return fail("the host role's answer is no JSON");
@@ -145,20 +156,21 @@ void add_host(CLI::App& app, Outcome& outcome) {
     command->callback([options, action, &outcome] { outcome.value = action(*options); });
     return command;
   };
-  const auto takes_file = [&](CLI::App* command) {
-    return command->add_option("-c,--config", options->file, "Configuration file")
-        ->type_name("FILE");
+  const auto takes_file = [&](CLI::App* command, const char* what) {
+    return command->add_option("-c,--config", options->file, what)->type_name("FILE");
   };
   const auto takes_interface = [&](CLI::App* command, const char* what) {
     return command->add_option("IFACE", options->interface, what)->type_name("");
   };
   auto* run_verb = verb("run", "Learn the network's paths and keep them up until stopped", run);
   takes_interface(run_verb, "The physical interface")->required();
-  takes_file(run_verb);
-  takes_file(verb("check", "Check a configuration file", check))->required();
+  takes_file(run_verb, "Configuration file; left out: /etc/anabranch/host.toml where there is one");
+  takes_file(verb("check", "Check a configuration file", check), "Configuration file")->required();
   auto* show_verb = verb("show", "Show the paths of a running host role", show);
   takes_interface(show_verb, "Its interface; needed when several run");
   show_verb->add_flag("-j,--json", options->as_json, "JSON instead of a table");
+  takes_interface(verb("reload", "Make a running host role read its file again", reload),
+                  "Its interface; needed when several run");
   takes_interface(verb("cleanup", "Remove all paths and put every setting back", cleanup),
                   "The interface; all of them when left out");
 }

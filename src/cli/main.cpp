@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/log.hpp"
 #include "cli/commands.hpp"
 
 int main(int argc, char** argv) {
@@ -18,6 +19,9 @@ int main(int argc, char** argv) {
                                  : static_cast<int>(ExitCode::kBadInput);
   }
   if (outcome.value) return static_cast<int>(*outcome.value);
-  std::fprintf(stderr, "anabranch: %s\n", outcome.value.error().text().c_str());
+  if (log::under_journald())
+    log::error("{}", outcome.value.error().text());
+  else
+    std::fprintf(stderr, "anabranch: %s\n", outcome.value.error().text().c_str());
   return static_cast<int>(outcome.value.error().code);
 }

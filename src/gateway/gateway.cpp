@@ -23,6 +23,7 @@
 #include "kernel/conntrack.hpp"
 #include "kernel/netlink.hpp"
 #include "status/client.hpp"
+#include "status/notify.hpp"
 #include "status/server.hpp"
 
 namespace anabranch::gateway {
@@ -35,6 +36,9 @@ constexpr milliseconds kSlowest{1000};
 /// How long a path is down before new leases of it are refused: a link that flaps is the kernel's
 /// business, not the DHCP server's.
 constexpr seconds kLeaseHold{2};
+/// A gateway that lacks its LAN or its DHCP server for longer counts as started for the service
+/// manager: it forwards, and would not get further by being started again.
+constexpr seconds kStartPatience{15};
 
 class Gateway {
  public:
@@ -45,6 +49,7 @@ class Gateway {
         settings_(std::move(settings)),
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
+        manager_(loop),
         kea_(
             loop, [this] { on_kea_changed(); },
             [this](const KeaLine& line) { leases_.on_line(line); }),
@@ -67,10 +72,12 @@ class Gateway {
     if (!plan_.lan_problem.empty())
       log::warning("hosts cannot be served yet: {}", plan_.lan_problem);
     say_when_ready();
+    manager_.ready_at_last(kStartPatience);
     return {};
   }
 
   Result<void> reload() {
+    const status::ServiceManager::Reload told(manager_);
     auto fresh = load(config_);
     if (fresh && fresh->dhcp.mode == DhcpMode::kKea)
       if (const auto there = Kea::installed(); !there) fresh = std::unexpected(there.error());
@@ -94,6 +101,7 @@ class Gateway {
   }
 
   void stop() {
+    manager_.stopping();
     kea_.stop();
     log::info(
         "the gateway ends; forwarding goes on as it is (`anabranch gateway cleanup` takes it "
@@ -119,6 +127,7 @@ class Gateway {
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
     feed_kea();
     if (server_) server_->publish();
+    say_status();
     return {};
   }
 
@@ -225,13 +234,25 @@ class Gateway {
   void on_kea_changed() {
     leases_.on_state(kea_.state());
     if (server_) server_->publish();
+    say_status();
     say_when_ready();
+  }
+
+  /// One sentence for `systemctl status`.
+  void say_status() {
+    const auto up = std::ranges::count(plan_.paths, PathState::kUp, &PathPlan::state);
+    const auto dhcp = settings_.dhcp.mode == DhcpMode::kKea ? kea_state_name(kea_.state())
+                                                            : dhcp_mode_name(settings_.dhcp.mode);
+    auto sentence = fmt::format("{} of {} uplinks up, DHCP {}", up, settings_.uplinks.size(), dhcp);
+    if (!plan_.lan_problem.empty()) sentence += "; hosts cannot be served: " + plan_.lan_problem;
+    manager_.say(sentence);
   }
 
   void say_when_ready() {
     if (ready_ || !plan_.lan_problem.empty()) return;
     if (settings_.dhcp.mode == DhcpMode::kKea && kea_.state() != Kea::State::kRunning) return;
     ready_ = true;
+    manager_.ready();
     log::info("gateway is ready: {} uplinks behind {}", settings_.uplinks.size(), settings_.lan);
   }
 
@@ -302,6 +323,7 @@ class Gateway {
   std::string kea_wanted_;
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
+  status::ServiceManager manager_;
   Kea kea_;
   LeaseWatch leases_;
   bool limit_lacking_ = false;  ///< and told

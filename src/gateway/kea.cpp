@@ -9,7 +9,9 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <nlohmann/json.hpp>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,7 +103,11 @@ struct Kea::Impl {
                            {"KEA_LOGGER_DESTINATION", "stdout"}};
     options.standard_output = pipe->write.get();
     options.standard_error = pipe->write.get();
-    options.prepare = [this] { return enter_kea_view(view); };
+    options.prepare = [this] {
+      // It has no business with rules and routes; fails where we hold nothing to hand down.
+      ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_ADMIN, 0, 0);
+      return enter_kea_view(view);
+    };
     auto started = kernel::spawn(options);
     if (!started) return std::unexpected(started.error());
     process = *std::move(started);

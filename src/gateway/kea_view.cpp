@@ -66,9 +66,20 @@ Result<void> make_mount_point(const std::filesystem::path& target) {
   return {};
 }
 
+bool same_directory(const std::filesystem::path& one, const std::filesystem::path& other) {
+  struct stat a {};
+  struct stat b {};
+  return ::stat(one.c_str(), &a) == 0 && ::stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
 }  // namespace
 
 Result<void> enter_kea_view(const KeaView& view) {
+  // Our systemd unit has the whole gateway see it so, which saves the gateway CAP_SYS_ADMIN.
+  if (same_directory(view.configuration, "/etc/kea") && same_directory(view.runtime, "/run/kea") &&
+      same_directory(view.leases, "/var/lib/kea"))
+    return {};
   if (::unshare(CLONE_NEWNS) != 0)
     return fail_errno("cannot give Kea a mount namespace of its own");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)

@@ -24,6 +24,7 @@
 #include "host/state_file.hpp"
 #include "kernel/clock_watch.hpp"
 #include "kernel/sysctl.hpp"
+#include "status/notify.hpp"
 #include "status/server.hpp"
 #include "wire/dhcp_client_id.hpp"
 
@@ -42,13 +43,15 @@ constexpr seconds kRetry{5};
 
 class Host {
  public:
-  Host(std::string interface, const Settings& settings)
-      : interface_(std::move(interface)), settings_(settings) {}
+  Host(std::string interface, SettingsFile file, const Settings& settings)
+      : interface_(std::move(interface)), file_(std::move(file)), settings_(settings) {}
 
   Result<void> run();
 
  private:
   Result<void> open();
+  Result<std::string> answer(const status::Request& request);
+  Result<void> reload();
   void load_state();
   void save_state();
   void remember(const MacAddress& mac);
@@ -78,8 +81,10 @@ class Host {
   bool operational() const { return link_ && link_->operational(); }
 
   std::string interface_;
+  SettingsFile file_;
   Settings settings_;
   Loop loop_;
+  status::ServiceManager service_{loop_};
   std::mt19937 engine_{std::random_device{}()};
   std::optional<kernel::Rtnetlink> netlink_;
   std::optional<kernel::RouteMonitor> monitor_;
@@ -115,8 +120,12 @@ class Host {
 Result<void> Host::run() {
   ANABRANCH_TRY(open());
   loop_.on_signal({SIGTERM, SIGINT}, [this](int) { loop_.stop(); });
+  loop_.on_signal({SIGHUP}, [this](int) { static_cast<void>(reload()); });
   observe();
+  // From here on it follows its interface; whether the network has further paths is another matter.
+  service_.ready();
   loop_.run();
+  service_.stopping();
   if (!paths_.empty())
     log::info(
         "host ends; the paths stay until their leases end ('anabranch host cleanup {}' removes "
@@ -132,13 +141,9 @@ Result<void> Host::open() {
   const auto link = netlink_->link(interface_);
   if (!link) return std::unexpected(link.error());
   ANABRANCH_TRY(make_directory(runtime_directory()));
-  auto server = status::Server::open(loop_, status::socket_path(status_role(interface_)),
-                                     [this](const status::Request& request) -> Result<std::string> {
-                                       if (request.verb == "show")
-                                         return report_json(report(MonotonicClock::now()));
-                                       return fail("unknown verb '" + request.verb + "'", {},
-                                                   "the host answers 'show'", ExitCode::kBadInput);
-                                     });
+  auto server =
+      status::Server::open(loop_, status::socket_path(status_role(interface_)),
+                           [this](const status::Request& request) { return answer(request); });
   if (!server) return std::unexpected(server.error());
   server_ = *std::move(server);
   auto monitor = kernel::RouteMonitor::open();
@@ -163,6 +168,38 @@ Result<void> Host::open() {
   load_state();
   // Here and not only in observe(): without the permission for it there is no point in going on.
   return adopt_link(*link);
+}
+
+Result<std::string> Host::answer(const status::Request& request) {
+  if (request.verb == "show") return report_json(report(MonotonicClock::now()));
+  if (request.verb != "reload")
+    return fail("the host does not know '" + request.verb + "'", {}, "show, subscribe, reload",
+                ExitCode::kBadInput);
+  if (!request.privileged)
+    return fail("only root may make the host reload", {}, {}, ExitCode::kNotPermitted);
+  if (const auto done = reload(); !done) return std::unexpected(done.error());
+  return "{}";
+}
+
+Result<void> Host::reload() {
+  const status::ServiceManager::Reload told(service_);
+  const auto fresh = file_.load();
+  if (!fresh) {
+    log::error("the changed file is refused and the old settings stay:\n{}", fresh.error().text());
+    return std::unexpected(fresh.error());
+  }
+  const Settings old = std::exchange(settings_, *fresh);
+  log::info("{} read again: at most {} paths, EXT_ROUTE is option {}", file_.path.string(),
+            settings_.max_paths, settings_.ext_route_code);
+  if (settings_.ext_route_code != old.ext_route_code) {
+    // Who asks, and what the clients send, carries the code: both begin anew, with the leases.
+    paths_.adopt(paths_.leases());
+    discovery_socket_.reset();
+    observe();
+  } else {
+    sync();
+  }
+  return {};
 }
 
 void Host::load_state() {
@@ -507,6 +544,7 @@ Report Host::report(MonotonicTime now) const {
 void Host::publish() {
   auto now = report(MonotonicClock::now());
   for (auto& path : now.paths) path.lease.reset();  // time passing is no news
+  service_.say(link_ ? report_sentence(now) : interface_ + " is gone");
   auto text = report_json(now);
   if (text == published_) return;
   published_ = std::move(text);
@@ -515,8 +553,10 @@ void Host::publish() {
 
 }  // namespace
 
-Result<void> run_host(const std::string& interface, const Settings& settings) {
-  Host host(interface, settings);
+Result<void> run_host(const std::string& interface, SettingsFile file) {
+  const auto settings = file.load();
+  if (!settings) return std::unexpected(settings.error());
+  Host host(interface, std::move(file), *settings);
   return host.run();
 }
 

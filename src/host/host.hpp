@@ -14,8 +14,9 @@
 
 namespace anabranch::host {
 
-/// Runs until SIGTERM or SIGINT. Errors: no such interface, not permitted, runs already.
-Result<void> run_host(const std::string& interface, const Settings& settings);
+/// Runs until SIGTERM or SIGINT; SIGHUP reads the file again. Errors: a wrong file, no such
+/// interface, not permitted, runs already.
+Result<void> run_host(const std::string& interface, SettingsFile file);
 
 /// Name of the role's status socket on `interface`.
 std::string status_role(const std::string& interface);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "host/report.hpp"
 
+#include <algorithm>
+
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 namespace anabranch::host {
@@ -54,6 +57,14 @@ std::string report_json(const Report& report) {
                         {"count", report.count},
                         {"paths", std::move(paths)}}
       .dump();
+}
+
+std::string report_sentence(const Report& report) {
+  if (report.support == Discovery::Support::kUnknown) return "no DHCP server has answered yet";
+  if (report.support == Discovery::Support::kNo) return "the network offers no further paths";
+  return fmt::format("{} of {} paths up",
+                     std::ranges::count(report.paths, PathState::kUp, &ReportedPath::state),
+                     report.paths.size());
 }
 
 }  // namespace anabranch::host

@@ -33,5 +33,7 @@ struct Report {
 /// {"interface","support":"yes"|"no"|"unknown","count","paths":[{"index","family","address","interface",
 /// "state":"up"|"acquiring"|"down"|"no-offer","router","lease_s"}]}; what is not known is null.
 std::string report_json(const Report& report);
+/// The same in one sentence, for `systemctl status`.
+std::string report_sentence(const Report& report);
 
 }  // namespace anabranch::host

@@ -2,6 +2,7 @@
 #include "host/settings.hpp"
 
 #include <array>
+#include <system_error>
 
 #include "base/registry.hpp"
 
@@ -63,6 +64,12 @@ Result<Settings> parse_settings(std::string_view text, std::string name) {
   const auto document = config::Document::parse(text, std::move(name));
   if (!document) return std::unexpected(document.error());
   return read(*document);
+}
+
+Result<Settings> SettingsFile::load() const {
+  std::error_code error;
+  if (!needed && !std::filesystem::exists(path, error) && !error) return default_settings();
+  return load_settings(path);
 }
 
 }  // namespace anabranch::host

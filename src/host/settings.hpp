@@ -29,4 +29,12 @@ Result<Settings> load_settings(const std::filesystem::path& file);
 /// `name` stands for the file in messages.
 Result<Settings> parse_settings(std::string_view text, std::string name);
 
+/// Where a role's settings come from, at its start and whenever it reads them again.
+struct SettingsFile {
+  std::filesystem::path path = "/etc/anabranch/host.toml";
+  bool needed = false;  ///< without the file: an error, or else the defaults
+
+  Result<Settings> load() const;
+};
+
 }  // namespace anabranch::host

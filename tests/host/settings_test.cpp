@@ -45,5 +45,15 @@ TEST(HostSettings, AllMistakesAreNamedWithTheirPlace) {
   EXPECT_NE(text.find("h.toml:3:"), std::string::npos) << text;
 }
 
+TEST(HostSettings, OnlyANamedFileHasToExist) {
+  SettingsFile file;
+  file.path = std::filesystem::path(testing::TempDir()) / "host_settings_test_none.toml";
+  const auto defaults = file.load();
+  ASSERT_TRUE(defaults);
+  EXPECT_EQ(defaults->max_paths, 8u);
+  file.needed = true;
+  EXPECT_FALSE(file.load());
+}
+
 }  // namespace
 }  // namespace anabranch::host
