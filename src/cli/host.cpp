@@ -3,6 +3,7 @@
 #include "host/host.hpp"
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <system_error>
 
@@ -24,6 +25,7 @@ using nlohmann::json;
 struct Options {
   std::string interface;
   std::string file;
+  std::string interfaces;
   bool as_json = false;
 };
 
@@ -34,6 +36,7 @@ Result<ExitCode> run(const Options& options) {
     if (!loaded) return std::unexpected(loaded.error());
     settings = *loaded;
   }
+  if (const auto wish = host::parse_interfaces(options.interfaces)) settings.interfaces = *wish;
   ANABRANCH_TRY(host::run_host(options.interface, settings));
   return ExitCode::kOk;
 }
@@ -67,6 +70,22 @@ std::string text_or(const json& value, const char* fallback) {
   return value.is_string() ? value.get<std::string>() : fallback;
 }
 
+/// "on one interface (...why)".
+std::string where_paths_live(const json& report) {
+  static const std::map<std::string, const char*> kReasons{
+      {"default", "nothing speaks against it"},
+      {"configured", "as configured"},
+      {"wireless", "a wireless station has one Ethernet address only"},
+      {"learned", "the network answers one Ethernet address only"},
+      {"refused", "the kernel makes no virtual interface here"}};
+  const auto found = kReasons.find(report.at("interfaces_reason").get<std::string>());
+  return fmt::format("{} ({})",
+                     report.at("interfaces").get<std::string>() == "shared"
+                         ? "all addresses on the interface itself"
+                         : "further ones on virtual interfaces",
+                     found == kReasons.end() ? "for a reason unknown here" : found->second);
+}
+
 void print_report(const json& report) {
   const auto interface = report.at("interface").get<std::string>();
   const auto support = report.at("support").get<std::string>();
@@ -78,7 +97,7 @@ void print_report(const json& report) {
     fmt::print("{}: no DHCP server has answered yet\n", interface);
     return;
   }
-  fmt::print("{}: {} paths\n", interface, report.at("paths").size());
+  fmt::print("{}: {} paths, {}\n", interface, report.at("paths").size(), where_paths_live(report));
   fmt::print("{:<5} {:<15} {:<15} {:<9} {:<15} {}\n", "PATH", "ADDRESS", "INTERFACE", "STATE",
              "ROUTER", "LEASE");
   for (const auto& path : report.at("paths")) {
@@ -142,6 +161,10 @@ void add_host(CLI::App& app, Outcome& outcome) {
   auto* run_verb = object->add_subcommand("run", "learn the network's paths and keep them up");
   run_verb->add_option("IFACE", options->interface, "physical interface")->required();
   run_verb->add_option("-c,--config", options->file, "host.toml");
+  run_verb
+      ->add_option("--interfaces", options->interfaces,
+                   "where further paths live; goes before the file's setting")
+      ->check(CLI::IsMember({"auto", "virtual", "shared"}));
   run_verb->callback([options, &outcome] { outcome.value = run(*options); });
 
   auto* check_verb = object->add_subcommand("check", "check a configuration file");

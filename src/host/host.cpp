@@ -8,6 +8,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 
 #include "base/directories.hpp"
@@ -16,10 +17,13 @@
 #include "host/apply.hpp"
 #include "host/discovery.hpp"
 #include "host/duid.hpp"
+#include "host/interface_view.hpp"
 #include "host/path_set.hpp"
 #include "host/plan.hpp"
+#include "host/repairs.hpp"
 #include "host/report.hpp"
 #include "host/state_file.hpp"
+#include "kernel/interface_state.hpp"
 #include "kernel/sysctl.hpp"
 #include "status/server.hpp"
 #include "wire/dhcp_client_id.hpp"
@@ -32,15 +36,17 @@ using Change = DhcpClient::Change;
 
 /// Changes come in bursts: an address, its routes, a rule.
 constexpr milliseconds kSettle{20};
-/// 169.254/16: no DHCP server gave it.
-const IpPrefix kLinkLocal(IpAddress::v4(0xa9fe0000), 16);
 /// A kernel that refused is asked again.
 constexpr seconds kRetry{5};
+/// Of what the kernel does not report: MPTCP endpoints, their limits, settings.
+constexpr milliseconds kLook{700};
 
 class Host {
  public:
   Host(std::string interface, const Settings& settings)
-      : interface_(std::move(interface)), settings_(settings) {}
+      : interface_(std::move(interface)),
+        settings_(settings),
+        attachment_(settings.interfaces, kernel::is_wireless(interface_)) {}
 
   Result<void> run();
 
@@ -56,7 +62,11 @@ class Host {
   void sync();
   Result<void> sync_paths(MonotonicTime now);
   Result<void> start_path(unsigned index, MonotonicTime now);
+  Result<kernel::LinkInfo> link_for(unsigned index);
+  void choose_attachment(MonotonicTime now);
   Result<void> apply(MonotonicTime now);
+  void say_repairs(MonotonicTime now);
+  void look();
   void path_changed(Path& path, Change change);
   void timers();
   void arm_timer();
@@ -70,6 +80,9 @@ class Host {
     return [this] { return static_cast<std::uint32_t>(engine_()); };
   }
   bool operational() const { return link_ && link_->operational(); }
+  std::optional<IpAddress> own_address() const {
+    return address_ ? std::optional(address_->address()) : std::nullopt;
+  }
 
   std::string interface_;
   Settings settings_;
@@ -81,23 +94,29 @@ class Host {
   std::optional<status::Server> server_;
 
   std::optional<kernel::LinkInfo> link_;
-  std::optional<IpAddress> address_;
+  std::optional<IpPrefix> address_;  ///< the interface's own
   std::optional<IpAddress> router_;
+  bool router_is_known_ = false;
+  AttachmentChoice attachment_;
   std::vector<std::uint8_t> duid_;
   std::optional<Discovery> discovery_;
   std::unique_ptr<DhcpSocket> discovery_socket_;
   Support support_ = Support::kUnknown;
   HostState state_;
   PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
-  std::set<unsigned> unanswered_;  ///< paths nobody offers, and we have said so
-  std::vector<unsigned> refresh_;  ///< paths whose address gets the renewed lifetime
-  std::size_t ready_ = 0;          ///< number of paths when we last said so
+  std::set<unsigned> unanswered_;      ///< paths nobody offers, and we have said so
+  std::vector<unsigned> refresh_;      ///< paths whose address gets the renewed lifetime
+  std::optional<Plan> applied_;        ///< what the last pass brought the kernel to
+  std::vector<std::string> repaired_;  ///< in this pass: what somebody else had taken away
+  RepairPace pace_;
+  std::size_t ready_ = 0;  ///< number of paths when we last said so
   std::string published_;
   std::string trouble_;  ///< the last thing that could not be done
 
   Loop::Handle monitor_watch_;
   Loop::Handle observe_later_;
   Loop::Handle sync_later_;
+  Loop::Handle look_later_;
   Loop::Handle timer_;
 };
 
@@ -134,7 +153,9 @@ Result<void> Host::open() {
   if (!monitor) return std::unexpected(monitor.error());
   monitor_ = *std::move(monitor);
   monitor_watch_ = loop_.on_readable(monitor_->fd(), [this] {
-    if (monitor_->drain().any() && !observe_later_)
+    const auto changes = monitor_->drain();
+    if (changes.routes || changes.links) router_is_known_ = false;
+    if (changes.any() && !observe_later_)
       observe_later_ = loop_.after(kSettle, [this] { observe(); });
   });
   if (auto manager = kernel::MptcpPathManager::open())
@@ -167,6 +188,7 @@ void Host::load_state() {
 void Host::save_state() {
   state_.ifindex = link_ ? link_->index : 0;
   state_.leases = paths_.leases();
+  state_.shared_on = attachment_.learned_on();
   if (auto kept = replace_file(state_path(interface_), format_state(state_, Clocks{})); !kept)
     log::warning("a restart will not know of the paths: {}", kept.error().text());
 }
@@ -175,38 +197,39 @@ void Host::save_state() {
 void Host::observe() {
   observe_later_.reset();
   const auto now = MonotonicClock::now();
-  const auto links = netlink_->links();
-  const auto addresses = netlink_->addresses();
-  const auto routes = netlink_->routes();
-  if (!links || !addresses || !routes) {
+  auto view = look_at(*netlink_, interface_);
+  if (!view) {
     log::warning("cannot look at {}; trying again", interface_);
     observe_later_ = loop_.after(kRetry, [this] { observe(); });
     return;
   }
-  const auto found = std::ranges::find(*links, interface_, &kernel::LinkInfo::name);
-  if (found == links->end()) {
+  if (!view->link) {
     if (link_) log::warning("{} has gone; waiting for it to return", interface_);
     link_.reset();
+    applied_.reset();
     paths_.stop_all();
     discovery_.reset();
     discovery_socket_.reset();
     arm_timer();
     return publish();
   }
-  if (auto done = adopt_link(*found); !done) log::error("{}", done.error().text());
-  address_.reset();
-  for (const auto& address : *addresses)
-    if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4 &&
-        !kLinkLocal.contains(address.prefix.address()))
-      address_ = address.prefix.address();
-  router_.reset();
-  for (const auto& route : *routes)
-    if (route.table == kernel::kMainTable && route.to == IpPrefix::any(Family::kIpv4) &&
-        route.ifindex == link_->index)
-      router_ = route.via;
-  if (discovery_) take(discovery_->interface(address_, operational(), now));
+  if (auto done = adopt_link(*view->link); !done) log::error("{}", done.error().text());
+  // The kernel itself takes the routes of an interface that is set down.
+  if (!link_->admin_up) applied_.reset();
+  address_ = view->address;
+  attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
+  if (!router_is_known_) {
+    const auto routers = netlink_->default_routers(link_->index);
+    router_.reset();
+    if (routers && !routers->empty()) router_ = routers->front();
+    router_is_known_ = routers.has_value();
+  }
+  if (discovery_) take(discovery_->interface(own_address(), operational(), now));
   paths_.link(operational(), now);
-  sync();
+  if (now >= pace_.not_before())
+    sync();
+  else if (!sync_later_)
+    schedule_sync(pace_.not_before() - now);
 }
 
 /// Another interface under the same name, or with another Ethernet address, begins anew.
@@ -215,7 +238,10 @@ Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   link_ = link;
   if (same && discovery_socket_) return {};
   if (state_.ifindex != link.index) paths_.forget_adopted();
+  if (discovery_socket_) attachment_.forget();
+  if (state_.ifindex == link.index && state_.shared_on) attachment_.remember(*state_.shared_on);
   paths_.stop_all();
+  applied_.reset();
   Discovery::Settings settings;
   settings.mac = link.mac;
   settings.client_id = wire::make_client_id(path_iaid(link.mac, 0), duid_);
@@ -271,6 +297,7 @@ void Host::withdraw() {
   paths_.stop_all();
   paths_.forget_adopted();
   state_ = {};
+  applied_.reset();
   ready_ = 0;
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
 }
@@ -288,6 +315,7 @@ void Host::sync() {
   const auto now = MonotonicClock::now();
   // A macvlan cannot be set up on an interface that is down; what is there already stays.
   if (support_ == Support::kYes && link_ && link_->admin_up) {
+    choose_attachment(now);
     // A path that cannot start must not keep the others from being applied.
     auto done = sync_paths(now);
     if (auto applied = apply(now); done) done = std::move(applied);
@@ -296,6 +324,7 @@ void Host::sync() {
     else
       schedule_sync(kRetry);
     complain(done ? "" : done.error().text());
+    say_repairs(now);
   }
   arm_timer();
   publish();
@@ -313,7 +342,12 @@ Result<void> Host::sync_paths(MonotonicTime now) {
   if (paths_.empty() && !indices.empty()) ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
   // What is not wanted goes with apply(): its macvlan is no path's any more.
   paths_.keep_only(indices);
-  if (!indices.empty()) ANABRANCH_TRY(prepare_parent(interface_));
+  if (!indices.empty()) {
+    const auto changed = prepare_parent(interface_, attachment_.attachment());
+    if (!changed) return std::unexpected(changed.error());
+    if (applied_ && !applied_->network.addresses.empty())
+      for (const auto& name : *changed) repaired_.push_back("setting " + name);
+  }
   Result<void> first;
   for (const unsigned index : indices)
     if (auto done = start_path(index, now); !done && first) first = std::move(done);
@@ -321,11 +355,53 @@ Result<void> Host::sync_paths(MonotonicTime now) {
 }
 
 Result<void> Host::start_path(unsigned index, MonotonicTime now) {
-  const auto macvlan = ensure_macvlan(*netlink_, *link_, index);
-  if (!macvlan) return std::unexpected(macvlan.error());
+  const auto link = link_for(index);
+  if (!link) return std::unexpected(link.error());
   const PathSet::Identity identity{link_->mac, duid_, settings_.ext_route_code, random(),
-                                   [this] { return address_; }};
-  return paths_.start(identity, index, *macvlan, operational(), now);
+                                   [this] { return own_address(); }};
+  return paths_.start(identity, index, *link, operational(), now);
+}
+
+/// The interface that path `index` is to run on.
+Result<kernel::LinkInfo> Host::link_for(unsigned index) {
+  if (attachment_.of_path(index) == Attachment::kShared) return *link_;
+  auto macvlan = ensure_macvlan(*netlink_, *link_, index);
+  if (macvlan) {
+    const auto before = paths_.macvlan_of(index);
+    if (before && *before != macvlan->index && *before != link_->index)
+      repaired_.push_back("interface " + macvlan->name);
+    return macvlan;
+  }
+  if (settings_.interfaces == AttachmentChoice::Wish::kAuto && macvlan_is_impossible()) {
+    log::info(
+        "{}: the kernel makes no virtual interface on it; further paths are addresses of {} "
+        "itself",
+        interface_, interface_);
+    attachment_.refused();
+    return *link_;
+  }
+  return macvlan;
+}
+
+/// Whether the paths are on the right interfaces, by how they fare.
+void Host::choose_attachment(MonotonicTime now) {
+  std::vector<AttachmentChoice::Seen> seen;
+  for (const auto& [index, path] : paths_) {
+    const auto state = path->client().state();
+    const bool asks =
+        state == DhcpClient::State::kSelecting || state == DhcpClient::State::kNoOffer;
+    seen.push_back(
+        {index, path->macvlan().index == link_->index ? Attachment::kShared : Attachment::kVirtual,
+         path->client().lease().has_value(), asks && operational()});
+  }
+  const auto before = attachment_.reason();
+  attachment_.look(seen, now);
+  if (attachment_.reason() == before) return;
+  log::info(
+      "{}: the DHCP server answers {}'s own Ethernet address and no other; further paths are "
+      "addresses of {} itself from now on",
+      interface_, interface_, interface_);
+  save_state();
 }
 
 void Host::path_changed(Path& path, Change change) {
@@ -365,7 +441,7 @@ void Host::path_changed(Path& path, Change change) {
 Result<void> Host::apply(MonotonicTime now) {
   HostFacts facts;
   facts.ifindex = link_->index;
-  facts.address = address_;
+  facts.address = own_address();
   facts.index = state_.discovered.index;
   facts.paths = static_cast<unsigned>(paths_.size() + 1);
   facts.leased = paths_.leased();
@@ -377,20 +453,45 @@ Result<void> Host::apply(MonotonicTime now) {
     facts.macvlans.push_back(link.index);
     if (!paths_.has_macvlan(link.index)) leftover.push_back(link.index);
   }
-  const Plan desired = plan(facts, now);
+  Plan desired = plan(facts, now);
   // The reconciler leaves small differences of lifetimes alone; a short lease is all small
   // differences.
   for (const auto& address : desired.network.addresses)
     for (const auto& path : facts.leased)
-      if (path.ifindex == address.ifindex &&
+      if (path.lease.address.address() == address.prefix.address() &&
           std::ranges::find(refresh_, path.index) != refresh_.end())
         ANABRANCH_TRY(netlink_->add(address));
   refresh_.clear();
-  ANABRANCH_TRY(apply_plan(*netlink_, manager_ ? &*manager_ : nullptr, desired, state_,
-                           [this] { save_state(); }));
+  const auto made = apply_plan(*netlink_, manager_ ? &*manager_ : nullptr, desired, state_,
+                               [this] { save_state(); });
+  if (!made) return std::unexpected(made.error());
+  if (applied_)
+    for (auto& name : repairs(*applied_, *made)) repaired_.push_back(std::move(name));
+  applied_ = std::move(desired);
+  if (!look_later_) look_later_ = loop_.after(kLook, [this] { look(); });
   for (const unsigned ifindex : leftover) ANABRANCH_TRY(netlink_->delete_link(ifindex));
   paths_.addresses_are_set();
   return {};
+}
+
+void Host::say_repairs(MonotonicTime now) {
+  const auto names = std::exchange(repaired_, {});
+  if (names.empty() || !pace_.repaired(now)) return;
+  const auto unsaid = pace_.unsaid();
+  log::info("{}: {} had been taken away or changed by someone else; put back{}", interface_,
+            fmt::join(names, ", "),
+            unsaid == 0 ? "" : fmt::format(" (and {} times before, unsaid)", unsaid));
+}
+
+/// What the kernel does not report has to be looked at, as long as there are paths.
+void Host::look() {
+  look_later_.reset();
+  if (!applied_ || applied_->network.addresses.empty() || !link_) return;
+  const bool whole = parent_is_prepared(interface_, attachment_.attachment()) &&
+                     (!manager_ || mptcp_is_in_place(*manager_, *applied_));
+  const auto now = MonotonicClock::now();
+  if (!whole && !sync_later_) schedule_sync(std::max<nanoseconds>(nanoseconds::zero(), pace_.not_before() - now));
+  look_later_ = loop_.after(kLook, [this] { look(); });
 }
 
 void Host::say_when_ready() {
@@ -408,12 +509,15 @@ void Host::timers() {
   const auto now = MonotonicClock::now();
   if (discovery_) take(discovery_->timer(now));
   paths_.timers(now);
+  if (now >= attachment_.next_timer()) schedule_sync();
   arm_timer();
 }
 
 void Host::arm_timer() {
   const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
-  const auto next = std::min(asks, paths_.next_timer());
+  const auto chooses = support_ == Support::kYes && operational() ? attachment_.next_timer()
+                                                                  : MonotonicTime::max();
+  const auto next = std::min({asks, paths_.next_timer(), chooses});
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }
@@ -421,30 +525,19 @@ void Host::arm_timer() {
 Report Host::report(MonotonicTime now) const {
   Report out;
   out.interface = interface_;
+  out.attachment = attachment_.attachment();
+  out.reason = attachment_.reason();
   out.support = support_;
   if (support_ != Support::kYes) return out;
   out.count = state_.discovered.count;
   out.paths.push_back({state_.discovered.index,
-                       address_,
+                       own_address(),
                        interface_,
                        address_ && operational() ? PathState::kUp : PathState::kDown,
                        router_,
                        {}});
-  for (const auto& [index, path] : paths_) {
-    const auto& lease = path->client().lease();
-    ReportedPath entry{index, {}, path->macvlan().name, PathState::kAcquiring, {}, {}};
-    if (lease) {
-      entry.address = lease->address.address();
-      entry.router = lease->router();
-      entry.lease = lease->remaining(now);
-      entry.state = operational() ? PathState::kUp : PathState::kDown;
-    } else if (path->client().state() == DhcpClient::State::kNoOffer) {
-      entry.state = PathState::kNoOffer;
-    } else if (!operational()) {
-      entry.state = PathState::kDown;
-    }
-    out.paths.push_back(std::move(entry));
-  }
+  for (const auto& [index, path] : paths_)
+    out.paths.push_back(report_path(*path, operational(), now));
   std::ranges::sort(out.paths, {}, &ReportedPath::index);
   return out;
 }

@@ -26,6 +26,8 @@ struct HostState {
   std::vector<IpAddress> endpoints;  ///< addresses whose MPTCP endpoint is ours
   std::optional<kernel::MptcpLimits> limits_before = std::nullopt;
   std::optional<kernel::MptcpLimits> limits_set = std::nullopt;
+  /// The network that lets only one Ethernet address of a station pass (attachment.hpp).
+  std::optional<IpPrefix> shared_on = std::nullopt;
 };
 
 /// Two clocks read at one moment, to turn one's times into the other's.

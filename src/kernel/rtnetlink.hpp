@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ struct Address {
   IpPrefix prefix;           ///< the address with its on-link prefix length
   bool prefix_route = true;  ///< whether the kernel makes the on-link route in the main table
   std::uint8_t protocol = 0;
+  /// Scope "link": the kernel never chooses it by itself as the source of packets that leave
+  /// through a router, and lists it after the interface's other addresses. Not part of identity.
+  bool link_scope = false;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
 
@@ -85,8 +89,12 @@ class Rtnetlink {
   Result<std::vector<LinkInfo>> links();
   Result<LinkInfo> link(std::string_view name);
   Result<std::vector<Address>> addresses();
-  /// All tables; routes the kernel keeps for itself (table local) are left out.
-  Result<std::vector<Route>> routes();
+  /// Routes of `protocol` in the tables from `first` to `last`. The kernel is asked for one table
+  /// at a time: a full Internet table in the main one costs nothing.
+  Result<std::vector<Route>> routes(std::uint32_t first, std::uint32_t last, std::uint8_t protocol);
+  /// The routers of the default routes of the main table through `ifindex`, as the kernel lists
+  /// them. Walks the main table.
+  Result<std::vector<IpAddress>> default_routers(unsigned ifindex);
   Result<std::vector<Rule>> rules();
 
   Result<void> set_up(unsigned ifindex, bool up);
@@ -112,10 +120,14 @@ class Rtnetlink {
 
  private:
   explicit Rtnetlink(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  Result<void> dump_routes(Family family, std::uint32_t table, std::uint8_t protocol,
+                           unsigned ifindex, const std::function<void(Route&&)>& visit);
   NetlinkSocket socket_;
 };
 
-/// Says that something changed in the namespace; what it is now must be asked for.
+/// Says that something changed in the namespace; what it is now must be asked for. Other programs'
+/// routes of the main table count only when they are default routes: a routing daemon that feeds it
+/// must not keep us busy.
 class RouteMonitor {
  public:
   struct Changes {

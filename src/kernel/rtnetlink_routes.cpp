@@ -30,6 +30,7 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
   out.ifindex = header.ifa_index;
   out.prefix = IpPrefix(*address, header.ifa_prefixlen);
   out.protocol = attributes.u8(kIfaProto);
+  out.link_scope = header.ifa_scope == RT_SCOPE_LINK;
   out.prefix_route = (attributes.u32(IFA_FLAGS, header.ifa_flags) & IFA_F_NOPREFIXROUTE) == 0;
   if (const auto octets = attributes.octets(IFA_CACHEINFO);
       octets.size() >= sizeof(ifa_cacheinfo)) {
@@ -129,6 +130,7 @@ Message address_message(const Address& address, int type, int flags) {
   header.ifa_family = family_octet(address.prefix.family());
   header.ifa_prefixlen = static_cast<std::uint8_t>(address.prefix.length());
   header.ifa_index = address.ifindex;
+  header.ifa_scope = address.link_scope ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   Message message(type, flags);
   message.header(header)
       .put_address(IFA_LOCAL, address.prefix.address())
@@ -211,19 +213,40 @@ Result<std::vector<Address>> Rtnetlink::addresses() {
   return out;
 }
 
-Result<std::vector<Route>> Rtnetlink::routes() {
+Result<void> Rtnetlink::dump_routes(Family family, std::uint32_t table, std::uint8_t protocol,
+                                    unsigned ifindex, const std::function<void(Route&&)>& visit) {
+  rtmsg header{};
+  header.rtm_family = family_octet(family);
+  header.rtm_protocol = protocol;
+  Message message(RTM_GETROUTE, NLM_F_DUMP);
+  message.header(header).put_u32(RTA_TABLE, table);
+  if (ifindex != 0) message.put_u32(RTA_OIF, ifindex);
+  auto done = socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
+    auto route = parse_route(answer);
+    // A kernel that does not filter (before 4.20, or a family it does not have) answers with more.
+    if (route && route->to.family() == family && route->table == table &&
+        (protocol == 0 || route->protocol == protocol))
+      visit(*std::move(route));
+  });
+  if (!done && last_netlink_error() == ENOENT) return {};  // no such table: no routes
+  return done;
+}
+
+Result<std::vector<Route>> Rtnetlink::routes(std::uint32_t first, std::uint32_t last,
+                                             std::uint8_t protocol) {
   std::vector<Route> out;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    rtmsg header{};
-    header.rtm_family = family_octet(family);
-    Message message(RTM_GETROUTE, NLM_F_DUMP);
-    message.header(header);
-    const auto done =
-        socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
-          if (auto route = parse_route(answer)) out.push_back(*std::move(route));
-        });
-    if (!done) return std::unexpected(done.error());
-  }
+  for (const Family family : {Family::kIpv4, Family::kIpv6})
+    for (std::uint32_t table = first; table <= last; ++table)
+      ANABRANCH_TRY(dump_routes(family, table, protocol, 0,
+                                [&](Route&& route) { out.push_back(std::move(route)); }));
+  return out;
+}
+
+Result<std::vector<IpAddress>> Rtnetlink::default_routers(unsigned ifindex) {
+  std::vector<IpAddress> out;
+  ANABRANCH_TRY(dump_routes(Family::kIpv4, kMainTable, 0, ifindex, [&](Route&& route) {
+    if (route.to.length() == 0 && route.ifindex == ifindex && route.via) out.push_back(*route.via);
+  }));
   return out;
 }
 

@@ -77,7 +77,7 @@ TEST_F(ReconcileInKernel, ApplyingTwiceChangesNothingAndEmptyRemovesEverything) 
   drop.protocol = registry::kRouteProtocol;
   const NetworkState desired{{address}, {unreachable}, {rule(1001, "10.1.0.0/16", 17301), drop}};
 
-  const auto before = observe(*netlink_).value();
+  const auto before = observe(*netlink_, kScope).value();
   const auto first = reconcile(*netlink_, desired, kScope);
   ASSERT_TRUE(first) << first.error().text();
   EXPECT_EQ(first->text(), "1 address set, 1 route set, 2 rules set");
@@ -86,7 +86,7 @@ TEST_F(ReconcileInKernel, ApplyingTwiceChangesNothingAndEmptyRemovesEverything) 
   EXPECT_TRUE(second->empty()) << second->text();
 
   ASSERT_TRUE(reconcile(*netlink_, {}, kScope));
-  const auto after = observe(*netlink_).value();
+  const auto after = observe(*netlink_, kScope).value();
   EXPECT_EQ(after.routes, before.routes);
   EXPECT_EQ(after.rules, before.rules);
   EXPECT_EQ(after.addresses.size(), before.addresses.size());
