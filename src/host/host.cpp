@@ -197,6 +197,7 @@ void Host::save_state() {
 void Host::observe() {
   observe_later_.reset();
   const auto now = MonotonicClock::now();
+  const bool was_operational = operational();
   auto view = look_at(*netlink_, interface_);
   if (!view) {
     log::warning("cannot look at {}; trying again", interface_);
@@ -217,6 +218,10 @@ void Host::observe() {
   // The kernel itself takes the routes of an interface that is set down.
   if (!link_->admin_up) applied_.reset();
   address_ = view->address;
+  // Set again they come last; sync() does it.
+  for (const auto& address : view->in_front)
+    if (auto done = netlink_->remove(address); !done) log::error("{}", done.error().text());
+  if (!view->in_front.empty()) applied_.reset();
   attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
   if (!router_is_known_) {
     const auto routers = netlink_->default_routers(link_->index);
@@ -225,7 +230,7 @@ void Host::observe() {
     router_is_known_ = routers.has_value();
   }
   if (discovery_) take(discovery_->interface(own_address(), operational(), now));
-  paths_.link(operational(), now);
+  if (operational() != was_operational) paths_.link(operational(), now);
   if (now >= pace_.not_before())
     sync();
   else if (!sync_later_)
@@ -490,7 +495,8 @@ void Host::look() {
   const bool whole = parent_is_prepared(interface_, attachment_.attachment()) &&
                      (!manager_ || mptcp_is_in_place(*manager_, *applied_));
   const auto now = MonotonicClock::now();
-  if (!whole && !sync_later_) schedule_sync(std::max<nanoseconds>(nanoseconds::zero(), pace_.not_before() - now));
+  if (!whole && !sync_later_)
+    schedule_sync(std::max<nanoseconds>(nanoseconds::zero(), pace_.not_before() - now));
   look_later_ = loop_.after(kLook, [this] { look(); });
 }
 
@@ -509,14 +515,14 @@ void Host::timers() {
   const auto now = MonotonicClock::now();
   if (discovery_) take(discovery_->timer(now));
   paths_.timers(now);
-  if (now >= attachment_.next_timer()) schedule_sync();
+  if (support_ == Support::kYes && now >= attachment_.next_timer()) return sync();
   arm_timer();
 }
 
 void Host::arm_timer() {
   const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
-  const auto chooses = support_ == Support::kYes && operational() ? attachment_.next_timer()
-                                                                  : MonotonicTime::max();
+  const auto chooses =
+      support_ == Support::kYes && operational() ? attachment_.next_timer() : MonotonicTime::max();
   const auto next = std::min({asks, paths_.next_timer(), chooses});
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });

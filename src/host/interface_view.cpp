@@ -13,13 +13,22 @@ const IpPrefix kLinkLocal(IpAddress::v4(0xa9fe0000), 16);
 
 }  // namespace
 
-std::optional<IpPrefix> own_address(std::span<const kernel::Address> addresses, unsigned ifindex) {
-  const auto ours = scope_of(ifindex, {});
-  for (const auto& address : addresses)
-    if (address.ifindex == ifindex && address.prefix.family() == Family::kIpv4 &&
-        !kLinkLocal.contains(address.prefix.address()) && !ours.owns(address))
-      return address.prefix;
-  return std::nullopt;
+InterfaceView view_of(const kernel::LinkInfo& link, std::span<const kernel::Address> addresses) {
+  const auto ours = scope_of(link.index, {});
+  InterfaceView out;
+  out.link = link;
+  for (const auto& address : addresses) {
+    if (address.ifindex != link.index || address.prefix.family() != Family::kIpv4 ||
+        kLinkLocal.contains(address.prefix.address()))
+      continue;
+    if (!ours.owns(address)) {
+      out.address = address.prefix;
+      return out;
+    }
+    out.in_front.push_back(address);
+  }
+  out.in_front.clear();
+  return out;
 }
 
 Result<InterfaceView> look_at(kernel::Rtnetlink& netlink, const std::string& interface) {
@@ -27,12 +36,9 @@ Result<InterfaceView> look_at(kernel::Rtnetlink& netlink, const std::string& int
   if (!links) return std::unexpected(links.error());
   const auto addresses = netlink.addresses();
   if (!addresses) return std::unexpected(addresses.error());
-  InterfaceView out;
   const auto found = std::ranges::find(*links, interface, &kernel::LinkInfo::name);
-  if (found == links->end()) return out;
-  out.link = *found;
-  out.address = own_address(*addresses, found->index);
-  return out;
+  if (found == links->end()) return InterfaceView{};
+  return view_of(*found, *addresses);
 }
 
 }  // namespace anabranch::host

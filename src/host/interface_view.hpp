@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/ip.hpp"
 #include "base/result.hpp"
@@ -17,10 +18,13 @@ struct InterfaceView {
   std::optional<kernel::LinkInfo> link;  ///< nothing: it has gone
   /// Its first IPv4 address that somebody assigned, with the length of its network.
   std::optional<IpPrefix> address;
+  /// Addresses of ours that the kernel lists before it, because it was set anew after them. The
+  /// first one listed is the source of packets that ask for none.
+  std::vector<kernel::Address> in_front;
 };
 
-/// Pure: the first of `addresses` on `ifindex` that is neither link-local nor one of ours.
-std::optional<IpPrefix> own_address(std::span<const kernel::Address> addresses, unsigned ifindex);
+/// Pure: out of all the addresses of the namespace.
+InterfaceView view_of(const kernel::LinkInfo& link, std::span<const kernel::Address> addresses);
 
 /// Errors: the kernel does not answer.
 Result<InterfaceView> look_at(kernel::Rtnetlink& netlink, const std::string& interface);

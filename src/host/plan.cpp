@@ -130,7 +130,7 @@ Plan plan(const HostFacts& facts, MonotonicTime now) {
     const bool shared = path.ifindex == facts.ifindex;
     out.network.addresses.push_back({path.ifindex,
                                      shared ? IpPrefix::host(address) : path.lease.address, false,
-                                     registry::kRouteProtocol, shared, path.lease.remaining(now)});
+                                     registry::kRouteProtocol, path.lease.remaining(now)});
     add_routes(out.network.routes, registry::kHostTableBase + slot, path);
     kernel::Rule rule;
     rule.priority = registry::kHostRuleBase + slot;

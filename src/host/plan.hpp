@@ -8,10 +8,9 @@
 // own addresses stay as whoever manages them left them: a program that knows nothing of paths goes
 // on over the first one.
 //
-// An address on the physical interface is a /32 of scope "link", without a route of its own. With
-// the length of its subnet the kernel could make it the primary or the secondary of an address that
-// somebody else sets there, and taking away a primary takes its secondaries away. Scope "link"
-// keeps the kernel from choosing it as the source of packets that ask for none.
+// An address on the physical interface is a /32 without a route of its own. With the length of its
+// subnet the kernel could make it the primary or the secondary of an address that somebody else
+// sets there, and taking away a primary takes its secondaries away.
 #pragma once
 
 #include <cstdint>

@@ -59,7 +59,8 @@ void count(std::string& out, std::size_t number, std::string_view thing, std::st
 bool Scope::owns(const Address& address) const {
   if (address.protocol != registry::kRouteProtocol) return false;
   return std::ranges::find(interfaces, address.ifindex) != interfaces.end() ||
-         (address.link_scope && address.ifindex == shared_interface);
+         (address.ifindex == shared_interface &&
+          address.prefix.length() == address.prefix.address().width());
 }
 bool Scope::owns(const Route& route) const {
   return route.protocol == registry::kRouteProtocol && route.table >= first_table &&

@@ -27,8 +27,8 @@ struct Scope {
   std::uint32_t first_priority = 0;
   std::uint32_t last_priority = 0;
   std::vector<unsigned> interfaces;  ///< whose addresses with our protocol number are ours
-  /// An interface of somebody else's: what is ours on it are addresses of scope "link" with our
-  /// protocol number. 0: none.
+  /// An interface of somebody else's: ours on it are host addresses (/32) with our protocol number.
+  /// 0: none.
   unsigned shared_interface = 0;
 
   bool owns(const Address& address) const;

@@ -39,9 +39,6 @@ struct Address {
   IpPrefix prefix;           ///< the address with its on-link prefix length
   bool prefix_route = true;  ///< whether the kernel makes the on-link route in the main table
   std::uint8_t protocol = 0;
-  /// Scope "link": the kernel never chooses it by itself as the source of packets that leave
-  /// through a router, and lists it after the interface's other addresses. Not part of identity.
-  bool link_scope = false;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
 

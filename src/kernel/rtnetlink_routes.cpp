@@ -30,7 +30,6 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
   out.ifindex = header.ifa_index;
   out.prefix = IpPrefix(*address, header.ifa_prefixlen);
   out.protocol = attributes.u8(kIfaProto);
-  out.link_scope = header.ifa_scope == RT_SCOPE_LINK;
   out.prefix_route = (attributes.u32(IFA_FLAGS, header.ifa_flags) & IFA_F_NOPREFIXROUTE) == 0;
   if (const auto octets = attributes.octets(IFA_CACHEINFO);
       octets.size() >= sizeof(ifa_cacheinfo)) {
@@ -130,7 +129,6 @@ Message address_message(const Address& address, int type, int flags) {
   header.ifa_family = family_octet(address.prefix.family());
   header.ifa_prefixlen = static_cast<std::uint8_t>(address.prefix.length());
   header.ifa_index = address.ifindex;
-  header.ifa_scope = address.link_scope ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   Message message(type, flags);
   message.header(header)
       .put_address(IFA_LOCAL, address.prefix.address())
