@@ -2,123 +2,25 @@
 #include "host/host.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
-#include <random>
-#include <set>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <signal.h>
 
 #include "base/directories.hpp"
 #include "base/log.hpp"
-#include "base/loop.hpp"
 #include "host/apply.hpp"
-#include "host/discovery.hpp"
 #include "host/duid.hpp"
+#include "host/host_role.hpp"
 #include "host/interface_view.hpp"
-#include "host/path_set.hpp"
-#include "host/plan.hpp"
-#include "host/repairs.hpp"
-#include "host/report.hpp"
-#include "host/state_file.hpp"
-#include "kernel/interface_state.hpp"
 #include "kernel/sysctl.hpp"
-#include "status/server.hpp"
 #include "wire/dhcp_client_id.hpp"
 
 namespace anabranch::host {
 namespace {
 
-using Support = Discovery::Support;
-using Change = DhcpClient::Change;
-
 /// Changes come in bursts: an address, its routes, a rule.
 constexpr milliseconds kSettle{20};
-/// A kernel that refused is asked again.
-constexpr seconds kRetry{5};
-/// Of what the kernel does not report: MPTCP endpoints, their limits, settings.
-constexpr milliseconds kLook{700};
 
-class Host {
- public:
-  Host(std::string interface, const Settings& settings)
-      : interface_(std::move(interface)),
-        settings_(settings),
-        attachment_(settings.interfaces, kernel::is_wireless(interface_)) {}
-
-  Result<void> run();
-
- private:
-  Result<void> open();
-  void load_state();
-  void save_state();
-  void observe();
-  void take(const Discovery::Step& step);
-  Result<void> adopt_link(const kernel::LinkInfo& link);
-  void verdict();
-  void withdraw();
-  void sync();
-  Result<void> sync_paths(MonotonicTime now);
-  Result<void> start_path(unsigned index, MonotonicTime now);
-  Result<kernel::LinkInfo> link_for(unsigned index);
-  void choose_attachment(MonotonicTime now);
-  Result<void> apply(MonotonicTime now);
-  void say_repairs(MonotonicTime now);
-  void look();
-  void path_changed(Path& path, Change change);
-  void timers();
-  void arm_timer();
-  void schedule_sync(nanoseconds delay = {});
-  void publish();
-  void say_when_ready();
-  void complain(const std::string& trouble);
-  Report report(MonotonicTime now) const;
-  std::vector<unsigned> wanted() const;
-  std::function<std::uint32_t()> random() {
-    return [this] { return static_cast<std::uint32_t>(engine_()); };
-  }
-  bool operational() const { return link_ && link_->operational(); }
-  std::optional<IpAddress> own_address() const {
-    return address_ ? std::optional(address_->address()) : std::nullopt;
-  }
-
-  std::string interface_;
-  Settings settings_;
-  Loop loop_;
-  std::mt19937 engine_{std::random_device{}()};
-  std::optional<kernel::Rtnetlink> netlink_;
-  std::optional<kernel::RouteMonitor> monitor_;
-  std::optional<kernel::MptcpPathManager> manager_;
-  std::optional<status::Server> server_;
-
-  std::optional<kernel::LinkInfo> link_;
-  std::optional<IpPrefix> address_;  ///< the interface's own
-  std::optional<IpAddress> router_;
-  bool router_is_known_ = false;
-  AttachmentChoice attachment_;
-  std::vector<std::uint8_t> duid_;
-  std::optional<Discovery> discovery_;
-  std::unique_ptr<DhcpSocket> discovery_socket_;
-  Support support_ = Support::kUnknown;
-  HostState state_;
-  PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
-  std::set<unsigned> unanswered_;      ///< paths nobody offers, and we have said so
-  std::vector<unsigned> refresh_;      ///< paths whose address gets the renewed lifetime
-  std::optional<Plan> applied_;        ///< what the last pass brought the kernel to
-  std::vector<std::string> repaired_;  ///< in this pass: what somebody else had taken away
-  RepairPace pace_;
-  std::size_t ready_ = 0;  ///< number of paths when we last said so
-  std::string published_;
-  std::string trouble_;  ///< the last thing that could not be done
-
-  Loop::Handle monitor_watch_;
-  Loop::Handle observe_later_;
-  Loop::Handle sync_later_;
-  Loop::Handle look_later_;
-  Loop::Handle timer_;
-};
+}  // namespace
 
 Result<void> Host::run() {
   ANABRANCH_TRY(open());
@@ -307,209 +209,6 @@ void Host::withdraw() {
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
 }
 
-std::vector<unsigned> Host::wanted() const {
-  return wanted_indices(state_.discovered, settings_.max_paths, paths_.progress());
-}
-
-void Host::schedule_sync(nanoseconds delay) {
-  sync_later_ = loop_.after(delay, [this] { sync(); });
-}
-
-void Host::sync() {
-  sync_later_.reset();
-  const auto now = MonotonicClock::now();
-  // A macvlan cannot be set up on an interface that is down; what is there already stays.
-  if (support_ == Support::kYes && link_ && link_->admin_up) {
-    choose_attachment(now);
-    // A path that cannot start must not keep the others from being applied.
-    auto done = sync_paths(now);
-    if (auto applied = apply(now); done) done = std::move(applied);
-    if (done)
-      say_when_ready();
-    else
-      schedule_sync(kRetry);
-    complain(done ? "" : done.error().text());
-    say_repairs(now);
-  }
-  arm_timer();
-  publish();
-}
-
-/// Once for each trouble, not at every attempt.
-void Host::complain(const std::string& trouble) {
-  if (trouble != trouble_ && !trouble.empty())
-    log::error("{}; trying again every {}", trouble, duration_text(kRetry));
-  trouble_ = trouble;
-}
-
-Result<void> Host::sync_paths(MonotonicTime now) {
-  const auto indices = wanted();
-  if (paths_.empty() && !indices.empty()) ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
-  // What is not wanted goes with apply(): its macvlan is no path's any more.
-  paths_.keep_only(indices);
-  if (!indices.empty()) {
-    const auto changed = prepare_parent(interface_, attachment_.attachment());
-    if (!changed) return std::unexpected(changed.error());
-    if (applied_ && !applied_->network.addresses.empty())
-      for (const auto& name : *changed) repaired_.push_back("setting " + name);
-  }
-  Result<void> first;
-  for (const unsigned index : indices)
-    if (auto done = start_path(index, now); !done && first) first = std::move(done);
-  return first;
-}
-
-Result<void> Host::start_path(unsigned index, MonotonicTime now) {
-  const auto link = link_for(index);
-  if (!link) return std::unexpected(link.error());
-  const PathSet::Identity identity{link_->mac, duid_, settings_.ext_route_code, random(),
-                                   [this] { return own_address(); }};
-  return paths_.start(identity, index, *link, operational(), now);
-}
-
-/// The interface that path `index` is to run on.
-Result<kernel::LinkInfo> Host::link_for(unsigned index) {
-  if (attachment_.of_path(index) == Attachment::kShared) return *link_;
-  auto macvlan = ensure_macvlan(*netlink_, *link_, index);
-  if (macvlan) {
-    const auto before = paths_.macvlan_of(index);
-    if (before && *before != macvlan->index && *before != link_->index)
-      repaired_.push_back("interface " + macvlan->name);
-    return macvlan;
-  }
-  if (settings_.interfaces == AttachmentChoice::Wish::kAuto && macvlan_is_impossible()) {
-    log::info(
-        "{}: the kernel makes no virtual interface on it; further paths are addresses of {} "
-        "itself",
-        interface_, interface_);
-    attachment_.refused();
-    return *link_;
-  }
-  return macvlan;
-}
-
-/// Whether the paths are on the right interfaces, by how they fare.
-void Host::choose_attachment(MonotonicTime now) {
-  std::vector<AttachmentChoice::Seen> seen;
-  for (const auto& [index, path] : paths_) {
-    const auto state = path->client().state();
-    const bool asks =
-        state == DhcpClient::State::kSelecting || state == DhcpClient::State::kNoOffer;
-    seen.push_back(
-        {index, path->macvlan().index == link_->index ? Attachment::kShared : Attachment::kVirtual,
-         path->client().lease().has_value(), asks && operational()});
-  }
-  const auto before = attachment_.reason();
-  attachment_.look(seen, now);
-  if (attachment_.reason() == before) return;
-  log::info(
-      "{}: the DHCP server answers {}'s own Ethernet address and no other; further paths are "
-      "addresses of {} itself from now on",
-      interface_, interface_, interface_);
-  save_state();
-}
-
-void Host::path_changed(Path& path, Change change) {
-  const auto& lease = path.client().lease();
-  switch (change) {
-    case Change::kNone:
-      break;
-    case Change::kObtained:
-    case Change::kChanged:
-      log::info("path {}: {} on {}{}{}", path.index(), lease->address.text(), path.macvlan().name,
-                lease->router() ? " via " + lease->router()->text() : "",
-                lease->duration ? fmt::format(", for {}", duration_text(*lease->duration)) : "");
-      break;
-    case Change::kRenewed:
-      log::debug("path {}: {} renewed", path.index(), lease->address.text());
-      refresh_.push_back(path.index());
-      break;
-    case Change::kLost:
-      log::warning("path {}: the lease has ended; the path is taken down", path.index());
-      break;
-  }
-  if (change != Change::kNone) {
-    // An answer just now: its count is news. A count of 0 says nothing.
-    if (lease && lease->route.count != 0) state_.discovered.count = lease->route.count;
-    unanswered_.erase(path.index());
-    save_state();
-  } else if (path.client().state() == DhcpClient::State::kNoOffer &&
-             unanswered_.insert(path.index()).second) {
-    log::warning(
-        "path {}: no DHCP server offers it on {}; asking again every few minutes (a wireless "
-        "network or a guarded switch port may let only {}'s own Ethernet address pass)",
-        path.index(), path.macvlan().name, interface_);
-  }
-  schedule_sync();
-}
-
-Result<void> Host::apply(MonotonicTime now) {
-  HostFacts facts;
-  facts.ifindex = link_->index;
-  facts.address = own_address();
-  facts.index = state_.discovered.index;
-  facts.paths = static_cast<unsigned>(paths_.size() + 1);
-  facts.leased = paths_.leased();
-  const auto links = netlink_->links();
-  if (!links) return std::unexpected(links.error());
-  std::vector<unsigned> leftover;
-  for (const auto& link : *links) {
-    if (!is_our_macvlan(link, link_->index)) continue;
-    facts.macvlans.push_back(link.index);
-    if (!paths_.has_macvlan(link.index)) leftover.push_back(link.index);
-  }
-  Plan desired = plan(facts, now);
-  // The reconciler leaves small differences of lifetimes alone; a short lease is all small
-  // differences.
-  for (const auto& address : desired.network.addresses)
-    for (const auto& path : facts.leased)
-      if (path.lease.address.address() == address.prefix.address() &&
-          std::ranges::find(refresh_, path.index) != refresh_.end())
-        ANABRANCH_TRY(netlink_->add(address));
-  refresh_.clear();
-  const auto made = apply_plan(*netlink_, manager_ ? &*manager_ : nullptr, desired, state_,
-                               [this] { save_state(); });
-  if (!made) return std::unexpected(made.error());
-  if (applied_)
-    for (auto& name : repairs(*applied_, *made)) repaired_.push_back(std::move(name));
-  applied_ = std::move(desired);
-  if (!look_later_) look_later_ = loop_.after(kLook, [this] { look(); });
-  for (const unsigned ifindex : leftover) ANABRANCH_TRY(netlink_->delete_link(ifindex));
-  paths_.addresses_are_set();
-  return {};
-}
-
-void Host::say_repairs(MonotonicTime now) {
-  const auto names = std::exchange(repaired_, {});
-  if (names.empty() || !pace_.repaired(now)) return;
-  const auto unsaid = pace_.unsaid();
-  log::info("{}: {} had been taken away or changed by someone else; put back{}", interface_,
-            fmt::join(names, ", "),
-            unsaid == 0 ? "" : fmt::format(" (and {} times before, unsaid)", unsaid));
-}
-
-/// What the kernel does not report has to be looked at, as long as there are paths.
-void Host::look() {
-  look_later_.reset();
-  if (!applied_ || applied_->network.addresses.empty() || !link_) return;
-  const bool whole = parent_is_prepared(interface_, attachment_.attachment()) &&
-                     (!manager_ || mptcp_is_in_place(*manager_, *applied_));
-  const auto now = MonotonicClock::now();
-  if (!whole && !sync_later_)
-    schedule_sync(std::max<nanoseconds>(nanoseconds::zero(), pace_.not_before() - now));
-  look_later_ = loop_.after(kLook, [this] { look(); });
-}
-
-void Host::say_when_ready() {
-  const std::size_t up = 1 + paths_.leased().size();
-  if (up != paths_.size() + 1) {
-    ready_ = 0;
-  } else if (ready_ != up) {
-    ready_ = up;
-    log::info("host is ready: {} paths", up);
-  }
-}
-
 void Host::timers() {
   timer_.reset();
   const auto now = MonotonicClock::now();
@@ -556,8 +255,6 @@ void Host::publish() {
   published_ = std::move(text);
   server_->publish();
 }
-
-}  // namespace
 
 Result<void> run_host(const std::string& interface, const Settings& settings) {
   Host host(interface, settings);

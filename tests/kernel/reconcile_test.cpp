@@ -2,6 +2,9 @@
 #include "kernel/reconcile.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -49,6 +52,38 @@ TEST(Compare, AReplacedRouteIsNotRemovedAfterwards) {
   EXPECT_TRUE(difference.remove.routes.empty());
 }
 
+TEST(Compare, AnAddressWithAnotherLifetimeIsRenewedAndNotAdded) {
+  Address wanted;
+  wanted.ifindex = 1;
+  wanted.prefix = prefix("10.1.0.1/16");
+  wanted.protocol = registry::kRouteProtocol;
+  wanted.valid = seconds(600);
+  Address found = wanted;
+  found.valid = seconds(10);
+  const Difference difference = compare({{wanted}, {}, {}}, {{found}, {}, {}}, kScope);
+  EXPECT_TRUE(difference.add.addresses.empty()) << "nobody took it away";
+  ASSERT_EQ(difference.renew.size(), 1u);
+  EXPECT_EQ(difference.renew[0].valid, seconds(600));
+  EXPECT_FALSE(difference.empty());
+  EXPECT_EQ(difference.text(), "1 address set");
+}
+
+TEST(Compare, OnAnInterfaceOfOthersOnlyHostAddressesAreOurs) {
+  Scope scope = kScope;
+  scope.shared_interface = 7;
+  Address ours;
+  ours.ifindex = 7;
+  ours.prefix = prefix("10.2.16.5/32");
+  ours.protocol = registry::kRouteProtocol;
+  EXPECT_TRUE(scope.owns(ours));
+  Address theirs = ours;
+  theirs.protocol = 0;
+  EXPECT_FALSE(scope.owns(theirs));
+  Address router = ours;
+  router.prefix = prefix("10.2.0.1/16");
+  EXPECT_FALSE(scope.owns(router));
+}
+
 class ReconcileInKernel : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -92,6 +127,57 @@ TEST_F(ReconcileInKernel, ApplyingTwiceChangesNothingAndEmptyRemovesEverything) 
   EXPECT_EQ(after.addresses.size(), before.addresses.size());
 }
 
+TEST_F(ReconcileInKernel, OnlyRoutesOfTheRangeAndOfOursAreListed) {
+  Route ours;
+  ours.table = 17301;
+  ours.to = prefix("10.9.0.0/16");
+  ours.type = Route::Type::kUnreachable;
+  ours.protocol = registry::kRouteProtocol;
+  Route foreign = ours;
+  foreign.to = prefix("10.10.0.0/16");
+  foreign.protocol = 99;
+  Route outside = ours;
+  outside.table = 17450;
+  for (const auto& route : {ours, foreign, outside}) ASSERT_TRUE(netlink_->add(route));
+  const auto listed = netlink_->routes(17300, 17399, registry::kRouteProtocol);
+  ASSERT_TRUE(listed) << listed.error().text();
+  EXPECT_EQ(*listed, std::vector{ours});
+  EXPECT_TRUE(netlink_->routes(17500, 17503, registry::kRouteProtocol)->empty())
+      << "tables that do not exist hold nothing";
+}
+
+TEST_F(ReconcileInKernel, ADumpThatChangesUnderwayIsAskedForAgain) {
+  // Enough addresses for several datagrams, and somebody who keeps changing them.
+  for (unsigned i = 1; i <= 1500; ++i) {
+    Address address;
+    address.ifindex = 1;
+    address.prefix = IpPrefix(IpAddress::v4(0x0a000000 + i), 32);
+    ASSERT_TRUE(netlink_->add(address));
+  }
+  std::atomic<bool> going = true;
+  std::thread other([&] {
+    auto netlink = Rtnetlink::open().value();
+    Address address;
+    address.ifindex = 1;
+    address.prefix = prefix("10.200.0.1/32");
+    while (going) {
+      (void)netlink.add(address);
+      (void)netlink.remove(address);
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    const auto listed = netlink_->addresses();
+    ASSERT_TRUE(listed) << listed.error().text();
+    std::set<std::string> distinct;
+    for (const auto& address : *listed) distinct.insert(address.prefix.text());
+    EXPECT_EQ(distinct.size(), listed->size()) << "an address is listed twice";
+    EXPECT_GE(distinct.size(), 1500u) << "an address that was there all the time is missing";
+  }
+  going = false;
+  other.join();
+}
+
 TEST_F(ReconcileInKernel, RefusalCarriesTheKernelsWords) {
   Route route;
   route.table = 17301;
@@ -129,6 +215,27 @@ TEST_F(ReconcileInKernel, MonitorSaysWhatKindOfThingChanged) {
   const auto changes = monitor.drain();
   EXPECT_TRUE(changes.rules);
   EXPECT_FALSE(changes.routes);
+}
+
+TEST_F(ReconcileInKernel, ARoutingDaemonThatFillsTheMainTableDoesNotWakeUs) {
+  auto monitor = RouteMonitor::open().value();
+  monitor.drain();
+  Route route;
+  route.table = kMainTable;
+  route.to = prefix("10.9.0.0/16");
+  route.ifindex = 1;
+  route.protocol = 186;
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_FALSE(monitor.drain().any());
+  ASSERT_TRUE(netlink_->remove(route));
+  EXPECT_FALSE(monitor.drain().any());
+  route.table = 17301;
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_TRUE(monitor.drain().routes) << "in a table of ours anybody's route matters";
+  route.table = kMainTable;
+  route.to = IpPrefix::any(Family::kIpv4);
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_TRUE(monitor.drain().routes) << "a default route matters";
 }
 
 }  // namespace
