@@ -55,9 +55,7 @@ Result<void> Host::open() {
   if (!monitor) return std::unexpected(monitor.error());
   monitor_ = *std::move(monitor);
   monitor_watch_ = loop_.on_readable(monitor_->fd(), [this] {
-    const auto changes = monitor_->drain();
-    if (changes.routes || changes.links) router_is_known_ = false;
-    if (changes.any() && !observe_later_)
+    if (monitor_->drain().any() && !observe_later_)
       observe_later_ = loop_.after(kSettle, [this] { observe(); });
   });
   if (auto manager = kernel::MptcpPathManager::open())
@@ -125,12 +123,7 @@ void Host::observe() {
     if (auto done = netlink_->remove(address); !done) log::error("{}", done.error().text());
   if (!view->in_front.empty()) applied_.reset();
   attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
-  if (!router_is_known_) {
-    const auto routers = netlink_->default_routers(link_->index);
-    router_.reset();
-    if (routers && !routers->empty()) router_ = routers->front();
-    router_is_known_ = routers.has_value();
-  }
+  router_ = netlink_->default_router(link_->index);
   if (discovery_) take(discovery_->interface(own_address(), operational(), now));
   if (operational() != was_operational) paths_.link(operational(), now);
   if (now >= pace_.not_before())

@@ -88,7 +88,6 @@ class Host {
   std::optional<kernel::LinkInfo> link_;
   std::optional<IpPrefix> address_;  ///< the interface's own
   std::optional<IpAddress> router_;
-  bool router_is_known_ = false;
   AttachmentChoice attachment_;
   std::vector<std::uint8_t> duid_;
   std::optional<Discovery> discovery_;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,9 +88,8 @@ class Rtnetlink {
   /// Routes of `protocol` in the tables from `first` to `last`. The kernel is asked for one table
   /// at a time: a full Internet table in the main one costs nothing.
   Result<std::vector<Route>> routes(std::uint32_t first, std::uint32_t last, std::uint8_t protocol);
-  /// The routers of the default routes of the main table through `ifindex`, as the kernel lists
-  /// them. Walks the main table.
-  Result<std::vector<IpAddress>> default_routers(unsigned ifindex);
+  /// The router of the IPv4 default route through `ifindex`; nothing when there is none.
+  std::optional<IpAddress> default_router(unsigned ifindex);
   Result<std::vector<Rule>> rules();
 
   Result<void> set_up(unsigned ifindex, bool up);
@@ -117,8 +115,6 @@ class Rtnetlink {
 
  private:
   explicit Rtnetlink(NetlinkSocket socket) : socket_(std::move(socket)) {}
-  Result<void> dump_routes(Family family, std::uint32_t table, std::uint8_t protocol,
-                           unsigned ifindex, const std::function<void(Route&&)>& visit);
   NetlinkSocket socket_;
 };
 
