@@ -127,6 +127,16 @@ bool parent_is_prepared(const std::string& interface, Attachment attachment) {
 Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent) {
   const auto links = netlink.links();
   if (!links) return std::unexpected(links.error());
+  const auto taken = [&](const kernel::LinkInfo& other) {
+    return fail(fmt::format("the paths over {} use the tables that those of {} need", other.name,
+                            parent.name),
+                parent.name, "run the host role on one of the two only");
+  };
+  for (const auto& other : *links)
+    if (other.index != parent.index && !our_macvlans(*links, other.index).empty() &&
+        registry::host_slot(other.index, 0) == registry::host_slot(parent.index, 0))
+      return taken(other);
+  // Paths that share their interface have no macvlan to be known by.
   const auto scope = scope_of(parent.index, {});
   const auto routes = netlink.routes(scope.first_table, scope.last_table, registry::kRouteProtocol);
   if (!routes) return std::unexpected(routes.error());
@@ -134,9 +144,7 @@ Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInf
     const auto through = std::ranges::find(*links, route.ifindex, &kernel::LinkInfo::index);
     if (through != links->end() && through->index != parent.index &&
         !is_our_macvlan(*through, parent.index))
-      return fail(fmt::format("the paths over {} use the tables that those of {} need",
-                              through->name, parent.name),
-                  parent.name, "run the host role on one of the two only");
+      return taken(*through);
   }
   return {};
 }

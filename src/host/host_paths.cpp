@@ -147,9 +147,13 @@ void Host::path_changed(Path& path, Change change) {
   } else if (path.client().state() == DhcpClient::State::kNoOffer &&
              unanswered_.insert(path.index()).second) {
     log::warning(
-        "path {}: no DHCP server offers it on {}; asking again every few minutes (a wireless "
-        "network or a guarded switch port may let only {}'s own Ethernet address pass)",
-        path.index(), path.macvlan().name, interface_);
+        "path {}: no DHCP server offers it on {}; asking again every few minutes{}", path.index(),
+        path.macvlan().name,
+        settings_.interfaces == AttachmentChoice::Wish::kVirtual
+            ? fmt::format(" (where only {}'s own Ethernet address passes, interfaces = \"shared\" "
+                          "helps)",
+                          interface_)
+            : "");
   }
   schedule_sync();
 }
