@@ -3,6 +3,7 @@
 #include "host/host.hpp"
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <system_error>
 
@@ -25,12 +26,14 @@ using nlohmann::json;
 struct Options {
   std::string interface;
   std::string file;
+  std::string interfaces;
   bool as_json = false;
 };
 
 Result<ExitCode> run(const Options& options) {
   host::SettingsFile file;
   if (!options.file.empty()) file = {std::filesystem::absolute(options.file), true};
+  file.interfaces = host::parse_interfaces(options.interfaces);
   ANABRANCH_TRY(host::run_host(options.interface, std::move(file)));
   return ExitCode::kOk;
 }
@@ -64,6 +67,22 @@ std::string text_or(const json& value, const char* fallback) {
   return value.is_string() ? value.get<std::string>() : fallback;
 }
 
+/// "on one interface (...why)".
+std::string where_paths_live(const json& report) {
+  static const std::map<std::string, const char*> kReasons{
+      {"default", "nothing speaks against it"},
+      {"configured", "as configured"},
+      {"wireless", "a wireless station has one Ethernet address only"},
+      {"learned", "the network answers one Ethernet address only"},
+      {"refused", "the kernel makes no virtual interface here"}};
+  const auto found = kReasons.find(report.at("interfaces_reason").get<std::string>());
+  return fmt::format("{} ({})",
+                     report.at("interfaces").get<std::string>() == "shared"
+                         ? "all addresses on the interface itself"
+                         : "further ones on virtual interfaces",
+                     found == kReasons.end() ? "for a reason unknown here" : found->second);
+}
+
 void print_report(const json& report) {
   const auto interface = report.at("interface").get<std::string>();
   const auto support = report.at("support").get<std::string>();
@@ -75,7 +94,7 @@ void print_report(const json& report) {
     fmt::print("{}: no DHCP server has answered yet\n", interface);
     return;
   }
-  fmt::print("{}: {} paths\n", interface, report.at("paths").size());
+  fmt::print("{}: {} paths, {}\n", interface, report.at("paths").size(), where_paths_live(report));
   fmt::print("{:<5} {:<15} {:<15} {:<9} {:<15} {}\n", "PATH", "ADDRESS", "INTERFACE", "STATE",
              "ROUTER", "LEASE");
   for (const auto& path : report.at("paths")) {
@@ -165,6 +184,11 @@ void add_host(CLI::App& app, Outcome& outcome) {
   auto* run_verb = verb("run", "Learn the network's paths and keep them up until stopped", run);
   takes_interface(run_verb, "The physical interface")->required();
   takes_file(run_verb, "Configuration file; left out: /etc/anabranch/host.toml where there is one");
+  run_verb
+      ->add_option("--interfaces", options->interfaces,
+                   "Where further paths live, whatever the file says: auto, virtual or shared")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"auto", "virtual", "shared"}));
   takes_file(verb("check", "Check a configuration file", check), "Configuration file")->required();
   auto* show_verb = verb("show", "Show the paths of a running host role", show);
   takes_interface(show_verb, "Its interface; needed when several run");

@@ -2,6 +2,7 @@
 #include "host/apply.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <system_error>
 
@@ -36,16 +37,18 @@ Result<void> prepare_macvlan(const std::string& name) {
   return {};
 }
 
-Result<void> raise_limits(MptcpPathManager& manager, const Plan& plan, HostState& state,
+/// True when they had to be.
+Result<bool> raise_limits(MptcpPathManager& manager, const Plan& plan, HostState& state,
                           const std::function<void()>& save) {
   const auto now = manager.limits();
   if (!now) return std::unexpected(now.error());
-  if (now->subflows >= plan.subflows) return {};
+  if (now->subflows >= plan.subflows) return false;
   const kernel::MptcpLimits wanted{now->accepted_addresses, plan.subflows};
   if (!state.limits_before) state.limits_before = *now;
   state.limits_set = wanted;
   save();
-  return manager.set_limits(wanted);
+  ANABRANCH_TRY(manager.set_limits(wanted));
+  return true;
 }
 
 Result<void> add_endpoint(MptcpPathManager& manager, MptcpEndpoint endpoint) {
@@ -78,14 +81,15 @@ class FirstError {
 };
 
 void clean_mptcp(const HostState& state, const std::vector<unsigned>& macvlans,
-                 FirstError& errors) {
+                 const std::vector<IpAddress>& shared, FirstError& errors) {
   auto manager = MptcpPathManager::open();
   if (!manager) return;  // no MPTCP in this kernel: nothing of ours either
   const auto endpoints = manager->endpoints();
   if (!endpoints) return errors.keep(std::unexpected(endpoints.error()));
   for (const auto& endpoint : *endpoints)
     if (std::ranges::find(state.endpoints, endpoint.address) != state.endpoints.end() ||
-        std::ranges::find(macvlans, endpoint.ifindex) != macvlans.end())
+        std::ranges::find(macvlans, endpoint.ifindex) != macvlans.end() ||
+        std::ranges::find(shared, endpoint.address) != shared.end())
       errors.keep(manager->remove(endpoint));
   if (!state.limits_before) return;
   // Someone who has set other limits since then means them.
@@ -95,22 +99,53 @@ void clean_mptcp(const HostState& state, const std::vector<unsigned>& macvlans,
 
 }  // namespace
 
-Result<void> prepare_parent(const std::string& interface) {
+Result<std::vector<std::string>> prepare_parent(const std::string& interface,
+                                                Attachment attachment) {
   kernel::SavedSysctls saved(sysctl_path(interface));
-  for (const auto& [key, value] : kWireSettings)
-    ANABRANCH_TRY(saved.set(setting("ipv4", interface, key), value));
-  return {};
+  std::vector<std::string> changed;
+  if (attachment == Attachment::kShared) {
+    ANABRANCH_TRY(saved.restore());
+    return changed;
+  }
+  for (const auto& [key, value] : kWireSettings) {
+    const auto name = setting("ipv4", interface, key);
+    if (const auto now = kernel::read_sysctl(name); now && *now == value) continue;
+    ANABRANCH_TRY(saved.set(name, value));
+    changed.emplace_back(key);
+  }
+  return changed;
+}
+
+bool parent_is_prepared(const std::string& interface, Attachment attachment) {
+  return attachment == Attachment::kShared ||
+         std::ranges::all_of(kWireSettings, [&](const auto& entry) {
+           const auto now = kernel::read_sysctl(setting("ipv4", interface, entry.first));
+           return now && *now == entry.second;
+         });
 }
 
 Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent) {
   const auto links = netlink.links();
   if (!links) return std::unexpected(links.error());
+  const auto taken = [&](const kernel::LinkInfo& other) {
+    return fail(fmt::format("the paths over {} use the tables that those of {} need", other.name,
+                            parent.name),
+                parent.name, "run the host role on one of the two only");
+  };
   for (const auto& other : *links)
     if (other.index != parent.index && !our_macvlans(*links, other.index).empty() &&
         registry::host_slot(other.index, 0) == registry::host_slot(parent.index, 0))
-      return fail(fmt::format("the paths of {} use the tables that those of {} need", other.name,
-                              parent.name),
-                  parent.name, "run the host role on one of the two only");
+      return taken(other);
+  // Paths that share their interface have no macvlan to be known by.
+  const auto scope = scope_of(parent.index, {});
+  const auto routes = netlink.routes(scope.first_table, scope.last_table, registry::kRouteProtocol);
+  if (!routes) return std::unexpected(routes.error());
+  for (const auto& route : *routes) {
+    const auto through = std::ranges::find(*links, route.ifindex, &kernel::LinkInfo::index);
+    if (through != links->end() && through->index != parent.index &&
+        !is_our_macvlan(*through, parent.index))
+      return taken(*through);
+  }
   return {};
 }
 
@@ -138,14 +173,25 @@ Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel
   return netlink.link(name);
 }
 
-Result<void> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager, const Plan& plan,
-                        HostState& state, const std::function<void()>& save) {
+bool macvlan_is_impossible() {
+  // No macvlan in this kernel; an interface that gives its packets to somebody else (a bridge's
+  // port), or one that is no Ethernet.
+  const int error = kernel::last_netlink_error();
+  return error == EOPNOTSUPP || error == EBUSY || error == EINVAL;
+}
+
+Result<Applied> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager, const Plan& plan,
+                           HostState& state, const std::function<void()>& save) {
   EndpointChanges changes;
   if (manager != nullptr) {
     const auto actual = manager->endpoints();
     if (!actual) return std::unexpected(actual.error());
-    // What lies on a macvlan of ours is ours, even when the state file was lost.
+    // What lies on a macvlan or an address of ours is ours, even when the state file was lost.
     auto ours = state.endpoints;
+    const auto addresses = netlink.addresses();
+    if (!addresses) return std::unexpected(addresses.error());
+    for (const auto& shared : shared_addresses(*addresses, plan.scope.shared_interface))
+      ours.push_back(shared);
     for (const auto& endpoint : *actual)
       if (std::ranges::find(plan.scope.interfaces, endpoint.ifindex) != plan.scope.interfaces.end())
         ours.push_back(endpoint.address);
@@ -156,11 +202,14 @@ Result<void> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager, c
       log::info("MPTCP endpoint {} removed", gone.address.text());
     }
   }
-  const auto difference = kernel::reconcile(netlink, plan.network, plan.scope);
+  auto difference = kernel::reconcile(netlink, plan.network, plan.scope);
   if (!difference) return std::unexpected(difference.error());
   if (!difference->empty()) log::debug("{}", difference->text());
-  if (manager == nullptr) return {};
-  ANABRANCH_TRY(raise_limits(*manager, plan, state, save));
+  Applied out{*std::move(difference), changes.add};
+  if (manager == nullptr) return out;
+  const auto raised = raise_limits(*manager, plan, state, save);
+  if (!raised) return std::unexpected(raised.error());
+  if (*raised) out.subflows = plan.subflows;
   for (const auto& fresh : changes.add) {
     if (std::ranges::find(state.endpoints, fresh.address) == state.endpoints.end())
       state.endpoints.push_back(fresh.address);
@@ -168,7 +217,17 @@ Result<void> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager, c
     ANABRANCH_TRY(add_endpoint(*manager, fresh));
   }
   if (!changes.remove.empty()) save();
-  return {};
+  return out;
+}
+
+bool mptcp_is_in_place(MptcpPathManager& manager, const Plan& plan) {
+  const auto actual = manager.endpoints();
+  const auto limits = manager.limits();
+  return actual && limits && limits->subflows >= plan.subflows &&
+         std::ranges::all_of(plan.endpoints, [&](const MptcpEndpoint& wanted) {
+           return std::ranges::find(*actual, wanted.address, &MptcpEndpoint::address) !=
+                  actual->end();
+         });
 }
 
 Result<void> clean_up(const std::string& interface) {
@@ -186,7 +245,9 @@ Result<void> clean_up(const std::string& interface) {
   const auto macvlans = our_macvlans(*links, ifindex);
   std::vector<unsigned> numbers;
   for (const auto& link : macvlans) numbers.push_back(link.index);
-  clean_mptcp(state, numbers, errors);
+  const auto addresses = netlink->addresses();
+  if (!addresses) return std::unexpected(addresses.error());
+  clean_mptcp(state, numbers, shared_addresses(*addresses, ifindex), errors);
   if (ifindex != 0) {
     auto done = kernel::reconcile(*netlink, {}, scope_of(ifindex, numbers));
     if (!done) errors.keep(std::unexpected(done.error()));
@@ -211,8 +272,12 @@ Result<std::vector<std::string>> interfaces_with_remains() {
   if (!netlink) return std::unexpected(netlink.error());
   const auto links = netlink->links();
   if (!links) return std::unexpected(links.error());
+  const auto addresses = netlink->addresses();
+  if (!addresses) return std::unexpected(addresses.error());
   for (const auto& parent : *links)
-    if (!our_macvlans(*links, parent.index).empty()) names.insert(parent.name);
+    if (!our_macvlans(*links, parent.index).empty() ||
+        !shared_addresses(*addresses, parent.index).empty())
+      names.insert(parent.name);
   return std::vector<std::string>(names.begin(), names.end());
 }
 

@@ -2,120 +2,26 @@
 #include "host/host.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
-#include <random>
-#include <set>
 
-#include <fmt/format.h>
 #include <signal.h>
 
 #include "base/directories.hpp"
 #include "base/log.hpp"
-#include "base/loop.hpp"
-#include "base/registry.hpp"
 #include "host/apply.hpp"
-#include "host/discovery.hpp"
 #include "host/duid.hpp"
+#include "host/host_role.hpp"
+#include "host/interface_view.hpp"
 #include "host/lease_memory.hpp"
-#include "host/path_set.hpp"
-#include "host/plan.hpp"
-#include "host/report.hpp"
-#include "host/state_file.hpp"
-#include "kernel/clock_watch.hpp"
 #include "kernel/sysctl.hpp"
-#include "status/notify.hpp"
-#include "status/server.hpp"
 #include "wire/dhcp_client_id.hpp"
 
 namespace anabranch::host {
 namespace {
 
-using Support = Discovery::Support;
-using Change = DhcpClient::Change;
-
 /// Changes come in bursts: an address, its routes, a rule.
 constexpr milliseconds kSettle{20};
-/// 169.254/16: no DHCP server gave it.
-const IpPrefix kLinkLocal(IpAddress::v4(0xa9fe0000), 16);
-/// A kernel that refused is asked again.
-constexpr seconds kRetry{5};
 
-class Host {
- public:
-  Host(std::string interface, SettingsFile file, const Settings& settings)
-      : interface_(std::move(interface)), file_(std::move(file)), settings_(settings) {}
-
-  Result<void> run();
-
- private:
-  Result<void> open();
-  Result<std::string> answer(const status::Request& request);
-  Result<void> reload();
-  void load_state();
-  void save_state();
-  void remember(const MacAddress& mac);
-  void save_memory();
-  void clock_jumped();
-  void observe();
-  void take(const Discovery::Step& step);
-  Result<void> adopt_link(const kernel::LinkInfo& link);
-  void verdict();
-  void withdraw();
-  void sync();
-  Result<void> sync_paths(MonotonicTime now);
-  Result<void> start_path(unsigned index, MonotonicTime now);
-  Result<void> apply(MonotonicTime now);
-  void path_changed(Path& path, Change change);
-  void timers();
-  void arm_timer();
-  void schedule_sync(nanoseconds delay = {});
-  void publish();
-  void say_when_ready();
-  void complain(const std::string& trouble);
-  Report report(MonotonicTime now) const;
-  std::vector<unsigned> wanted() const;
-  std::function<std::uint32_t()> random() {
-    return [this] { return static_cast<std::uint32_t>(engine_()); };
-  }
-  bool operational() const { return link_ && link_->operational(); }
-
-  std::string interface_;
-  SettingsFile file_;
-  Settings settings_;
-  Loop loop_;
-  status::ServiceManager service_{loop_};
-  std::mt19937 engine_{std::random_device{}()};
-  std::optional<kernel::Rtnetlink> netlink_;
-  std::optional<kernel::RouteMonitor> monitor_;
-  std::optional<kernel::ClockWatch> clock_;
-  std::optional<kernel::MptcpPathManager> manager_;
-  std::optional<status::Server> server_;
-
-  std::optional<kernel::LinkInfo> link_;
-  std::optional<IpAddress> address_;
-  std::optional<IpAddress> router_;
-  std::set<IpAddress> own_addresses_;  ///< of all interfaces, beside those of the paths
-  std::set<MacAddress> own_macs_;
-  MacAddress memory_of_;  ///< the interface's Ethernet address whose leases are remembered
-  std::vector<std::uint8_t> duid_;
-  std::optional<Discovery> discovery_;
-  std::unique_ptr<DhcpSocket> discovery_socket_;
-  Support support_ = Support::kUnknown;
-  HostState state_;
-  PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
-  std::set<unsigned> unanswered_;  ///< paths nobody offers, and we have said so
-  std::vector<unsigned> refresh_;  ///< paths whose address gets the renewed lifetime
-  std::size_t ready_ = 0;          ///< number of paths when we last said so
-  std::string published_;
-  std::string trouble_;  ///< the last thing that could not be done
-
-  Loop::Handle monitor_watch_;
-  Loop::Handle clock_watch_;
-  Loop::Handle observe_later_;
-  Loop::Handle sync_later_;
-  Loop::Handle timer_;
-};
+}  // namespace
 
 Result<void> Host::run() {
   ANABRANCH_TRY(open());
@@ -191,6 +97,10 @@ Result<void> Host::reload() {
   const Settings old = std::exchange(settings_, *fresh);
   log::info("{} read again: at most {} paths, EXT_ROUTE is option {}", file_.path.string(),
             settings_.max_paths, settings_.ext_route_code);
+  if (settings_.interfaces != old.interfaces) {
+    attachment_ = AttachmentChoice(settings_.interfaces, kernel::is_wireless(interface_));
+    attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
+  }
   if (settings_.ext_route_code != old.ext_route_code) {
     // Who asks, and what the clients send, carries the code: both begin anew, with the leases.
     paths_.adopt(paths_.leases());
@@ -219,6 +129,7 @@ void Host::load_state() {
 void Host::save_state() {
   state_.ifindex = link_ ? link_->index : 0;
   state_.leases = paths_.leases();
+  state_.shared_on = attachment_.learned_on();
   if (auto kept = replace_file(state_path(interface_), format_state(state_, Clocks{})); !kept)
     log::warning("a restart will not know of the paths: {}", kept.error().text());
 }
@@ -250,44 +161,41 @@ void Host::clock_jumped() {
 void Host::observe() {
   observe_later_.reset();
   const auto now = MonotonicClock::now();
-  const auto links = netlink_->links();
-  const auto addresses = netlink_->addresses();
-  const auto routes = netlink_->routes();
-  if (!links || !addresses || !routes) {
+  const bool was_operational = operational();
+  auto view = look_at(*netlink_, interface_);
+  if (!view) {
     log::warning("cannot look at {}; trying again", interface_);
     observe_later_ = loop_.after(kRetry, [this] { observe(); });
     return;
   }
-  const auto found = std::ranges::find(*links, interface_, &kernel::LinkInfo::name);
-  if (found == links->end()) {
+  if (!view->link) {
     if (link_) log::warning("{} has gone; waiting for it to return", interface_);
     link_.reset();
+    applied_.reset();
     paths_.stop_all();
     discovery_.reset();
     discovery_socket_.reset();
     arm_timer();
     return publish();
   }
-  if (auto done = adopt_link(*found); !done) log::error("{}", done.error().text());
-  own_macs_.clear();
-  for (const auto& link : *links) own_macs_.insert(link.mac);
-  own_addresses_.clear();
-  for (const auto& address : *addresses)
-    if (address.protocol != registry::kRouteProtocol)
-      own_addresses_.insert(address.prefix.address());
-  address_.reset();
-  for (const auto& address : *addresses)
-    if (!address_ && address.ifindex == link_->index && address.prefix.family() == Family::kIpv4 &&
-        !kLinkLocal.contains(address.prefix.address()))
-      address_ = address.prefix.address();
-  router_.reset();
-  for (const auto& route : *routes)
-    if (route.table == kernel::kMainTable && route.to == IpPrefix::any(Family::kIpv4) &&
-        route.ifindex == link_->index)
-      router_ = route.via;
-  if (discovery_) take(discovery_->interface(address_, operational(), now));
-  paths_.link(operational(), now);
-  sync();
+  if (auto done = adopt_link(*view->link); !done) log::error("{}", done.error().text());
+  // The kernel itself takes the routes of an interface that is set down.
+  if (!link_->admin_up) applied_.reset();
+  address_ = view->address;
+  own_addresses_ = std::move(view->addresses);
+  own_macs_ = std::move(view->macs);
+  // Set again they come last; sync() does it.
+  for (const auto& address : view->in_front)
+    if (auto done = netlink_->remove(address); !done) log::error("{}", done.error().text());
+  if (!view->in_front.empty()) applied_.reset();
+  attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
+  router_ = netlink_->default_router(link_->index);
+  if (discovery_) take(discovery_->interface(own_address(), operational(), now));
+  if (operational() != was_operational) paths_.link(operational(), now);
+  if (now >= pace_.not_before())
+    sync();
+  else if (!sync_later_)
+    schedule_sync(pace_.not_before() - now);
 }
 
 /// Another interface under the same name, or with another Ethernet address, begins anew.
@@ -296,8 +204,11 @@ Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   link_ = link;
   if (same && discovery_socket_) return {};
   if (state_.ifindex != link.index) paths_.forget_adopted();
+  if (discovery_socket_) attachment_.forget();
+  if (state_.ifindex == link.index && state_.shared_on) attachment_.remember(*state_.shared_on);
   paths_.stop_all();
   remember(link.mac);
+  applied_.reset();
   Discovery::Settings settings;
   settings.mac = link.mac;
   settings.client_id = wire::make_client_id(path_iaid(link.mac, 0), duid_);
@@ -355,144 +266,9 @@ void Host::withdraw() {
   paths_.stop_all();
   paths_.forget_adopted();
   state_ = {};
+  applied_.reset();
   ready_ = 0;
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
-}
-
-std::vector<unsigned> Host::wanted() const {
-  return wanted_indices(state_.discovered, settings_.max_paths, paths_.progress());
-}
-
-void Host::schedule_sync(nanoseconds delay) {
-  sync_later_ = loop_.after(delay, [this] { sync(); });
-}
-
-void Host::sync() {
-  sync_later_.reset();
-  const auto now = MonotonicClock::now();
-  // A macvlan cannot be set up on an interface that is down; what is there already stays.
-  if (support_ == Support::kYes && link_ && link_->admin_up) {
-    // A path that cannot start must not keep the others from being applied.
-    auto done = sync_paths(now);
-    if (auto applied = apply(now); done) done = std::move(applied);
-    if (done)
-      say_when_ready();
-    else
-      schedule_sync(kRetry);
-    complain(done ? "" : done.error().text());
-  }
-  save_memory();
-  arm_timer();
-  publish();
-}
-
-/// Once for each trouble, not at every attempt.
-void Host::complain(const std::string& trouble) {
-  if (trouble != trouble_ && !trouble.empty())
-    log::error("{}; trying again every {}", trouble, duration_text(kRetry));
-  trouble_ = trouble;
-}
-
-Result<void> Host::sync_paths(MonotonicTime now) {
-  const auto indices = wanted();
-  if (paths_.empty() && !indices.empty()) ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
-  // What is not wanted goes with apply(): its macvlan is no path's any more.
-  paths_.keep_only(indices);
-  if (!indices.empty()) ANABRANCH_TRY(prepare_parent(interface_));
-  Result<void> first;
-  for (const unsigned index : indices)
-    if (auto done = start_path(index, now); !done && first) first = std::move(done);
-  return first;
-}
-
-Result<void> Host::start_path(unsigned index, MonotonicTime now) {
-  const auto macvlan = ensure_macvlan(*netlink_, *link_, index);
-  if (!macvlan) return std::unexpected(macvlan.error());
-  const PathSet::Identity identity{
-      link_->mac,
-      duid_,
-      settings_.ext_route_code,
-      random(),
-      [this](const IpAddress& address) { return own_addresses_.contains(address); },
-      [this](const MacAddress& mac) { return own_macs_.contains(mac); }};
-  return paths_.start(identity, index, *macvlan, operational(), now);
-}
-
-void Host::path_changed(Path& path, Change change) {
-  const auto& lease = path.client().lease();
-  switch (change) {
-    case Change::kNone:
-      break;
-    case Change::kObtained:
-    case Change::kChanged:
-      log::info("path {}: {} on {}{}{}", path.index(), lease->address.text(), path.macvlan().name,
-                lease->router() ? " via " + lease->router()->text() : "",
-                lease->duration ? fmt::format(", for {}", duration_text(*lease->duration)) : "");
-      break;
-    case Change::kRenewed:
-      log::debug("path {}: {} renewed", path.index(), lease->address.text());
-      refresh_.push_back(path.index());
-      break;
-    case Change::kLost:
-      log::warning("path {}: the lease has ended; the path is taken down", path.index());
-      break;
-    case Change::kTaken:  // the path has said it
-      break;
-  }
-  if (change != Change::kNone) {
-    // An answer just now: its count is news. A count of 0 says nothing.
-    if (lease && lease->route.count != 0) state_.discovered.count = lease->route.count;
-    unanswered_.erase(path.index());
-    save_state();
-  } else if (path.client().state() == DhcpClient::State::kNoOffer &&
-             unanswered_.insert(path.index()).second) {
-    log::warning(
-        "path {}: no DHCP server offers it on {}; asking again every few minutes (a wireless "
-        "network or a guarded switch port may let only {}'s own Ethernet address pass)",
-        path.index(), path.macvlan().name, interface_);
-  }
-  schedule_sync();
-}
-
-Result<void> Host::apply(MonotonicTime now) {
-  HostFacts facts;
-  facts.ifindex = link_->index;
-  facts.address = address_;
-  facts.index = state_.discovered.index;
-  facts.paths = static_cast<unsigned>(paths_.size() + 1);
-  facts.leased = paths_.leased();
-  const auto links = netlink_->links();
-  if (!links) return std::unexpected(links.error());
-  std::vector<unsigned> leftover;
-  for (const auto& link : *links) {
-    if (!is_our_macvlan(link, link_->index)) continue;
-    facts.macvlans.push_back(link.index);
-    if (!paths_.has_macvlan(link.index)) leftover.push_back(link.index);
-  }
-  const Plan desired = plan(facts, now);
-  // The reconciler leaves small differences of lifetimes alone; a short lease is all small
-  // differences.
-  for (const auto& address : desired.network.addresses)
-    for (const auto& path : facts.leased)
-      if (path.ifindex == address.ifindex &&
-          std::ranges::find(refresh_, path.index) != refresh_.end())
-        ANABRANCH_TRY(netlink_->add(address));
-  refresh_.clear();
-  ANABRANCH_TRY(apply_plan(*netlink_, manager_ ? &*manager_ : nullptr, desired, state_,
-                           [this] { save_state(); }));
-  for (const unsigned ifindex : leftover) ANABRANCH_TRY(netlink_->delete_link(ifindex));
-  paths_.addresses_are_set();
-  return {};
-}
-
-void Host::say_when_ready() {
-  const std::size_t up = 1 + paths_.leased().size();
-  if (up != paths_.size() + 1) {
-    ready_ = 0;
-  } else if (ready_ != up) {
-    ready_ = up;
-    log::info("host is ready: {} paths", up);
-  }
 }
 
 void Host::timers() {
@@ -500,12 +276,15 @@ void Host::timers() {
   const auto now = MonotonicClock::now();
   if (discovery_) take(discovery_->timer(now));
   paths_.timers(now);
+  if (support_ == Support::kYes && now >= attachment_.next_timer()) return sync();
   arm_timer();
 }
 
 void Host::arm_timer() {
   const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
-  const auto next = std::min(asks, paths_.next_timer());
+  const auto chooses =
+      support_ == Support::kYes && operational() ? attachment_.next_timer() : MonotonicTime::max();
+  const auto next = std::min({asks, paths_.next_timer(), chooses});
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }
@@ -513,30 +292,19 @@ void Host::arm_timer() {
 Report Host::report(MonotonicTime now) const {
   Report out;
   out.interface = interface_;
+  out.attachment = attachment_.attachment();
+  out.reason = attachment_.reason();
   out.support = support_;
   if (support_ != Support::kYes) return out;
   out.count = state_.discovered.count;
   out.paths.push_back({state_.discovered.index,
-                       address_,
+                       own_address(),
                        interface_,
                        address_ && operational() ? PathState::kUp : PathState::kDown,
                        router_,
                        {}});
-  for (const auto& [index, path] : paths_) {
-    const auto& lease = path->client().lease();
-    ReportedPath entry{index, {}, path->macvlan().name, PathState::kAcquiring, {}, {}};
-    if (lease) {
-      entry.address = lease->address.address();
-      entry.router = lease->router();
-      entry.lease = lease->remaining(now);
-      entry.state = operational() ? PathState::kUp : PathState::kDown;
-    } else if (path->client().state() == DhcpClient::State::kNoOffer) {
-      entry.state = PathState::kNoOffer;
-    } else if (!operational()) {
-      entry.state = PathState::kDown;
-    }
-    out.paths.push_back(std::move(entry));
-  }
+  for (const auto& [index, path] : paths_)
+    out.paths.push_back(report_path(*path, operational(), now));
   std::ranges::sort(out.paths, {}, &ReportedPath::index);
   return out;
 }
@@ -550,8 +318,6 @@ void Host::publish() {
   published_ = std::move(text);
   server_->publish();
 }
-
-}  // namespace
 
 Result<void> run_host(const std::string& interface, SettingsFile file) {
   const auto settings = file.load();

@@ -36,6 +36,7 @@ class Path {
   void address_is_set();
 
   unsigned index() const { return index_; }
+  /// The interface it runs on: its macvlan, or the physical interface that several paths share.
   const kernel::LinkInfo& macvlan() const { return macvlan_; }
   const DhcpClient& client() const { return client_; }
   /// DHCP packets its client has seen.

@@ -157,4 +157,10 @@ bool PathSet::has_macvlan(unsigned ifindex) const {
       paths_, [&](const auto& entry) { return entry.second->macvlan().index == ifindex; });
 }
 
+std::optional<unsigned> PathSet::macvlan_of(unsigned index) const {
+  const auto found = paths_.find(index);
+  if (found == paths_.end()) return std::nullopt;
+  return found->second->macvlan().index;
+}
+
 }  // namespace anabranch::host

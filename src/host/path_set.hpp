@@ -37,9 +37,9 @@ class PathSet {
   void remember(const std::vector<Lease>& leases);
   /// What to remember now, if that is not what it was at the last call.
   std::optional<std::vector<Lease>> changed_memory();
-  /// Starts path `index` on `macvlan`, from its adopted or remembered lease if there is one.
-  /// Nothing happens when it runs there already; one that ran on another macvlan moves with its
-  /// lease.
+  /// Starts path `index` on `macvlan`, which may be the physical interface itself, from its adopted
+  /// or remembered lease if there is one. Nothing happens when it runs there already; one that ran
+  /// elsewhere moves with its lease.
   Result<void> start(const Identity& identity, unsigned index, const kernel::LinkInfo& macvlan,
                      bool link_up, MonotonicTime now);
   void keep_only(std::span<const unsigned> indices);
@@ -61,6 +61,8 @@ class PathSet {
   std::vector<Lease> leases() const;
   std::vector<PathFacts> leased() const;
   bool has_macvlan(unsigned ifindex) const;
+  /// The number of the interface path `index` runs on; nothing when it does not run.
+  std::optional<unsigned> macvlan_of(unsigned index) const;
 
   auto begin() const { return paths_.begin(); }
   auto end() const { return paths_.end(); }

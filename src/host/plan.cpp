@@ -100,8 +100,21 @@ std::vector<unsigned> wanted_indices(const wire::ExtRoute& discovered, unsigned 
 kernel::Scope scope_of(unsigned ifindex, std::vector<unsigned> macvlans) {
   const std::uint32_t first = registry::host_slot(ifindex, 0);
   const std::uint32_t last = first + 9;
-  return {registry::kHostTableBase + first, registry::kHostTableBase + last,
-          registry::kHostRuleBase + first, registry::kHostRuleBase + last, std::move(macvlans)};
+  return {registry::kHostTableBase + first,
+          registry::kHostTableBase + last,
+          registry::kHostRuleBase + first,
+          registry::kHostRuleBase + last,
+          std::move(macvlans),
+          ifindex};
+}
+
+std::vector<IpAddress> shared_addresses(std::span<const kernel::Address> addresses,
+                                        unsigned ifindex) {
+  const auto scope = scope_of(ifindex, {});
+  std::vector<IpAddress> out;
+  for (const auto& address : addresses)
+    if (scope.owns(address)) out.push_back(address.prefix.address());
+  return out;
 }
 
 Plan plan(const HostFacts& facts, MonotonicTime now) {
@@ -114,7 +127,9 @@ Plan plan(const HostFacts& facts, MonotonicTime now) {
   for (const PathFacts& path : facts.leased) {
     const auto slot = registry::host_slot(facts.ifindex, path.index);
     const IpAddress address = path.lease.address.address();
-    out.network.addresses.push_back({path.ifindex, path.lease.address, false,
+    const bool shared = path.ifindex == facts.ifindex;
+    out.network.addresses.push_back({path.ifindex,
+                                     shared ? IpPrefix::host(address) : path.lease.address, false,
                                      registry::kRouteProtocol, path.lease.remaining(now)});
     add_routes(out.network.routes, registry::kHostTableBase + slot, path);
     kernel::Rule rule;

@@ -2,10 +2,15 @@
 // From what the host knows (physical interface, number of paths, leases) to what its kernel should
 // hold. Pure functions; apply.hpp makes it so.
 //
-// Each further path is a macvlan with the address of its lease, a table that leads out through that
-// lease's router, and a rule that sends packets from the address there. The main table, its default
-// route and the physical interface's addresses stay as whoever manages them left them: a program
-// that knows nothing of paths goes on over the first one.
+// Each further path is an address (of its lease, on a macvlan or on the physical interface itself,
+// see attachment.hpp), a table that leads out through that lease's router, and a rule that sends
+// packets from the address there. The main table, its default route and the physical interface's
+// own addresses stay as whoever manages them left them: a program that knows nothing of paths goes
+// on over the first one.
+//
+// An address on the physical interface is a /32 without a route of its own. With the length of its
+// subnet the kernel could make it the primary or the secondary of an address that somebody else
+// sets there, and taking away a primary takes its secondaries away.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +60,7 @@ std::vector<unsigned> wanted_indices(const wire::ExtRoute& discovered, unsigned 
 
 struct PathFacts {
   unsigned index = 0;
-  unsigned ifindex = 0;  ///< of its macvlan
+  unsigned ifindex = 0;  ///< of its macvlan, or of the physical interface
   Lease lease;
 };
 
@@ -76,7 +81,11 @@ struct Plan {
 };
 
 Plan plan(const HostFacts& facts, MonotonicTime now);
+/// What is ours on the physical interface `ifindex` and its macvlans.
 kernel::Scope scope_of(unsigned ifindex, std::vector<unsigned> macvlans);
+/// Of `addresses`, those of ours that lie on the physical interface itself.
+std::vector<IpAddress> shared_addresses(std::span<const kernel::Address> addresses,
+                                        unsigned ifindex);
 
 struct EndpointChanges {
   std::vector<kernel::MptcpEndpoint> add;

@@ -41,6 +41,22 @@ nlohmann::json text_or_null(const std::optional<IpAddress>& address) {
 
 }  // namespace
 
+ReportedPath report_path(const Path& path, bool operational, MonotonicTime now) {
+  const auto& lease = path.client().lease();
+  ReportedPath out{path.index(), {}, path.macvlan().name, PathState::kAcquiring, {}, {}};
+  if (lease) {
+    out.address = lease->address.address();
+    out.router = lease->router();
+    out.lease = lease->remaining(now);
+    out.state = operational ? PathState::kUp : PathState::kDown;
+  } else if (path.client().state() == DhcpClient::State::kNoOffer) {
+    out.state = PathState::kNoOffer;
+  } else if (!operational) {
+    out.state = PathState::kDown;
+  }
+  return out;
+}
+
 std::string report_json(const Report& report) {
   auto paths = nlohmann::json::array();
   for (const auto& path : report.paths)
@@ -53,6 +69,8 @@ std::string report_json(const Report& report) {
          {"router", text_or_null(path.router)},
          {"lease_s", path.lease ? nlohmann::json(path.lease->count()) : nlohmann::json(nullptr)}});
   return nlohmann::json{{"interface", report.interface},
+                        {"interfaces", attachment_name(report.attachment)},
+                        {"interfaces_reason", reason_name(report.reason)},
                         {"support", support_name(report.support)},
                         {"count", report.count},
                         {"paths", std::move(paths)}}

@@ -8,7 +8,9 @@
 
 #include "base/ip.hpp"
 #include "base/units.hpp"
+#include "host/attachment.hpp"
 #include "host/discovery.hpp"
+#include "host/path.hpp"
 
 namespace anabranch::host {
 
@@ -25,12 +27,18 @@ struct ReportedPath {
 
 struct Report {
   std::string interface;
+  Attachment attachment = Attachment::kVirtual;
+  AttachmentChoice::Reason reason = AttachmentChoice::Reason::kDefault;
   Discovery::Support support = Discovery::Support::kUnknown;
   unsigned count = 0;
   std::vector<ReportedPath> paths;
 };
 
-/// {"interface","support":"yes"|"no"|"unknown","count","paths":[{"index","family","address","interface",
+/// A further path at `now`, on an interface that can carry packets or cannot.
+ReportedPath report_path(const Path& path, bool operational, MonotonicTime now);
+
+/// {"interface","interfaces":"virtual"|"shared","interfaces_reason":"default"|"configured"|
+/// "wireless"|"learned"|"refused","support":"yes"|"no"|"unknown","count","paths":[{"index","family","address","interface",
 /// "state":"up"|"acquiring"|"down"|"no-offer","router","lease_s"}]}; what is not known is null.
 std::string report_json(const Report& report);
 /// The same in one sentence, for `systemctl status`.

@@ -33,14 +33,29 @@ constexpr Setting kMaxPaths{
     .low = 1,
     .high = registry::kMaxHostPaths};
 
-constexpr std::array kSettings{kMaxPaths, kExtRouteCode};
+constexpr std::array<std::string_view, 3> kWishes{"auto", "virtual", "shared"};
+
+constexpr Setting kInterfaces{
+    .key = "interfaces",
+    .kind = Kind::kChoice,
+    .help =
+        "Where further paths live. \"virtual\": each on a virtual interface (macvlan) with an "
+        "Ethernet address of its own. \"shared\": all on the physical interface, for networks that "
+        "let only one Ethernet address of a station pass. \"auto\": shared on wireless interfaces "
+        "and where virtual ones turn out to stay unanswered, virtual otherwise.",
+    .fallback = "auto",
+    .choices = kWishes};
+
+constexpr std::array kSettings{kMaxPaths, kInterfaces, kExtRouteCode};
 
 Result<Settings> read(const config::Document& document) {
   const config::Section root = document.root();
   Settings out;
   out.ext_route_code = static_cast<std::uint8_t>(root.number(kExtRouteCode));
   out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
+  const auto wish = parse_interfaces(root.choice(kInterfaces));
   ANABRANCH_TRY(document.finish());
+  out.interfaces = wish.value_or(AttachmentChoice::Wish::kAuto);
   return out;
 }
 
@@ -52,6 +67,14 @@ std::span<const Setting> setting_definitions() {
 
 Settings default_settings() {
   return parse_settings({}, {}).value();
+}
+
+std::optional<AttachmentChoice::Wish> parse_interfaces(std::string_view text) {
+  using Wish = AttachmentChoice::Wish;
+  if (text == "auto") return Wish::kAuto;
+  if (text == "virtual") return Wish::kVirtual;
+  if (text == "shared") return Wish::kShared;
+  return std::nullopt;
 }
 
 Result<Settings> load_settings(const std::filesystem::path& file) {
@@ -68,8 +91,10 @@ Result<Settings> parse_settings(std::string_view text, std::string name) {
 
 Result<Settings> SettingsFile::load() const {
   std::error_code error;
-  if (!needed && !std::filesystem::exists(path, error) && !error) return default_settings();
-  return load_settings(path);
+  const bool absent = !needed && !std::filesystem::exists(path, error) && !error;
+  Result<Settings> out = absent ? default_settings() : load_settings(path);
+  if (out && interfaces) out->interfaces = *interfaces;
+  return out;
 }
 
 }  // namespace anabranch::host

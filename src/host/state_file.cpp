@@ -37,7 +37,8 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
               {"leases", leases},
               {"endpoints", endpoints},
               {"limits_before", to_json(state.limits_before)},
-              {"limits_set", to_json(state.limits_set)}}
+              {"limits_set", to_json(state.limits_set)},
+              {"shared_on", state.shared_on ? state.shared_on->text() : ""}}
              .dump(2) +
          "\n";
 }
@@ -59,6 +60,9 @@ Result<HostState> parse_state(std::string_view text, const Clocks& clocks) {
       out.endpoints.push_back(IpAddress::parse(value.get<std::string>()).value());
     out.limits_before = limits_from_json(document.at("limits_before"));
     out.limits_set = limits_from_json(document.at("limits_set"));
+    // Came later: a file without it is an older release's.
+    if (const auto network = IpPrefix::parse(document.value("shared_on", "")))
+      out.shared_on = *network;
     return out;
   } catch (const std::exception& error) {
     return fail(fmt::format("the state file cannot be read: {}", error.what()));

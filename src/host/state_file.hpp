@@ -23,6 +23,8 @@ struct HostState {
   std::vector<IpAddress> endpoints;  ///< addresses whose MPTCP endpoint is ours
   std::optional<kernel::MptcpLimits> limits_before = std::nullopt;
   std::optional<kernel::MptcpLimits> limits_set = std::nullopt;
+  /// The network that lets only one Ethernet address of a station pass (attachment.hpp).
+  std::optional<IpPrefix> shared_on = std::nullopt;
 };
 
 std::string format_state(const HostState& state, const Clocks& clocks);

@@ -18,6 +18,8 @@ thread_local int last_error = 0;
 
 /// Largest answer datagram the kernel builds for a dump.
 constexpr std::size_t kReceiveBuffer = 65536;
+/// How often a dump that was interrupted by a change is asked for.
+constexpr int kDumpAttempts = 8;
 
 std::string explanation(const nlmsghdr& header, const nlmsgerr& error) {
   if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};
@@ -186,16 +188,47 @@ Result<void> NetlinkSocket::request(Message message, std::string_view what) {
 }
 
 Result<void> NetlinkSocket::query(Message message, std::string_view what, const Visitor& visit) {
-  nlmsghdr* header = message.raw();
-  header->nlmsg_flags |= NLM_F_REQUEST;
-  if ((header->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) header->nlmsg_flags |= NLM_F_ACK;
-  header->nlmsg_seq = ++sequence_;
+  nlmsghdr& header = *message.raw();
+  header.nlmsg_flags |= NLM_F_REQUEST;
+  if ((header.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP) return dump(header, what, visit);
+  header.nlmsg_flags |= NLM_F_ACK;
+  return exchange(header, what, visit);
+}
+
+/// The answers are kept until the end shows whether they belong together.
+Result<void> NetlinkSocket::dump(nlmsghdr& request, std::string_view what, const Visitor& visit) {
+  std::vector<std::uint8_t> answers;
+  for (int attempt = 1;; ++attempt) {
+    bool interrupted = false;
+    answers.clear();
+    auto done = exchange(request, what, [&](const nlmsghdr& answer) {
+      if ((answer.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
+      if (answer.nlmsg_type == NLMSG_DONE) return;
+      const auto* octets = reinterpret_cast<const std::uint8_t*>(&answer);
+      answers.insert(answers.end(), octets, octets + answer.nlmsg_len);
+      answers.resize(NLMSG_ALIGN(answers.size()));
+    });
+    if (!done) return done;
+    if (!interrupted || attempt == kDumpAttempts) break;
+  }
+  auto left = static_cast<unsigned>(answers.size());
+  for (auto* answer = reinterpret_cast<nlmsghdr*>(answers.data()); NLMSG_OK(answer, left);
+       answer = NLMSG_NEXT(answer, left))
+    visit(*answer);
+  return {};
+}
+
+/// One request and its answers; the message that ends a dump is visited, too.
+Result<void> NetlinkSocket::exchange(nlmsghdr& request, std::string_view what,
+                                     const Visitor& visit) {
+  request.nlmsg_seq = ++sequence_;
   last_error = 0;
-  if (::send(fd_.get(), header, header->nlmsg_len, 0) < 0) {
+  if (::send(fd_.get(), &request, request.nlmsg_len, 0) < 0) {
     last_error = errno;
     return fail_errno(what);
   }
-  std::vector<std::uint8_t> buffer(kReceiveBuffer);
+  // Not on the stack and not zeroed each time: a pass makes some dozens of small queries.
+  static thread_local std::vector<std::uint8_t> buffer(kReceiveBuffer);
   for (;;) {
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0) {
@@ -208,8 +241,8 @@ Result<void> NetlinkSocket::query(Message message, std::string_view what, const 
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
       if (answer->nlmsg_type == NLMSG_ERROR) return answer_error(*answer, what);
-      if (answer->nlmsg_type == NLMSG_DONE) return dump_result(*answer, what);
       visit(*answer);
+      if (answer->nlmsg_type == NLMSG_DONE) return dump_result(*answer, what);
     }
   }
 }

@@ -85,7 +85,9 @@ class NetlinkSocket {
   /// Sends and waits for the acknowledgement. Errors carry errno's text and the kernel's
   /// explanation.
   Result<void> request(Message message, std::string_view what);
-  /// Sends and visits every answer until the end of the dump (or the acknowledgement).
+  /// Sends and visits every answer until the end of the dump (or the acknowledgement). A dump that
+  /// changed under the kernel's hands (NLM_F_DUMP_INTR) is asked for again before anything is
+  /// visited; one that keeps changing is taken as it is after some attempts.
   Result<void> query(Message message, std::string_view what, const Visitor& visit);
 
   Result<void> join(unsigned group);
@@ -96,6 +98,8 @@ class NetlinkSocket {
 
  private:
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+  Result<void> exchange(nlmsghdr& request, std::string_view what, const Visitor& visit);
+  Result<void> dump(nlmsghdr& request, std::string_view what, const Visitor& visit);
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
 };

@@ -57,8 +57,10 @@ void count(std::string& out, std::size_t number, std::string_view thing, std::st
 }  // namespace
 
 bool Scope::owns(const Address& address) const {
-  return address.protocol == registry::kRouteProtocol &&
-         std::ranges::find(interfaces, address.ifindex) != interfaces.end();
+  if (address.protocol != registry::kRouteProtocol) return false;
+  return std::ranges::find(interfaces, address.ifindex) != interfaces.end() ||
+         (address.ifindex == shared_interface &&
+          address.prefix.length() == address.prefix.address().width());
 }
 bool Scope::owns(const Route& route) const {
   return route.protocol == registry::kRouteProtocol && route.table >= first_table &&
@@ -73,12 +75,12 @@ bool Difference::empty() const {
   const auto nothing = [](const NetworkState& s) {
     return s.addresses.empty() && s.routes.empty() && s.rules.empty();
   };
-  return nothing(add) && nothing(remove);
+  return nothing(add) && nothing(remove) && renew.empty();
 }
 
 std::string Difference::text() const {
   std::string out;
-  count(out, add.addresses.size(), "address", "set");
+  count(out, add.addresses.size() + renew.size(), "address", "set");
   count(out, add.routes.size(), "route", "set");
   count(out, add.rules.size(), "rule", "set");
   count(out, remove.rules.size(), "rule", "removed");
@@ -92,6 +94,12 @@ Difference compare(const NetworkState& desired, const NetworkState& actual, cons
   compare_list(desired.addresses, actual.addresses, scope, out.add.addresses, out.remove.addresses);
   compare_list(desired.routes, actual.routes, scope, out.add.routes, out.remove.routes);
   compare_list(desired.rules, actual.rules, scope, out.add.rules, out.remove.rules);
+  const auto there = std::ranges::partition(out.add.addresses, [&](const Address& wanted) {
+    return std::ranges::none_of(actual.addresses,
+                                [&](const Address& other) { return same(wanted, other); });
+  });
+  out.renew.assign(there.begin(), there.end());
+  out.add.addresses.erase(there.begin(), there.end());
   // A route that replaces one of the same table, prefix and metric has removed it already.
   std::erase_if(out.remove.routes, [&](const Route& old) {
     return std::ranges::any_of(out.add.routes, [&](const Route& fresh) {
@@ -101,10 +109,10 @@ Difference compare(const NetworkState& desired, const NetworkState& actual, cons
   return out;
 }
 
-Result<NetworkState> observe(Rtnetlink& netlink) {
+Result<NetworkState> observe(Rtnetlink& netlink, const Scope& scope) {
   auto addresses = netlink.addresses();
   if (!addresses) return std::unexpected(addresses.error());
-  auto routes = netlink.routes();
+  auto routes = netlink.routes(scope.first_table, scope.last_table, registry::kRouteProtocol);
   if (!routes) return std::unexpected(routes.error());
   auto rules = netlink.rules();
   if (!rules) return std::unexpected(rules.error());
@@ -112,13 +120,14 @@ Result<NetworkState> observe(Rtnetlink& netlink) {
 }
 
 Result<Difference> reconcile(Rtnetlink& netlink, const NetworkState& desired, const Scope& scope) {
-  const auto actual = observe(netlink);
+  const auto actual = observe(netlink, scope);
   if (!actual) return std::unexpected(actual.error());
   Difference difference = compare(desired, *actual, scope);
   std::optional<Error> first;
   const auto keep = [&](Result<void> done) {
     if (!done && !first) first = std::move(done).error();
   };
+  for (const auto& address : difference.renew) keep(netlink.add(address));
   for (const auto& address : difference.add.addresses) keep(netlink.add(address));
   for (const auto& route : difference.add.routes) keep(netlink.add(route));
   for (const auto& rule : difference.add.rules) keep(netlink.add(rule));

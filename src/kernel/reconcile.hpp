@@ -27,6 +27,9 @@ struct Scope {
   std::uint32_t first_priority = 0;
   std::uint32_t last_priority = 0;
   std::vector<unsigned> interfaces;  ///< whose addresses with our protocol number are ours
+  /// An interface of somebody else's: ours on it are host addresses (/32) with our protocol number.
+  /// 0: none.
+  unsigned shared_interface = 0;
 
   bool owns(const Address& address) const;
   bool owns(const Route& route) const;
@@ -36,6 +39,8 @@ struct Scope {
 struct Difference {
   NetworkState add;
   NetworkState remove;
+  /// Addresses that are there, with another lifetime or protocol: set again.
+  std::vector<Address> renew = {};
   bool empty() const;
   /// "2 routes added, 1 rule removed"; empty for no difference.
   std::string text() const;
@@ -49,6 +54,7 @@ Difference compare(const NetworkState& desired, const NetworkState& actual, cons
 /// packet falls between. Goes on after a failure and returns the first one; else what was changed.
 Result<Difference> reconcile(Rtnetlink& netlink, const NetworkState& desired, const Scope& scope);
 
-Result<NetworkState> observe(Rtnetlink& netlink);
+/// All addresses and rules, and the routes inside `scope`.
+Result<NetworkState> observe(Rtnetlink& netlink, const Scope& scope);
 
 }  // namespace anabranch::kernel

@@ -12,6 +12,8 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include "base/registry.hpp"
+
 namespace anabranch::kernel {
 namespace {
 
@@ -47,6 +49,11 @@ ifinfomsg link_header(unsigned ifindex) {
   header.ifi_family = AF_UNSPEC;
   header.ifi_index = static_cast<int>(ifindex);
   return header;
+}
+
+bool matters(const rtmsg& route) {
+  return route.rtm_table != RT_TABLE_MAIN || route.rtm_dst_len == 0 ||
+         route.rtm_protocol == registry::kRouteProtocol;
 }
 
 }  // namespace
@@ -180,7 +187,7 @@ RouteMonitor::Changes RouteMonitor::drain() {
         break;
       case RTM_NEWROUTE:
       case RTM_DELROUTE:
-        out.routes = true;
+        if (matters(*static_cast<const rtmsg*>(NLMSG_DATA(&message)))) out.routes = true;
         break;
       case RTM_NEWRULE:
       case RTM_DELRULE:

@@ -85,8 +85,13 @@ class Rtnetlink {
   Result<std::vector<LinkInfo>> links();
   Result<LinkInfo> link(std::string_view name);
   Result<std::vector<Address>> addresses();
-  /// All tables; routes the kernel keeps for itself (table local) are left out.
-  Result<std::vector<Route>> routes();
+  /// Routes of `protocol` in the tables from `first` to `last`. The kernel is asked for one table
+  /// at a time: a full Internet table in the main one costs nothing.
+  Result<std::vector<Route>> routes(std::uint32_t first, std::uint32_t last, std::uint8_t protocol);
+  /// Of every table and protocol, which may be very many.
+  Result<std::vector<Route>> all_routes();
+  /// The router of the IPv4 default route through `ifindex`; nothing when there is none.
+  std::optional<IpAddress> default_router(unsigned ifindex);
   Result<std::vector<Rule>> rules();
 
   Result<void> set_up(unsigned ifindex, bool up);
@@ -115,7 +120,9 @@ class Rtnetlink {
   NetlinkSocket socket_;
 };
 
-/// Says that something changed in the namespace; what it is now must be asked for.
+/// Says that something changed in the namespace; what it is now must be asked for. Other programs'
+/// routes of the main table count only when they are default routes: a routing daemon that feeds it
+/// must not keep us busy.
 class RouteMonitor {
  public:
   struct Changes {

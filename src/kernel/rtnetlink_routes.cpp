@@ -211,20 +211,61 @@ Result<std::vector<Address>> Rtnetlink::addresses() {
   return out;
 }
 
-Result<std::vector<Route>> Rtnetlink::routes() {
+Result<std::vector<Route>> Rtnetlink::routes(std::uint32_t first, std::uint32_t last,
+                                             std::uint8_t protocol) {
   std::vector<Route> out;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    rtmsg header{};
-    header.rtm_family = family_octet(family);
-    Message message(RTM_GETROUTE, NLM_F_DUMP);
-    message.header(header);
-    const auto done =
-        socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
-          if (auto route = parse_route(answer)) out.push_back(*std::move(route));
-        });
-    if (!done) return std::unexpected(done.error());
+    for (std::uint32_t table = first; table <= last; ++table) {
+      rtmsg header{};
+      header.rtm_family = family_octet(family);
+      header.rtm_protocol = protocol;
+      Message message(RTM_GETROUTE, NLM_F_DUMP);
+      message.header(header).put_u32(RTA_TABLE, table);
+      const auto done =
+          socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
+            auto route = parse_route(answer);
+            // A kernel that does not filter (before 4.20, or a family it does not have) answers
+            // with more.
+            if (route && route->to.family() == family && route->table == table &&
+                route->protocol == protocol)
+              out.push_back(*std::move(route));
+          });
+      // ENOENT: the table does not exist.
+      if (!done && last_netlink_error() != ENOENT) return std::unexpected(done.error());
+    }
   }
   return out;
+}
+
+Result<std::vector<Route>> Rtnetlink::all_routes() {
+  std::vector<Route> out;
+  rtmsg header{};
+  Message message(RTM_GETROUTE, NLM_F_DUMP);
+  message.header(header);
+  const auto done =
+      socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
+        if (auto route = parse_route(answer)) out.push_back(*std::move(route));
+      });
+  if (!done) return std::unexpected(done.error());
+  return out;
+}
+
+std::optional<IpAddress> Rtnetlink::default_router(unsigned ifindex) {
+  // An address of the reserved range (RFC 1112 section 4): nobody has a more specific route to it.
+  const IpAddress anywhere = IpAddress::v4(0xf0000001);
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  header.rtm_dst_len = 32;
+  header.rtm_flags = RTM_F_FIB_MATCH;
+  Message message(RTM_GETROUTE, 0);
+  message.header(header).put_address(RTA_DST, anywhere).put_u32(RTA_OIF, ifindex);
+  std::optional<IpAddress> out;
+  const auto done = socket_.query(
+      std::move(message), "cannot ask for the default route", [&](const nlmsghdr& answer) {
+        const auto route = parse_route(answer);
+        if (route && route->to.length() == 0 && route->ifindex == ifindex) out = route->via;
+      });
+  return done ? out : std::nullopt;
 }
 
 Result<std::vector<Rule>> Rtnetlink::rules() {

@@ -44,7 +44,7 @@ Result<void> delete_route(Rtnetlink& netlink) {
   if (!rules) return std::unexpected(rules.error());
   const auto rule = rule_of_path_2(*rules);
   if (rule == rules->end()) return fail("path 2 has no rule");
-  auto routes = netlink.routes();
+  auto routes = netlink.all_routes();
   if (!routes) return std::unexpected(routes.error());
   std::ranges::sort(*routes, {}, &kernel::Route::metric);
   const auto route = std::ranges::find_if(*routes, [&](const kernel::Route& candidate) {

@@ -44,7 +44,7 @@ Result<KernelState> read_state() {
   if (!links) return std::unexpected(links.error());
   const auto addresses = netlink->addresses();
   if (!addresses) return std::unexpected(addresses.error());
-  const auto routes = netlink->routes();
+  const auto routes = netlink->all_routes();
   if (!routes) return std::unexpected(routes.error());
   const auto rules = netlink->rules();
   if (!rules) return std::unexpected(rules.error());

@@ -76,6 +76,38 @@ TEST(HostPlan, EveryPathIsAnMptcpEndpointWithItsIndexAsId) {
   EXPECT_EQ(result.subflows, 2u);
 }
 
+TEST(HostPlan, ASharedPathIsAHostAddressOnTheInterfaceItself) {
+  auto facts = two_paths();
+  facts.leased[0].ifindex = facts.ifindex;
+  facts.macvlans.clear();
+  const auto result = plan(facts, kNow);
+  ASSERT_EQ(result.network.addresses.size(), 1u);
+  EXPECT_EQ(result.network.addresses[0].ifindex, 4u);
+  EXPECT_EQ(result.network.addresses[0].prefix, prefix("10.2.16.5/32"))
+      << "its subnet must not make it the primary of somebody else's address";
+  EXPECT_FALSE(result.network.addresses[0].prefix_route);
+  ASSERT_EQ(result.network.routes.size(), 2u);
+  EXPECT_EQ(result.network.routes[0].to, prefix("10.2.0.0/16")) << "the router is on the link";
+  EXPECT_EQ(result.network.routes[1].via, address("10.2.0.1"));
+  for (const auto& route : result.network.routes) {
+    EXPECT_EQ(route.ifindex, 4u);
+    EXPECT_NE(route.table, kernel::kMainTable);
+    EXPECT_TRUE(result.scope.owns(route));
+  }
+  EXPECT_EQ(result.endpoints.back(),
+            (MptcpEndpoint{2, address("10.2.16.5"), 0, MptcpEndpoint::kSubflow, 4}));
+  EXPECT_TRUE(result.scope.owns(result.network.addresses[0]));
+}
+
+TEST(HostPlan, OursOnThePhysicalInterfaceAreTheHostAddressesWithOurProtocol) {
+  const kernel::Address own{4, prefix("10.1.0.50/32"), true, 0};
+  const kernel::Address routers{4, prefix("10.3.0.1/16"), true, registry::kRouteProtocol};
+  const kernel::Address ours{4, prefix("10.2.16.5/32"), false, registry::kRouteProtocol};
+  const kernel::Address elsewhere{5, prefix("10.2.16.6/32"), false, registry::kRouteProtocol};
+  EXPECT_EQ(shared_addresses(std::vector{own, routers, ours, elsewhere}, 4),
+            std::vector{address("10.2.16.5")});
+}
+
 TEST(HostPlan, TheInterfacesOwnAddressesAndTheMainTableAreNotPlanned) {
   const auto result = plan(two_paths(), kNow);
   for (const auto& held : result.network.addresses) EXPECT_NE(held.ifindex, 4u);

@@ -15,13 +15,22 @@ TEST(HostSettings, AnEmptyFileIsTheDefaults) {
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->max_paths, 8u);
   EXPECT_EQ(settings->ext_route_code, 224);
+  EXPECT_EQ(settings->interfaces, AttachmentChoice::Wish::kAuto);
 }
 
 TEST(HostSettings, ValuesAreTaken) {
-  const auto settings = load("max_paths = 3\next_route_code = 230\n");
+  const auto settings = load("max_paths = 3\next_route_code = 230\ninterfaces = \"shared\"\n");
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->max_paths, 3u);
   EXPECT_EQ(settings->ext_route_code, 230);
+  EXPECT_EQ(settings->interfaces, AttachmentChoice::Wish::kShared);
+}
+
+TEST(HostSettings, InterfacesIsOneOfThreeWords) {
+  EXPECT_EQ(load("interfaces = \"virtual\"\n")->interfaces, AttachmentChoice::Wish::kVirtual);
+  const auto wrong = load("interfaces = \"macvlan\"\n");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ExitCode::kBadInput);
 }
 
 TEST(HostSettings, WithoutAFileTheDefaultsHold) {

@@ -31,6 +31,7 @@ HostState state() {
   out.endpoints = {IpAddress::parse("10.1.0.50").value()};
   out.limits_before = kernel::MptcpLimits{0, 2};
   out.limits_set = kernel::MptcpLimits{0, 3};
+  out.shared_on = IpPrefix::parse("10.1.0.0/16").value();
   return out;
 }
 
@@ -44,6 +45,37 @@ TEST(HostStateFile, ComesBackWhole) {
   EXPECT_EQ(back->endpoints, state().endpoints);
   EXPECT_EQ(back->limits_before, state().limits_before);
   EXPECT_EQ(back->limits_set, state().limits_set);
+  EXPECT_EQ(back->shared_on, state().shared_on);
+}
+
+TEST(HostStateFile, AFileOfTheFirstReleaseKeepsItsPaths) {
+  const Clocks clocks{MonotonicTime(1100s), WallTime(1'700'000'000s)};
+  auto text = format_state(state(), clocks);
+  const auto later_key = text.find("  \"shared_on\"");
+  ASSERT_NE(later_key, std::string::npos);
+  text.erase(later_key, text.find('\n', later_key) + 1 - later_key);
+  const auto back = parse_state(text, clocks);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->leases, state().leases);
+  EXPECT_FALSE(back->shared_on);
+}
+
+TEST(HostStateFile, KeysOfALaterReleaseAreNoMistake) {
+  const Clocks clocks{MonotonicTime(1100s), WallTime(1'700'000'000s)};
+  auto text = format_state(state(), clocks);
+  text.insert(text.find('{') + 1, "\"something_new\": [1, 2],");
+  EXPECT_EQ(parse_state(text, clocks)->leases, state().leases);
+}
+
+TEST(HostStateFile, AnotherVersionOfTheFormatIsSaidAndNotGuessed) {
+  const Clocks clocks;
+  auto text = format_state(state(), clocks);
+  const auto version = text.find("\"version\": 1");
+  ASSERT_NE(version, std::string::npos);
+  text.replace(version, 12, "\"version\": 2");
+  const auto read = parse_state(text, clocks);
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().text().find("version"), std::string::npos);
 }
 
 TEST(HostStateFile, LeasesEndByTheWallClockWhateverTheOtherClockShows) {

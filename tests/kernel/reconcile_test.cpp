@@ -2,6 +2,9 @@
 #include "kernel/reconcile.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -49,6 +52,38 @@ TEST(Compare, AReplacedRouteIsNotRemovedAfterwards) {
   EXPECT_TRUE(difference.remove.routes.empty());
 }
 
+TEST(Compare, AnAddressWithAnotherLifetimeIsRenewedAndNotAdded) {
+  Address wanted;
+  wanted.ifindex = 1;
+  wanted.prefix = prefix("10.1.0.1/16");
+  wanted.protocol = registry::kRouteProtocol;
+  wanted.valid = seconds(600);
+  Address found = wanted;
+  found.valid = seconds(10);
+  const Difference difference = compare({{wanted}, {}, {}}, {{found}, {}, {}}, kScope);
+  EXPECT_TRUE(difference.add.addresses.empty()) << "nobody took it away";
+  ASSERT_EQ(difference.renew.size(), 1u);
+  EXPECT_EQ(difference.renew[0].valid, seconds(600));
+  EXPECT_FALSE(difference.empty());
+  EXPECT_EQ(difference.text(), "1 address set");
+}
+
+TEST(Compare, OnAnInterfaceOfOthersOnlyHostAddressesAreOurs) {
+  Scope scope = kScope;
+  scope.shared_interface = 7;
+  Address ours;
+  ours.ifindex = 7;
+  ours.prefix = prefix("10.2.16.5/32");
+  ours.protocol = registry::kRouteProtocol;
+  EXPECT_TRUE(scope.owns(ours));
+  Address theirs = ours;
+  theirs.protocol = 0;
+  EXPECT_FALSE(scope.owns(theirs));
+  Address router = ours;
+  router.prefix = prefix("10.2.0.1/16");
+  EXPECT_FALSE(scope.owns(router));
+}
+
 class ReconcileInKernel : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -77,7 +112,7 @@ TEST_F(ReconcileInKernel, ApplyingTwiceChangesNothingAndEmptyRemovesEverything) 
   drop.protocol = registry::kRouteProtocol;
   const NetworkState desired{{address}, {unreachable}, {rule(1001, "10.1.0.0/16", 17301), drop}};
 
-  const auto before = observe(*netlink_).value();
+  const auto before = observe(*netlink_, kScope).value();
   const auto first = reconcile(*netlink_, desired, kScope);
   ASSERT_TRUE(first) << first.error().text();
   EXPECT_EQ(first->text(), "1 address set, 1 route set, 2 rules set");
@@ -86,10 +121,84 @@ TEST_F(ReconcileInKernel, ApplyingTwiceChangesNothingAndEmptyRemovesEverything) 
   EXPECT_TRUE(second->empty()) << second->text();
 
   ASSERT_TRUE(reconcile(*netlink_, {}, kScope));
-  const auto after = observe(*netlink_).value();
+  const auto after = observe(*netlink_, kScope).value();
   EXPECT_EQ(after.routes, before.routes);
   EXPECT_EQ(after.rules, before.rules);
   EXPECT_EQ(after.addresses.size(), before.addresses.size());
+}
+
+TEST_F(ReconcileInKernel, OnlyRoutesOfTheRangeAndOfOursAreListed) {
+  Route ours;
+  ours.table = 17301;
+  ours.to = prefix("10.9.0.0/16");
+  ours.type = Route::Type::kUnreachable;
+  ours.protocol = registry::kRouteProtocol;
+  Route foreign = ours;
+  foreign.to = prefix("10.10.0.0/16");
+  foreign.protocol = 99;
+  Route outside = ours;
+  outside.table = 17450;
+  for (const auto& route : {ours, foreign, outside}) ASSERT_TRUE(netlink_->add(route));
+  const auto listed = netlink_->routes(17300, 17399, registry::kRouteProtocol);
+  ASSERT_TRUE(listed) << listed.error().text();
+  EXPECT_EQ(*listed, std::vector{ours});
+  EXPECT_TRUE(netlink_->routes(17500, 17503, registry::kRouteProtocol)->empty())
+      << "tables that do not exist hold nothing";
+}
+
+TEST_F(ReconcileInKernel, TheDefaultRouterIsFoundAmongOtherRoutes) {
+  ASSERT_TRUE(netlink_->create_bridge("wire0"));
+  const unsigned wire = netlink_->link("wire0").value().index;
+  ASSERT_TRUE(netlink_->set_up(wire, true));
+  EXPECT_FALSE(netlink_->default_router(wire)) << "there is none";
+  Address address;
+  address.ifindex = wire;
+  address.prefix = prefix("10.1.0.50/16");
+  ASSERT_TRUE(netlink_->add(address));
+  Route route;
+  route.table = kMainTable;
+  route.to = prefix("198.51.100.0/24");
+  route.via = IpAddress::parse("10.1.0.9").value();
+  route.ifindex = wire;
+  route.onlink = true;
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_FALSE(netlink_->default_router(wire));
+  route.to = IpPrefix::any(Family::kIpv4);
+  route.via = IpAddress::parse("10.1.0.1").value();
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_EQ(netlink_->default_router(wire), IpAddress::parse("10.1.0.1").value());
+}
+
+TEST_F(ReconcileInKernel, ADumpThatChangesUnderwayIsAskedForAgain) {
+  // Enough addresses for several datagrams, and somebody who takes the first and sets it again as
+  // the last, over and over: a reader halfway misses one and sees another twice.
+  constexpr unsigned kAddresses = 1500;
+  const auto numbered = [](unsigned i) {
+    Address address;
+    address.ifindex = 1;
+    address.prefix = IpPrefix(IpAddress::v4(0x0a000000 + i), 32);
+    return address;
+  };
+  for (unsigned i = 0; i < kAddresses; ++i) ASSERT_TRUE(netlink_->add(numbered(i)));
+  std::atomic<bool> going = true;
+  std::thread other([&] {
+    auto netlink = Rtnetlink::open().value();
+    for (unsigned i = 0; going; i = (i + 1) % kAddresses) {
+      (void)netlink.remove(numbered(i));
+      (void)netlink.add(numbered(i));
+      std::this_thread::sleep_for(std::chrono::milliseconds(15));
+    }
+  });
+  for (int i = 0; i < 60; ++i) {
+    const auto listed = netlink_->addresses();
+    ASSERT_TRUE(listed) << listed.error().text();
+    std::set<std::string> distinct;
+    for (const auto& address : *listed) distinct.insert(address.prefix.text());
+    EXPECT_EQ(distinct.size(), listed->size()) << "an address is listed twice";
+    EXPECT_GE(distinct.size(), kAddresses - 1) << "one may be under way, and no more";
+  }
+  going = false;
+  other.join();
 }
 
 TEST_F(ReconcileInKernel, RefusalCarriesTheKernelsWords) {
@@ -129,6 +238,27 @@ TEST_F(ReconcileInKernel, MonitorSaysWhatKindOfThingChanged) {
   const auto changes = monitor.drain();
   EXPECT_TRUE(changes.rules);
   EXPECT_FALSE(changes.routes);
+}
+
+TEST_F(ReconcileInKernel, ARoutingDaemonThatFillsTheMainTableDoesNotWakeUs) {
+  auto monitor = RouteMonitor::open().value();
+  monitor.drain();
+  Route route;
+  route.table = kMainTable;
+  route.to = prefix("10.9.0.0/16");
+  route.ifindex = 1;
+  route.protocol = 186;
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_FALSE(monitor.drain().any());
+  ASSERT_TRUE(netlink_->remove(route));
+  EXPECT_FALSE(monitor.drain().any());
+  route.table = 17301;
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_TRUE(monitor.drain().routes) << "in a table of ours anybody's route matters";
+  route.table = kMainTable;
+  route.to = IpPrefix::any(Family::kIpv4);
+  ASSERT_TRUE(netlink_->add(route));
+  EXPECT_TRUE(monitor.drain().routes) << "a default route matters";
 }
 
 }  // namespace

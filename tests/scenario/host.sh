@@ -225,6 +225,10 @@ wait_for 5 "a deleted rule and address do not come back" \
   bash -c "ip rule | grep -q 'from $address' && ip route show table $table | grep -q default"
 ip link del "$macvlan"
 wait_for 10 "a deleted macvlan does not come back" bash -c "ip addr show dev $macvlan | grep -q $address"
+wait_for 2 "no line tells of the macvlan" grep -q "h0: interface $macvlan.* put back" /run/host.log
+sysctl -qw net.ipv4.conf.h0.arp_ignore=0
+wait_for 2 "a changed setting is not put back" bash -c '[ "$(sysctl -n net.ipv4.conf.h0.arp_ignore)" = 1 ]'
+wait_for 2 "no line tells of the setting" grep -q 'h0: setting arp_ignore.* put back' /run/host.log
 ip -n gw link set gwlan down
 wait_for 3 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
 ip -n gw link set gwlan up

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// The state of a running host role and its steps. host.cpp has the interface's side: what is
+// watched, asked and shown; host_paths.cpp the paths': which there are, where they live, and what
+// the kernel holds of them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "host/attachment.hpp"
+#include "host/discovery.hpp"
+#include "host/path_set.hpp"
+#include "host/plan.hpp"
+#include "host/repairs.hpp"
+#include "host/report.hpp"
+#include "host/settings.hpp"
+#include "host/state_file.hpp"
+#include "kernel/clock_watch.hpp"
+#include "kernel/interface_state.hpp"
+#include "kernel/mptcp_pm.hpp"
+#include "kernel/rtnetlink.hpp"
+#include "status/notify.hpp"
+#include "status/server.hpp"
+
+namespace anabranch::host {
+
+/// A kernel that refused is asked again.
+inline constexpr seconds kRetry{5};
+
+class Host {
+  using Support = Discovery::Support;
+  using Change = DhcpClient::Change;
+
+ public:
+  Host(std::string interface, SettingsFile file, const Settings& settings)
+      : interface_(std::move(interface)),
+        file_(std::move(file)),
+        settings_(settings),
+        attachment_(settings.interfaces, kernel::is_wireless(interface_)) {}
+
+  Result<void> run();
+
+ private:
+  Result<void> open();
+  Result<std::string> answer(const status::Request& request);
+  Result<void> reload();
+  void load_state();
+  void save_state();
+  void remember(const MacAddress& mac);
+  void save_memory();
+  void clock_jumped();
+  void observe();
+  void take(const Discovery::Step& step);
+  Result<void> adopt_link(const kernel::LinkInfo& link);
+  void verdict();
+  void withdraw();
+  void sync();
+  Result<void> sync_paths(MonotonicTime now);
+  Result<void> start_path(unsigned index, MonotonicTime now);
+  Result<kernel::LinkInfo> link_for(unsigned index);
+  void choose_attachment(MonotonicTime now);
+  Result<void> apply(MonotonicTime now);
+  void say_repairs(MonotonicTime now);
+  void look();
+  void path_changed(Path& path, Change change);
+  void timers();
+  void arm_timer();
+  void schedule_sync(nanoseconds delay = {});
+  void publish();
+  void say_when_ready();
+  void complain(const std::string& trouble);
+  Report report(MonotonicTime now) const;
+  std::vector<unsigned> wanted() const;
+  std::function<std::uint32_t()> random() {
+    return [this] { return static_cast<std::uint32_t>(engine_()); };
+  }
+  bool operational() const { return link_ && link_->operational(); }
+  std::optional<IpAddress> own_address() const {
+    return address_ ? std::optional(address_->address()) : std::nullopt;
+  }
+
+  std::string interface_;
+  SettingsFile file_;
+  Settings settings_;
+  Loop loop_;
+  status::ServiceManager service_{loop_};
+  std::mt19937 engine_{std::random_device{}()};
+  std::optional<kernel::Rtnetlink> netlink_;
+  std::optional<kernel::RouteMonitor> monitor_;
+  std::optional<kernel::ClockWatch> clock_;
+  std::optional<kernel::MptcpPathManager> manager_;
+  std::optional<status::Server> server_;
+
+  std::optional<kernel::LinkInfo> link_;
+  std::optional<IpPrefix> address_;  ///< the interface's own
+  std::optional<IpAddress> router_;
+  std::set<IpAddress> own_addresses_;  ///< of all interfaces, beside those of the paths
+  std::set<MacAddress> own_macs_;
+  MacAddress memory_of_;  ///< the interface's Ethernet address whose leases are remembered
+  AttachmentChoice attachment_;
+  std::vector<std::uint8_t> duid_;
+  std::optional<Discovery> discovery_;
+  std::unique_ptr<DhcpSocket> discovery_socket_;
+  Support support_ = Support::kUnknown;
+  HostState state_;
+  PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
+  std::set<unsigned> unanswered_;      ///< paths nobody offers, and we have said so
+  std::vector<unsigned> refresh_;      ///< paths whose address gets the renewed lifetime
+  std::optional<Plan> applied_;        ///< what the last pass brought the kernel to
+  std::vector<std::string> repaired_;  ///< in this pass: what somebody else had taken away
+  RepairPace pace_;
+  std::size_t ready_ = 0;  ///< number of paths when we last said so
+  std::string published_;
+  std::string trouble_;  ///< the last thing that could not be done
+
+  Loop::Handle monitor_watch_;
+  Loop::Handle clock_watch_;
+  Loop::Handle observe_later_;
+  Loop::Handle sync_later_;
+  Loop::Handle look_later_;
+  Loop::Handle timer_;
+};
+
+}  // namespace anabranch::host
