@@ -136,10 +136,10 @@ class Gateway:
         }
         self.process = None
 
-    def start(self, config, patience=20.0):
+    def start(self, config, patience=20.0, log_level="debug"):
         self.config.write_text(config)
         with open(self.log, "w") as errors:
-            arguments = [self.executable, "--log-level", "debug", "gateway", "run", "-c", str(self.config)]
+            arguments = [self.executable, "--log-level", log_level, "gateway", "run", "-c", str(self.config)]
             self.process = self.namespace.start(arguments, stderr=errors, env=self.environment)
         wait_until("the gateway is ready", lambda: self.says("gateway is ready"), patience)
 
@@ -171,7 +171,7 @@ def main(scenario, tools=()):
         os.environ["ANABRANCH_SCENARIO"] = "inside"
         flags = "-nm" if os.geteuid() == 0 else "-Urnm"
         script = os.path.abspath(sys.modules["__main__"].__file__)
-        os.execvp("unshare", ["unshare", flags, "--", sys.executable, script, executable])
+        os.execvp("unshare", ["unshare", flags, "--", sys.executable, script, executable, *sys.argv[2:]])
     subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
     folder = tempfile.mkdtemp(prefix="anabranch-scenario.")
     code = 0
