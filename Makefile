@@ -40,6 +40,8 @@ soak: build
 	$(EXECUTABLE) lab run single-homed --full
 	$(EXECUTABLE) lab run single-homed-4 --full
 	$(EXECUTABLE) lab run single-homed-16 --full
+	$(EXECUTABLE) lab run single-homed-deep --full
+	$(EXECUTABLE) lab run single-homed-faults --full
 	$(EXECUTABLE) lab run soak --full
 
 # build/deb/*.deb, looked at by lintian.

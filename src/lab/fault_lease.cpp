@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include "lab/fault_transfer.hpp"
+#include "lab/path_view.hpp"
 
 namespace anabranch::lab {
 namespace {
 
+constexpr seconds kRounding{1};  ///< of what is left of a lease
 /// From the end of the lease to the server's return, and what the transfer has left then.
 constexpr milliseconds kWithout{1000};
 constexpr seconds kAfterReturn{5};
@@ -56,7 +58,7 @@ Result<void> outlive_leases(ScenarioRun& run) {
     if (!repaired) run.progress.note("after the server's return: " + damage);
     return {};
   };
-  const nanoseconds lease = path2->lease + seconds(1);
+  const nanoseconds lease = path2->lease + kRounding;
   const auto transfer =
       measure_transfer(run, "DHCP server gone past T2 and the lease's end, upload",
                        fault_transfer(true, lease + kWithout + kAfterReturn), kFaultPaths,
@@ -64,6 +66,11 @@ Result<void> outlive_leases(ScenarioRun& run) {
                         {"server returns", {lease + kWithout, server_returns}}});
   if (!transfer) return std::unexpected(transfer.error());
   const bool both = measure_outcome(run, "lease_end", *transfer, seconds(1));
+  // T2 is behind it by then: it is at seven eighths of the lease.
+  const std::int64_t ended = transfer->outcome.action_times.front();
+  const auto late = octets_by_path(transfer->record(), ended - nanoseconds(seconds(3)).count(),
+                                   ended - nanoseconds(milliseconds(1500)).count(), kFaultPaths);
+  run.expect(holds("lease_end: path 2 carries past T2", late[1] > 0));
   const double back_ms = static_cast<double>(back.count()) / 1e6;
   run.measure("lease_end_repair", back_ms, "ms");
   run.expect(holds("lease_end: path 2 goes with its lease", gone));

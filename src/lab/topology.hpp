@@ -62,7 +62,7 @@ struct StaticRoute {
 struct Role {
   std::string name;                  ///< unique in the node; names its log file
   std::vector<std::string> command;  ///< "anabranch" as the first word means this executable
-  std::map<std::string, std::string> files;  ///< written below /run/anabranch-lab in the node first
+  std::map<std::string, std::string> files;  ///< written below /run/lab in the node first
 };
 
 struct Node {
