@@ -15,6 +15,7 @@
 #include "gateway/kea.hpp"
 #include "gateway/kea_config.hpp"
 #include "gateway/machine.hpp"
+#include "gateway/metrics.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/report.hpp"
 #include "gateway/settings.hpp"
@@ -51,6 +52,7 @@ class Gateway {
                              [this](const status::Request& request) { return answer(request); });
     if (!server) return std::unexpected(server.error());
     server_.emplace(*std::move(server));
+    ANABRANCH_TRY(serve_metrics());
     if (settings_.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed());
     ANABRANCH_TRY(watch_translation());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
@@ -80,6 +82,9 @@ class Gateway {
       if (const auto back = pass(); !back) retry_later(back.error());
       return done;
     }
+    ++counts_.reloads;
+    if (settings_.metrics != old.metrics)
+      if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());
     log::info("{} read again: {} uplinks", config_.string(), settings_.uplinks.size());
     return {};
   }
@@ -108,6 +113,7 @@ class Gateway {
     note_paths();
     if (!changed->empty()) log::info("set up: {}", *changed);
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
+    if (!changed->empty()) ++counts_.passes_with_changes;
     feed_kea();
     if (server_) server_->publish();
     return {};
@@ -150,6 +156,7 @@ class Gateway {
           log::warning("uplink {} (path {}) is down: {}", path.name, path.index, path.why);
         continue;
       }
+      ++counts_.state_changes[path.name];
       const unsigned forgotten = forget_connections(*settings_.find(path.name));
       if (path.state == PathState::kUp)
         log::info(
@@ -236,6 +243,19 @@ class Gateway {
     run_pass();
   }
 
+  Result<void> serve_metrics() {
+    metrics_.reset();
+    if (!settings_.metrics) return {};
+    auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
+      const auto observed = machine_.observe();
+      return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
+                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr);
+    });
+    if (!served) return std::unexpected(served.error());
+    metrics_.emplace(*std::move(served));
+    return {};
+  }
+
   Result<std::string> answer(const status::Request& request) {
     if (request.verb == "show") return show();
     if (request.verb != "reload")
@@ -279,6 +299,8 @@ class Gateway {
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   Kea kea_;
+  Counts counts_;
+  std::optional<status::MetricsServer> metrics_;
   Loop::Handle monitor_watch_;
   Loop::Handle translation_watch_;
   Loop::Handle translation_timer_;

@@ -234,6 +234,7 @@ Result<Settings> read(const config::Document& document) {
   for (const auto& section : sections) settings.uplinks.push_back(read_uplink(section));
   check_uplinks_together(settings, sections);
   settings.dhcp = read_dhcp(root.section(definition::kDhcp));
+  settings.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   std::ranges::sort(settings.uplinks, {}, &Uplink::index);
   return settings;

@@ -16,6 +16,7 @@
 #include "host/apply.hpp"
 #include "host/discovery.hpp"
 #include "host/duid.hpp"
+#include "host/metrics.hpp"
 #include "host/path_set.hpp"
 #include "host/plan.hpp"
 #include "host/report.hpp"
@@ -46,6 +47,7 @@ class Host {
 
  private:
   Result<void> open();
+  Result<void> serve_metrics();
   void load_state();
   void save_state();
   void observe();
@@ -95,6 +97,9 @@ class Host {
   std::string published_;
   std::string trouble_;  ///< the last thing that could not be done
 
+  LeaseCounts lease_counts_;
+  std::optional<status::MetricsServer> metrics_;
+
   Loop::Handle monitor_watch_;
   Loop::Handle observe_later_;
   Loop::Handle sync_later_;
@@ -130,6 +135,7 @@ Result<void> Host::open() {
                                      });
   if (!server) return std::unexpected(server.error());
   server_ = *std::move(server);
+  ANABRANCH_TRY(serve_metrics());
   auto monitor = kernel::RouteMonitor::open();
   if (!monitor) return std::unexpected(monitor.error());
   monitor_ = *std::move(monitor);
@@ -148,6 +154,17 @@ Result<void> Host::open() {
   load_state();
   // Here and not only in observe(): without the permission for it there is no point in going on.
   return adopt_link(*link);
+}
+
+Result<void> Host::serve_metrics() {
+  metrics_.reset();
+  if (!settings_.metrics) return {};
+  auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
+    return metrics(report(MonotonicClock::now()), lease_counts_);
+  });
+  if (!served) return std::unexpected(served.error());
+  metrics_ = *std::move(served);
+  return {};
 }
 
 void Host::load_state() {
@@ -329,6 +346,7 @@ Result<void> Host::start_path(unsigned index, MonotonicTime now) {
 }
 
 void Host::path_changed(Path& path, Change change) {
+  lease_counts_.note(path.index(), change);
   const auto& lease = path.client().lease();
   switch (change) {
     case Change::kNone:

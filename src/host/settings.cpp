@@ -32,13 +32,14 @@ constexpr Setting kMaxPaths{
     .low = 1,
     .high = registry::kMaxHostPaths};
 
-constexpr std::array kSettings{kMaxPaths, kExtRouteCode};
+constexpr std::array kSettings{kMaxPaths, kExtRouteCode, status::kMetrics};
 
 Result<Settings> read(const config::Document& document) {
   const config::Section root = document.root();
   Settings out;
   out.ext_route_code = static_cast<std::uint8_t>(root.number(kExtRouteCode));
   out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
+  out.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   return out;
 }

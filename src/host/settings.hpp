@@ -4,18 +4,21 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/config.hpp"
 #include "base/result.hpp"
+#include "status/metrics_settings.hpp"
 
 namespace anabranch::host {
 
 struct Settings {
   std::uint8_t ext_route_code = 0;
-  unsigned max_paths = 0;  ///< the interface's own path included
+  unsigned max_paths = 0;                         ///< the interface's own path included
+  std::optional<status::MetricsAddress> metrics;  ///< nothing: none
 };
 
 /// Every key of the file, in the order in which the manual tells them.
