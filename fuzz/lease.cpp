@@ -166,6 +166,7 @@ class World {
     require(lease.address.address() != kOwn, "no path has the interface's own address");
     require(lease.renews() <= lease.rebinds() && lease.rebinds() <= lease.expires(),
             "T1 comes before T2, T2 before the end");
+    require(!lease.renewal || *lease.renewal >= seconds(1), "no server has us renew without pause");
     require(lease.routes.size() <= kLongestMessage, "routes are bounded by the message");
   }
 

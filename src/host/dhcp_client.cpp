@@ -192,7 +192,10 @@ DhcpClient::Step DhcpClient::take_offer(const DhcpMessage& message, const MacAdd
 
 DhcpClient::Step DhcpClient::take_ack(const DhcpMessage& message, const MacAddress& from) {
   auto granted = lease_from(message, from, settings_.ext_route_code, requested_);
-  if (!granted || granted->route.index != settings_.index) return {};
+  // A server may grant another address than it has offered.
+  if (!granted || granted->route.index != settings_.index ||
+      !settings_.acceptable(granted->address.address()))
+    return {};
   Step step;
   if (!lease_)
     step.change = Change::kObtained;

@@ -378,5 +378,25 @@ TEST_F(DhcpClientTest, TheShortestLeaseStillMovesForward) {
   EXPECT_FALSE(client_.lease()) << "timers must not fire for ever at one moment";
 }
 
+TEST_F(DhcpClientTest, AnAddressWeHoldAlreadyIsNotTakenEvenWhenGrantedUnasked) {
+  take(client_.start(now_));
+  take(client_.receive(answer(DhcpType::kOffer), kServerMac, now_));
+  ASSERT_EQ(client_.state(), State::kRequesting);
+  EXPECT_EQ(take(client_.receive(answer(DhcpType::kAck, "10.1.0.50"), kServerMac, now_)),
+            Change::kNone);
+  EXPECT_FALSE(client_.lease());
+}
+
+TEST_F(DhcpClientTest, ALeaseOfASecondIsNotRenewedAsFastAsTheServerAnswers) {
+  take(client_.start(now_));
+  for (const auto type : {DhcpType::kOffer, DhcpType::kAck}) {
+    auto reply = answer(type);
+    reply.options[dhcp::kLeaseTime] = octets(1);
+    take(client_.receive(reply, kServerMac, now_));
+  }
+  ASSERT_EQ(client_.state(), State::kBound);
+  EXPECT_EQ(client_.next_timer(), now_ + 1s);
+}
+
 }  // namespace
 }  // namespace anabranch::host
