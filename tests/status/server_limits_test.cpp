@@ -191,5 +191,11 @@ TEST_F(StatusLimits, AMemberOfTheGroupMayLookAndNotChange) {
   EXPECT_EQ(ask(path_, "reload").value(), "2") << "root may";
 }
 
+TEST(StatusClientLimits, AnAnswerOfTheWrongShapeIsAnErrorAndNoException) {
+  for (const char* answer : {R"({"ok":"yes"})", R"({"ok":false,"error":[]})",
+                             R"({"ok":false,"error":{"what":7}})", "[]", "", "{"})
+    EXPECT_FALSE(parse_answer(answer)) << answer;
+}
+
 }  // namespace
 }  // namespace anabranch::status
