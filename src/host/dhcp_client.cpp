@@ -163,7 +163,9 @@ MonotonicTime DhcpClient::next_timer() const {
 
 DhcpClient::Step DhcpClient::receive(const DhcpMessage& message, const MacAddress& from,
                                      MonotonicTime now) {
-  if (!message.reply() || message.xid != xid_ || message.hardware != settings_.mac) return {};
+  // What was on its way when the wire went would have us answer into the void.
+  if (!link_up_ || !message.reply() || message.xid != xid_ || message.hardware != settings_.mac)
+    return {};
   switch (state_) {
     case State::kSelecting:
       return message.type == DhcpType::kOffer ? take_offer(message, from, now) : Step{};
