@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the README. Everything is built below build/; nothing outside is touched but by
 # `make install` and by the installation of missing packages (packaging/install-dependencies).
-.PHONY: demo build debug test bench soak lint deb install uninstall clean
+.PHONY: demo build debug test fuzz bench soak lint deb install uninstall clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -26,6 +26,11 @@ debug:
 test:
 	packaging/install-dependencies demo test
 	tests/run
+
+# Every fuzz target for FUZZ_SECONDS; `make test` runs their corpus without a fuzzer.
+fuzz:
+	packaging/install-dependencies demo fuzz
+	fuzz/run
 
 lint:
 	packaging/install-dependencies demo test lint

@@ -17,6 +17,7 @@
 #include "gateway/kea_config.hpp"
 #include "gateway/lease_watch.hpp"
 #include "gateway/machine.hpp"
+#include "gateway/metrics.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/report.hpp"
 #include "gateway/settings.hpp"
@@ -65,6 +66,7 @@ class Gateway {
                              [this](const status::Request& request) { return answer(request); });
     if (!server) return std::unexpected(server.error());
     server_.emplace(*std::move(server));
+    ANABRANCH_TRY(serve_metrics());
     if (settings_.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed());
     ANABRANCH_TRY(watch_translation());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
@@ -96,6 +98,9 @@ class Gateway {
       if (const auto back = pass(); !back) retry_later(back.error());
       return done;
     }
+    ++counts_.reloads;
+    if (settings_.metrics != old.metrics)
+      if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());
     log::info("{} read again: {} uplinks", config_.string(), settings_.uplinks.size());
     return {};
   }
@@ -125,6 +130,7 @@ class Gateway {
     note_paths();
     if (!changed->empty()) log::info("set up: {}", *changed);
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
+    if (!changed->empty()) ++counts_.passes_with_changes;
     feed_kea();
     if (server_) server_->publish();
     say_status();
@@ -171,6 +177,7 @@ class Gateway {
           log::warning("uplink {} (path {}) is down: {}", path.name, path.index, path.why);
         continue;
       }
+      ++counts_.state_changes[path.name];
       const Uplink& uplink = *settings_.find(path.name);
       const unsigned forgotten = uplink.fail_open.empty() ? 0 : forget_connections(uplink);
       if (path.state == PathState::kUp)
@@ -278,6 +285,23 @@ class Gateway {
     run_pass();
   }
 
+  Result<void> serve_metrics() {
+    metrics_.reset();
+    if (!settings_.metrics) return {};
+    auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
+      const auto observed = machine_.observe();
+      leases_.refresh();
+      counts_.pools = leases_.pools();
+      counts_.refused = leases_.refused();
+      counts_.held_back = leases_.held_back().size();
+      return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
+                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr);
+    });
+    if (!served) return std::unexpected(served.error());
+    metrics_.emplace(*std::move(served));
+    return {};
+  }
+
   Result<std::string> answer(const status::Request& request) {
     if (request.verb == "show") {
       leases_.refresh();
@@ -327,6 +351,8 @@ class Gateway {
   Kea kea_;
   LeaseWatch leases_;
   bool limit_lacking_ = false;  ///< and told
+  Counts counts_;
+  std::optional<status::MetricsServer> metrics_;
   Loop::Handle monitor_watch_;
   Loop::Handle translation_watch_;
   Loop::Handle translation_timer_;

@@ -122,6 +122,7 @@ struct Kea::Impl {
 
   void start() {
     retry.reset();
+    ++starts;
     started_at = MonotonicClock::now();
     if (const auto done = launch(); !done) {
       log::error("cannot start Kea: {}", done.error().text());
@@ -232,6 +233,7 @@ struct Kea::Impl {
   std::string line;
   log::RateLimit flood{seconds(5)};
   MonotonicTime started_at{};
+  unsigned long starts = 0;
   seconds pause = kFirstPause;
   std::string wanted;  ///< what should hold
   std::string given;   ///< what the server has had
@@ -290,6 +292,10 @@ void Kea::ask(std::string_view command, std::string_view arguments, KeaControl::
 
 Kea::State Kea::state() const {
   return impl_->state;
+}
+
+unsigned long Kea::restarts() const {
+  return impl_->starts == 0 ? 0 : impl_->starts - 1;
 }
 
 int Kea::pid() const {

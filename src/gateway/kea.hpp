@@ -45,6 +45,8 @@ class Kea {
 
   State state() const;
   int pid() const;  ///< 0 when there is none
+  /// Starts after the first one, for whatever reason.
+  unsigned long restarts() const;
 
  private:
   struct Impl;

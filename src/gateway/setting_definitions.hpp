@@ -10,6 +10,7 @@
 #include "base/config.hpp"
 #include "base/registry.hpp"
 #include "base/units.hpp"
+#include "status/metrics_settings.hpp"
 
 namespace anabranch::gateway::definition {
 
@@ -277,6 +278,6 @@ inline constexpr Setting kDhcp{.key = "dhcp",
                                .settings = dhcp::kAll,
                                .short_form = "mode"};
 
-inline constexpr std::array kAll{kLan, kUplink, kDhcp};
+inline constexpr std::array kAll{kLan, kUplink, kDhcp, status::kMetrics};
 
 }  // namespace anabranch::gateway::definition

@@ -256,6 +256,7 @@ Result<Settings> read(const config::Document& document) {
   settings.dhcp = read_dhcp(root.section(definition::kDhcp));
   if (settings.routed && settings.dhcp.relays.empty())
     for (const auto& uplink : settings.uplinks) settings.dhcp.relays.push_back(uplink.router);
+  settings.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   std::ranges::sort(settings.uplinks, {}, &Uplink::index);
   return settings;

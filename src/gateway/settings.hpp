@@ -15,6 +15,7 @@
 #include "base/registry.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "status/metrics_settings.hpp"
 
 namespace anabranch::gateway {
 
@@ -80,6 +81,7 @@ struct Settings {
   std::vector<IpPrefix> local_prefixes;  ///< further destinations that are no uplink's business
   std::vector<Uplink> uplinks;           ///< by index, lowest first; never empty
   Dhcp dhcp;
+  std::optional<status::MetricsAddress> metrics;  ///< nothing: none
 
   const Uplink* find(std::string_view name) const;
   /// The path of hosts that know nothing of paths (EXT_ROUTE index 0 or no option).

@@ -257,7 +257,8 @@ std::optional<IpAddress> DhcpClient::claimed_address() const {
 
 DhcpClient::Step DhcpClient::receive(const DhcpMessage& message, const MacAddress& from,
                                      MonotonicTime now) {
-  if (!expects(message)) return {};
+  // What was on its way when the wire went would have us answer into the void.
+  if (!link_up_ || !expects(message)) return {};
   if (message.type == DhcpType::kOffer)
     return state_ == State::kSelecting ? take_offer(message, from, now) : Step{};
   switch (state_) {

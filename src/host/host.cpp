@@ -12,6 +12,7 @@
 #include "host/host_role.hpp"
 #include "host/interface_view.hpp"
 #include "host/lease_memory.hpp"
+#include "host/metrics.hpp"
 #include "kernel/sysctl.hpp"
 #include "wire/dhcp_client_id.hpp"
 
@@ -52,6 +53,7 @@ Result<void> Host::open() {
                            [this](const status::Request& request) { return answer(request); });
   if (!server) return std::unexpected(server.error());
   server_ = *std::move(server);
+  ANABRANCH_TRY(serve_metrics());
   auto monitor = kernel::RouteMonitor::open();
   if (!monitor) return std::unexpected(monitor.error());
   monitor_ = *std::move(monitor);
@@ -101,6 +103,8 @@ Result<void> Host::reload() {
     attachment_ = AttachmentChoice(settings_.interfaces, kernel::is_wireless(interface_));
     attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
   }
+  if (settings_.metrics != old.metrics)
+    if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());
   if (settings_.ext_route_code != old.ext_route_code) {
     // Who asks, and what the clients send, carries the code: both begin anew, with the leases.
     paths_.adopt(paths_.leases());
@@ -109,6 +113,17 @@ Result<void> Host::reload() {
   } else {
     sync();
   }
+  return {};
+}
+
+Result<void> Host::serve_metrics() {
+  metrics_.reset();
+  if (!settings_.metrics) return {};
+  auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
+    return metrics(report(MonotonicClock::now()), lease_counts_);
+  });
+  if (!served) return std::unexpected(served.error());
+  metrics_ = *std::move(served);
   return {};
 }
 

@@ -127,6 +127,7 @@ void Host::choose_attachment(MonotonicTime now) {
 }
 
 void Host::path_changed(Path& path, Change change) {
+  lease_counts_.note(path.index(), change);
   const auto& lease = path.client().lease();
   switch (change) {
     case Change::kNone:
@@ -204,6 +205,7 @@ Result<void> Host::apply(MonotonicTime now) {
 
 void Host::say_repairs(MonotonicTime now) {
   const auto names = std::exchange(repaired_, {});
+  lease_counts_.repairs += names.size();
   if (names.empty() || !pace_.repaired(now)) return;
   const auto unsaid = pace_.unsaid();
   log::info("{}: {} had been taken away or changed by someone else; put back{}", interface_,

@@ -14,6 +14,7 @@
 #include "base/loop.hpp"
 #include "host/attachment.hpp"
 #include "host/discovery.hpp"
+#include "host/metrics.hpp"
 #include "host/path_set.hpp"
 #include "host/plan.hpp"
 #include "host/repairs.hpp"
@@ -49,6 +50,7 @@ class Host {
   Result<void> open();
   Result<std::string> answer(const status::Request& request);
   Result<void> reload();
+  Result<void> serve_metrics();
   void load_state();
   void save_state();
   void remember(const MacAddress& mac);
@@ -117,6 +119,9 @@ class Host {
   std::size_t ready_ = 0;  ///< number of paths when we last said so
   std::string published_;
   std::string trouble_;  ///< the last thing that could not be done
+
+  LeaseCounts lease_counts_;
+  std::optional<status::MetricsServer> metrics_;
 
   Loop::Handle monitor_watch_;
   Loop::Handle clock_watch_;

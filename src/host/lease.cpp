@@ -48,19 +48,20 @@ std::vector<wire::ClasslessRoute> routes_of(const DhcpMessage& message) {
 }
 
 /// T1 and T2 as the server wants them, or the defaults of RFC 2131 section 4.4.5 when they make no
-/// sense.
+/// sense. At least a second: a lease of one must not be renewed as fast as its server answers.
 void set_timers(Lease& lease, const DhcpMessage& message, std::uint32_t duration) {
+  constexpr std::uint64_t kLeast = 1;
   lease.duration = seconds(duration);
   const std::uint32_t rebinding = message.number_option(dhcp::kRebindingTime).value_or(0);
   const bool rebinding_fits = rebinding > 0 && rebinding < duration;
-  lease.rebinding =
-      seconds(rebinding_fits ? rebinding : static_cast<std::uint64_t>(duration) * 7 / 8);
+  lease.rebinding = seconds(
+      rebinding_fits ? rebinding : std::max(kLeast, static_cast<std::uint64_t>(duration) * 7 / 8));
   const std::uint32_t renewal = message.number_option(dhcp::kRenewalTime).value_or(0);
   const bool renewal_fits = renewal > 0 && seconds(renewal) < *lease.rebinding;
-  lease.renewal = seconds(
-      renewal_fits ? renewal
-                   : std::min<std::uint64_t>(duration / 2,
-                                             static_cast<std::uint64_t>(lease.rebinding->count())));
+  lease.renewal =
+      seconds(renewal_fits ? renewal
+                           : std::min(std::max<std::uint64_t>(kLeast, duration / 2),
+                                      static_cast<std::uint64_t>(lease.rebinding->count())));
 }
 
 }  // namespace

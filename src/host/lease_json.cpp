@@ -2,6 +2,7 @@
 #include "host/lease_json.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <nlohmann/json.hpp>
 
@@ -10,12 +11,24 @@ namespace {
 
 using nlohmann::json;
 
+/// Of a lease time in DHCP, which has 32 bits.
+constexpr std::int64_t kLongestTime_s = 0xffffffff;
+/// The year 2200: a clock of nanoseconds in 64 bits ends soon after.
+constexpr std::int64_t kLatestTime_ms = 7'258'118'400'000;
+
+/// Throws for what no time can be: adding it to a clock must not overflow.
+std::int64_t bounded(const json& value, std::int64_t high) {
+  const auto out = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+  if (out < 0 || out > high) throw std::out_of_range("a time is out of bounds");
+  return out;
+}
+
 json optional_seconds(const std::optional<seconds>& value) {
   return value ? json(value->count()) : json(nullptr);
 }
 std::optional<seconds> optional_seconds(const json& value) {
   if (value.is_null()) return std::nullopt;
-  return seconds(value.get<std::int64_t>());
+  return seconds(bounded(value, kLongestTime_s));
 }
 
 }  // namespace
@@ -50,7 +63,7 @@ Lease lease_from_json(const json& value, const Clocks& clocks) {
   }
   out.server = {IpAddress::parse(value.at("server").get<std::string>()).value(),
                 MacAddress::parse(value.at("server_mac").get<std::string>()).value()};
-  const WallTime obtained(milliseconds(value.at("obtained_ms").get<std::int64_t>()));
+  const WallTime obtained(milliseconds(bounded(value.at("obtained_ms"), kLatestTime_ms)));
   const auto age = std::max(clocks.wall - obtained, WallTime::duration{});
   out.obtained = clocks.monotonic - std::chrono::duration_cast<MonotonicTime::duration>(age);
   out.duration = optional_seconds(value.at("lease_s"));

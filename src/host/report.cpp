@@ -44,6 +44,8 @@ nlohmann::json text_or_null(const std::optional<IpAddress>& address) {
 ReportedPath report_path(const Path& path, bool operational, MonotonicTime now) {
   const auto& lease = path.client().lease();
   ReportedPath out{path.index(), {}, path.macvlan().name, PathState::kAcquiring, {}, {}};
+  out.ignored = path.traffic().ignored;
+  out.conflicts = path.client().conflicts();
   if (lease) {
     out.address = lease->address.address();
     out.router = lease->router();

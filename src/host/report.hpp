@@ -2,6 +2,7 @@
 // What `anabranch host show` and the lab see.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct ReportedPath {
   PathState state = PathState::kAcquiring;
   std::optional<IpAddress> router;
   std::optional<seconds> lease;  ///< what is left; nothing for the interface's own address
+  std::uint64_t ignored = 0;     ///< packets for its DHCP client that were of no use
+  std::uint64_t conflicts = 0;   ///< times that another station claimed its address
 };
 
 struct Report {

@@ -46,7 +46,7 @@ constexpr Setting kInterfaces{
     .fallback = "auto",
     .choices = kWishes};
 
-constexpr std::array kSettings{kMaxPaths, kInterfaces, kExtRouteCode};
+constexpr std::array kSettings{kMaxPaths, kInterfaces, kExtRouteCode, status::kMetrics};
 
 Result<Settings> read(const config::Document& document) {
   const config::Section root = document.root();
@@ -54,6 +54,7 @@ Result<Settings> read(const config::Document& document) {
   out.ext_route_code = static_cast<std::uint8_t>(root.number(kExtRouteCode));
   out.max_paths = static_cast<unsigned>(root.number(kMaxPaths));
   const auto wish = parse_interfaces(root.choice(kInterfaces));
+  out.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   out.interfaces = wish.value_or(AttachmentChoice::Wish::kAuto);
   return out;

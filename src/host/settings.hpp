@@ -12,6 +12,7 @@
 #include "base/config.hpp"
 #include "base/result.hpp"
 #include "host/attachment.hpp"
+#include "status/metrics_settings.hpp"
 
 namespace anabranch::host {
 
@@ -19,6 +20,7 @@ struct Settings {
   std::uint8_t ext_route_code = 0;
   unsigned max_paths = 0;  ///< the interface's own path included
   AttachmentChoice::Wish interfaces = AttachmentChoice::Wish::kAuto;
+  std::optional<status::MetricsAddress> metrics = std::nullopt;  ///< nothing: none
 };
 
 /// Every key of the file, in the order in which the manual tells them.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/state_file.hpp"
 
+#include <stdexcept>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 

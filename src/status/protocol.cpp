@@ -46,11 +46,16 @@ std::string format_answer(const Result<std::string>& answer) {
 Result<std::string> parse_answer(std::string_view line) {
   const json answer = json::parse(line, nullptr, false);
   if (!answer.is_object()) return fail("the role answered with something that is not JSON");
-  if (answer.value("ok", false)) return answer.value("result", json()).dump();
-  const json error = answer.value("error", json::object());
-  return std::unexpected(Error{error.value("what", "the role refused"), error.value("where", ""),
-                               error.value("hint", ""),
-                               static_cast<ExitCode>(error.value("code", 1))});
+  // Whoever holds the socket may be no role of ours: value() throws on other types than it expects.
+  try {
+    if (answer.value("ok", false)) return answer.value("result", json()).dump();
+    const json error = answer.value("error", json::object());
+    return std::unexpected(Error{error.value("what", "the role refused"), error.value("where", ""),
+                                 error.value("hint", ""),
+                                 static_cast<ExitCode>(error.value("code", 1))});
+  } catch (const json::exception&) {
+    return fail("the role answered with something that is no answer");
+  }
 }
 
 }  // namespace anabranch::status

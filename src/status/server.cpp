@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "status/server.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <list>
 #include <system_error>
 
@@ -18,9 +20,14 @@
 namespace anabranch::status {
 namespace {
 
-constexpr std::size_t kMaxClients = 64;
 /// What may wait in the socket of a subscriber that does not read.
 constexpr int kSendBuffer = 1 << 20;
+constexpr seconds kShortagePause{1};
+
+/// Descriptors or memory have run out; anything else is one connection's own trouble.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
 
 bool answers(const sockaddr_un& address) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -48,23 +55,59 @@ struct Server::Impl {
     bool subscribed = false;
     bool privileged = false;
     Loop::Handle watch;
+    Loop::Handle deadline;
   };
 
-  Impl(Loop& l, std::filesystem::path p, Handler h)
-      : loop(l), path(std::move(p)), handler(std::move(h)) {}
+  Impl(Loop& l, std::filesystem::path p, Handler h, Limits m)
+      : loop(l), path(std::move(p)), handler(std::move(h)), limits(m) {}
   ~Impl() {
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
   }
 
+  void listen_on() {
+    resume.reset();
+    watch = loop.on_readable(listener.get(), [this] { accept(); });
+  }
+
   void accept() {
     UniqueFd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd || clients.size() >= kMaxClients) return;
+    if (!fd) {
+      if (is_shortage(errno)) pause(errno);
+      return;
+    }
+    const bool privileged = is_privileged(fd.get());
+    if (clients.size() >= limits.clients && !make_room(privileged)) return;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
     auto client = clients.emplace(clients.end());
-    client->privileged = is_privileged(fd.get());
+    client->privileged = privileged;
     client->fd = std::move(fd);
     client->watch = loop.on_readable(client->fd.get(), [this, client] { read(client); });
+    expect_request(client);
+  }
+
+  /// The listener stays readable, so that watching it on would only burn the processor.
+  void pause(int error) {
+    if (shortages.allow(MonotonicClock::now()))
+      log::warning("{} cannot take connections ({}); trying again every {}", path.string(),
+                   std::strerror(error), duration_text(kShortagePause));
+    watch.reset();
+    resume = loop.after(kShortagePause, [this] { listen_on(); });
+  }
+
+  /// The longest silent one goes; a subscriber only when it has less rights than who comes.
+  bool make_room(bool privileged) {
+    auto leaves = std::ranges::find(clients, false, &Client::subscribed);
+    if (leaves == clients.end() && privileged)
+      leaves = std::ranges::find(clients, false, &Client::privileged);
+    if (leaves == clients.end()) return false;
+    drop(leaves);
+    return true;
+  }
+
+  /// Octets alone do not count: one every now and then would hold a place for ever.
+  void expect_request(std::list<Client>::iterator client) {
+    client->deadline = loop.after(limits.silence, [this, client] { drop(client); });
   }
 
   void read(std::list<Client>::iterator client) {
@@ -78,6 +121,10 @@ struct Server::Impl {
       const std::string line = client->input.substr(0, end);
       client->input.erase(0, end + 1);
       if (!answer(*client, line)) return drop(client);
+      if (client->subscribed)
+        client->deadline.reset();
+      else
+        expect_request(client);
     }
     if (client->input.size() > kMaxRequest) drop(client);
   }
@@ -99,15 +146,19 @@ struct Server::Impl {
 
   void drop(std::list<Client>::iterator client) {
     client->watch.reset();
+    client->deadline.reset();
     clients.erase(client);
   }
 
   Loop& loop;
   std::filesystem::path path;
   Handler handler;
+  Limits limits;
   UniqueFd listener;
+  log::RateLimit shortages{seconds(60)};
   Loop::Handle watch;
-  std::list<Client> clients;
+  Loop::Handle resume;
+  std::list<Client> clients;  ///< in the order in which they came
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -115,14 +166,15 @@ Server::Server(Server&&) noexcept = default;
 Server& Server::operator=(Server&&) noexcept = default;
 Server::~Server() = default;
 
-Result<Server> Server::open(Loop& loop, const std::filesystem::path& path, Handler handler) {
+Result<Server> Server::open(Loop& loop, const std::filesystem::path& path, Handler handler,
+                            Limits limits) {
   const auto address = unix_address(path);
   if (!address) return std::unexpected(address.error());
   ANABRANCH_TRY(make_directory(path.parent_path()));
   if (answers(*address))
     return fail("it runs already", path.string(), "stop the other process first");
   ::unlink(path.c_str());
-  auto impl = std::make_unique<Impl>(loop, path, std::move(handler));
+  auto impl = std::make_unique<Impl>(loop, path, std::move(handler), limits);
   impl->listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t mask = ::umask(0117);
   const bool bound = ::bind(impl->listener.get(), reinterpret_cast<const sockaddr*>(&*address),
@@ -131,7 +183,7 @@ Result<Server> Server::open(Loop& loop, const std::filesystem::path& path, Handl
   ::umask(mask);
   if (!bound) return fail_errno(bind_error, "cannot make the status socket", path.string());
   if (::listen(impl->listener.get(), 16) != 0) return fail_errno("cannot listen", path.string());
-  impl->watch = loop.on_readable(impl->listener.get(), [raw = impl.get()] { raw->accept(); });
+  impl->listen_on();
   return Server(std::move(impl));
 }
 

@@ -13,11 +13,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/types.h>
 
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "base/units.hpp"
 
 namespace anabranch::status {
 
@@ -36,9 +38,21 @@ class Server {
   /// Answers with a JSON text.
   using Handler = std::function<Result<std::string>(const Request&)>;
 
+  struct Limits {
+    /// Beyond it the client that came first and is no subscriber has to go; when all subscribe, a
+    /// newcomer is refused, or takes the place of one with less rights.
+    std::size_t clients = 64;
+    /// A client that is no subscriber is dropped when it asks nothing for so long.
+    nanoseconds silence = seconds(30);
+  };
+
   /// Listens with mode 0660. A socket file left by a dead process is replaced; one that answers is
   /// an error (the role runs already).
-  static Result<Server> open(Loop& loop, const std::filesystem::path& path, Handler handler);
+  static Result<Server> open(Loop& loop, const std::filesystem::path& path, Handler handler,
+                             Limits limits);
+  static Result<Server> open(Loop& loop, const std::filesystem::path& path, Handler handler) {
+    return open(loop, path, std::move(handler), Limits());
+  }
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;
   ~Server();

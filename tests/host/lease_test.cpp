@@ -124,7 +124,7 @@ TEST(Lease, WhatTimesComeTo) {
       {"T1 after T2", 600, 500, 400, 300s, 400s},
       {"T2 before the default of T1", 600, {}, 100, 100s, 100s},
       {"T1 and T2 of 0", 600, 0, 0, 300s, 525s},
-      {"one second", 1, {}, {}, 0s, 0s},
+      {"one second", 1, {}, {}, 1s, 1s},
       {"nearly for ever", 0xfffffffe, {}, {}, 2147483647s, 3758096382s},
   };
   for (const auto& row : rows) {

@@ -103,5 +103,20 @@ TEST(HostStateFile, AMangledFileIsAnErrorAndNoCrash) {
   EXPECT_FALSE(parse_state(wrong, clocks));
 }
 
+TEST(HostStateFile, TimesThatNoClockCanShowAreAnError) {
+  const Clocks clocks{MonotonicTime(1100s), WallTime(1'700'000'000s)};
+  const auto text = format_state(state(), clocks);
+  const auto with = [&](std::string_view key, std::string_view value) {
+    auto out = text;
+    const auto at = out.find(std::string(key) + "\":") + key.size() + 2;
+    return parse_state(out.replace(at, out.find_first_of(",\n", at) - at, value), clocks);
+  };
+  EXPECT_TRUE(with("lease_s", "700"));
+  EXPECT_FALSE(with("lease_s", "9223372036854775807"));
+  EXPECT_FALSE(with("renewal_s", "-1"));
+  EXPECT_FALSE(with("obtained_ms", "9223372036854775807"));
+  EXPECT_FALSE(with("obtained_ms", "1e300"));
+}
+
 }  // namespace
 }  // namespace anabranch::host

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/metrics.hpp"
+
+#include <array>
+
+namespace anabranch::gateway {
+namespace {
+
+using status::Metric;
+using enum status::MetricType;
+
+// A metric is named by its place here.
+enum : std::size_t {
+  kUp,
+  kFailOpen,
+  kSent,
+  kReceived,
+  kStateChanges,
+  kLanReady,
+  kChanges,
+  kReloads,
+  kKeaRunning,
+  kKeaRestarts,
+  kPoolSize,
+  kPoolAssigned,
+  kPoolDeclined,
+  kRefused,
+  kHeldBack,
+  kCount,
+};
+
+constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
+    {"anabranch_gateway_uplink_up", kGauge, "1 while the uplink carries its hosts itself, else 0."},
+    {"anabranch_gateway_uplink_fail_open", kGauge,
+     "1 while another uplink carries the hosts of this one, else 0."},
+    {"anabranch_gateway_uplink_sent_bytes_total", kCounter,
+     "Sent by the uplink's interface, as the kernel counts."},
+    {"anabranch_gateway_uplink_received_bytes_total", kCounter,
+     "Received by the uplink's interface, as the kernel counts."},
+    {"anabranch_gateway_uplink_state_changes_total", kCounter,
+     "How often the uplink went down or came back since the gateway began."},
+    {"anabranch_gateway_lan_ready", kGauge, "1 while hosts can be served on the LAN, else 0."},
+    {"anabranch_gateway_kernel_changes_total", kCounter,
+     "Passes in which the kernel was not as it should be and was set right, the first included."},
+    {"anabranch_gateway_reloads_total", kCounter, "Changed files that were taken over."},
+    {"anabranch_gateway_kea_running", kGauge,
+     "1 while our Kea answers hosts, else 0. Only with mode = \"kea\"."},
+    {"anabranch_gateway_kea_restarts_total", kCounter,
+     "How often our Kea was started again. Only with mode = \"kea\"."},
+    {"anabranch_gateway_pool_addresses", kGauge,
+     "Addresses of the path's pool. Only with mode = \"kea\"."},
+    {"anabranch_gateway_pool_assigned_addresses", kGauge,
+     "Addresses of the path's pool that hosts have, the declined among them."},
+    {"anabranch_gateway_pool_declined_addresses", kGauge,
+     "Addresses of the path's pool that hosts found in use by someone else."},
+    {"anabranch_gateway_dhcp_refused_total", kCounter,
+     "Times that a host got no address for want of one. Only with mode = \"kea\"."},
+    {"anabranch_gateway_dhcp_held_back_clients", kGauge,
+     "Hardware addresses that have more leases than leases_per_mac and get no further ones."},
+}};
+
+double one_if(bool condition) {
+  return condition ? 1 : 0;
+}
+
+}  // namespace
+
+std::span<const status::MetricDefinition> metric_definitions() {
+  return kDefinitions;
+}
+
+std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Observed& observed,
+                            const Counts& counts, const Kea* kea) {
+  std::vector<Metric> out;
+  for (const auto& path : plan.paths) {
+    const auto add = [&](std::size_t what, double value) {
+      out.push_back({&kDefinitions[what],
+                     {{"uplink", path.name}, {"index", std::to_string(path.index)}},
+                     value});
+    };
+    add(kUp, one_if(path.state == PathState::kUp));
+    add(kFailOpen, one_if(path.state == PathState::kFailOpen));
+    const auto* uplink = settings.find(path.name);
+    // An interface that is not there has no counters: no figure says so better than a zero.
+    if (const auto* link = uplink == nullptr ? nullptr : observed.link(uplink->interface)) {
+      add(kSent, static_cast<double>(link->sent_octets));
+      add(kReceived, static_cast<double>(link->received_octets));
+    }
+    if (const auto pool = counts.pools.find(path.index); pool != counts.pools.end()) {
+      add(kPoolSize, static_cast<double>(pool->second.size));
+      add(kPoolAssigned, static_cast<double>(pool->second.assigned));
+      add(kPoolDeclined, static_cast<double>(pool->second.declined));
+    }
+    const auto changes = counts.state_changes.find(path.name);
+    add(kStateChanges,
+        changes == counts.state_changes.end() ? 0 : static_cast<double>(changes->second));
+  }
+  out.push_back({&kDefinitions[kLanReady], {}, one_if(plan.lan_problem.empty())});
+  out.push_back({&kDefinitions[kChanges], {}, static_cast<double>(counts.passes_with_changes)});
+  out.push_back({&kDefinitions[kReloads], {}, static_cast<double>(counts.reloads)});
+  if (kea != nullptr) {
+    out.push_back({&kDefinitions[kKeaRunning], {}, one_if(kea->state() == Kea::State::kRunning)});
+    out.push_back({&kDefinitions[kKeaRestarts], {}, static_cast<double>(kea->restarts())});
+    out.push_back({&kDefinitions[kRefused], {}, static_cast<double>(counts.refused)});
+    out.push_back({&kDefinitions[kHeldBack], {}, static_cast<double>(counts.held_back)});
+  }
+  return out;
+}
+
+}  // namespace anabranch::gateway

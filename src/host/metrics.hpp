@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The host's figures for Prometheus (docs/metrics.md).
+#pragma once
+
+#include <map>
+#include <span>
+#include <vector>
+
+#include "host/dhcp_client.hpp"
+#include "host/report.hpp"
+#include "status/metrics.hpp"
+
+namespace anabranch::host {
+
+/// What became of the leases of each path, and what was repaired, since the host role began.
+class LeaseCounts {
+ public:
+  struct Path {
+    unsigned long obtained = 0;
+    unsigned long renewed = 0;
+    unsigned long changed = 0;
+    unsigned long lost = 0;
+  };
+  void note(unsigned index, DhcpClient::Change change);
+  /// Zeros for a path that has never had a lease.
+  Path of(unsigned index) const;
+  unsigned long repairs = 0;  ///< things of ours that somebody else had taken away
+
+ private:
+  std::map<unsigned, Path> paths_;
+};
+
+/// Every metric there is.
+std::span<const status::MetricDefinition> metric_definitions();
+
+std::vector<status::Metric> metrics(const Report& report, const LeaseCounts& counts);
+
+}  // namespace anabranch::host
