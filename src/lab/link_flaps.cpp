@@ -18,7 +18,7 @@ std::vector<TimedAction> flap_actions(WireControl& wire, const std::vector<std::
   std::vector<TimedAction> out;
   nanoseconds at = start;
   for (unsigned flap = 0; flap < count; ++flap) {
-    const std::string link = links[random() % links.size()];
+    const std::string& link = links[random() % links.size()];
     const milliseconds down = between(random, times.shortest_down, times.longest_down);
     if (at + down > end) break;
     out.push_back({at, [&wire, link] { return wire.cut(link); }});
