@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
-from lan import Network, ask_name, command, expect, read, scenario, stop, wait_until
+from lan import Failed, Network, ask_name, command, expect, read, scenario, stop, wait_until
 from managers import Ifupdown, NetworkManager, Networkd, hide_users, start_bus
 from single_host import HostRole, intruders_in_main_table, ours
 from two_uplinks import SERVER, Gateway
@@ -68,9 +68,9 @@ class Host:
     def settle(self, what, wanted, watch):
         """After `what` all is as wanted: never gone where a watch looks, else back within a second."""
         try:
-            wait_until(what, lambda: self.further() == wanted, REPAIR)
-        finally:
-            expect(self.further() == wanted, f"{self.name}: after {what} {wanted} is {self.further()}")
+            wait_until("all is back", lambda: self.further() == wanted, REPAIR)
+        except Failed as late:
+            raise Failed(f"{self.name}: after {what} {wanted} is {self.further()}") from late
         if watch:
             expect(not watch.removed(), f"{self.name}: {what} removes {watch.removed()}")
         intruders = intruders_in_main_table(self.network)
