@@ -150,20 +150,20 @@ Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInf
 }
 
 Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,
-                                        unsigned index) {
+                                        std::span<const std::uint8_t> duid, unsigned index) {
   const std::string name = macvlan_name(parent.index, index);
   const auto links = netlink.links();
   if (!links) return std::unexpected(links.error());
   auto found = std::ranges::find(*links, name, &kernel::LinkInfo::name);
   if (found != links->end()) {
     const bool half_made = found->kind == "macvlan" && found->parent == parent.index &&
-                           found->mac == macvlan_mac(parent.mac, index);
+                           found->mac == macvlan_mac(parent.mac, duid, index);
     if (!half_made && !is_our_macvlan(*found, parent.index))
       return fail("an interface of this name exists and is not ours", name,
                   "rename or delete it: anabranch names its interfaces this way");
     if (found->admin_up) return *found;
   } else {
-    ANABRANCH_TRY(netlink.create_macvlan(name, parent.index, macvlan_mac(parent.mac, index)));
+    ANABRANCH_TRY(netlink.create_macvlan(name, parent.index, macvlan_mac(parent.mac, duid, index)));
   }
   auto link = netlink.link(name);
   if (!link) return link;

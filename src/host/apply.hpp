@@ -33,7 +33,7 @@ Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInf
 /// The macvlan of a path, made if need be, up. An interface of that name which is not ours is an
 /// error.
 Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,
-                                        unsigned index);
+                                        std::span<const std::uint8_t> duid, unsigned index);
 
 /// After a failed ensure_macvlan(): whether it will always fail on this interface.
 bool macvlan_is_impossible();

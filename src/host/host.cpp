@@ -304,6 +304,12 @@ void Host::arm_timer() {
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }
 
+bool Host::in_place(const IpAddress& address) const {
+  return applied_ && std::ranges::any_of(applied_->network.addresses, [&](const auto& entry) {
+           return entry.prefix.address() == address;
+         });
+}
+
 Report Host::report(MonotonicTime now) const {
   Report out;
   out.interface = interface_;
@@ -318,8 +324,13 @@ Report Host::report(MonotonicTime now) const {
                        address_ && operational() ? PathState::kUp : PathState::kDown,
                        router_,
                        {}});
-  for (const auto& [index, path] : paths_)
-    out.paths.push_back(report_path(*path, operational(), now));
+  for (const auto& [index, path] : paths_) {
+    auto entry = report_path(*path, operational(), now);
+    // The lease alone carries nothing: up is what the kernel has been told.
+    if (entry.state == PathState::kUp && !in_place(*entry.address))
+      entry.state = PathState::kAcquiring;
+    out.paths.push_back(std::move(entry));
+  }
   std::ranges::sort(out.paths, {}, &ReportedPath::index);
   return out;
 }

@@ -87,7 +87,7 @@ Result<void> Host::start_path(unsigned index, MonotonicTime now) {
 /// The interface that path `index` is to run on.
 Result<kernel::LinkInfo> Host::link_for(unsigned index) {
   if (attachment_.of_path(index) == Attachment::kShared) return *link_;
-  auto macvlan = ensure_macvlan(*netlink_, *link_, index);
+  auto macvlan = ensure_macvlan(*netlink_, *link_, duid_, index);
   if (macvlan) {
     const auto before = paths_.macvlan_of(index);
     if (before && *before != macvlan->index && *before != link_->index)

@@ -76,6 +76,7 @@ class Host {
   void publish();
   void say_when_ready();
   void complain(const std::string& trouble);
+  bool in_place(const IpAddress& address) const;
   Report report(MonotonicTime now) const;
   std::vector<unsigned> wanted() const;
   std::function<std::uint32_t()> random() {

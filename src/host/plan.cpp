@@ -63,8 +63,9 @@ bool is_our_macvlan(const kernel::LinkInfo& link, unsigned parent_ifindex) {
          link.alias.starts_with("anabranch path ");
 }
 
-MacAddress macvlan_mac(const MacAddress& parent, unsigned index) {
-  const std::uint64_t hash = hash_of(parent, index);
+MacAddress macvlan_mac(const MacAddress& parent, std::span<const std::uint8_t> duid,
+                       unsigned index) {
+  const std::uint64_t hash = fnv1a(duid, hash_of(parent, index));
   MacAddress out;
   for (std::size_t i = 0; i < out.octets.size(); ++i)
     out.octets[i] = static_cast<std::uint8_t>(hash >> (8 * i));

@@ -42,7 +42,9 @@ std::string macvlan_name(unsigned parent_ifindex, unsigned index);
 std::string macvlan_alias(std::string_view parent, unsigned index);
 bool is_our_macvlan(const kernel::LinkInfo& link, unsigned parent_ifindex);
 /// Locally administered, the same after every restart: servers and switches see one client.
-MacAddress macvlan_mac(const MacAddress& parent, unsigned index);
+/// Two hosts with one Ethernet address, as careless clones have, still differ by their DUID.
+MacAddress macvlan_mac(const MacAddress& parent, std::span<const std::uint8_t> duid,
+                       unsigned index);
 /// Identity association of path `index`; 0 is the discovery's. Stable over reboots.
 std::uint32_t path_iaid(const MacAddress& parent, unsigned index);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/plan.hpp"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "base/registry.hpp"
@@ -201,12 +203,17 @@ TEST(HostPlan, MacvlanNamesFitTheKernelAndTellWhoseTheyAre) {
   EXPECT_FALSE(is_our_macvlan(link, 4));
 }
 
+constexpr std::array<std::uint8_t, 4> kDuid{0, 4, 1, 2};
+constexpr std::array<std::uint8_t, 4> kOtherDuid{0, 4, 1, 3};
+
 TEST(HostPlan, MacvlanAddressesAreStableDistinctAndLocallyAdministered) {
-  EXPECT_EQ(macvlan_mac(kParent, 2), macvlan_mac(kParent, 2));
-  EXPECT_NE(macvlan_mac(kParent, 2), macvlan_mac(kParent, 3));
-  EXPECT_NE(macvlan_mac(kParent, 2), kParent);
+  EXPECT_EQ(macvlan_mac(kParent, kDuid, 2), macvlan_mac(kParent, kDuid, 2));
+  EXPECT_NE(macvlan_mac(kParent, kDuid, 2), macvlan_mac(kParent, kDuid, 3));
+  EXPECT_NE(macvlan_mac(kParent, kDuid, 2), kParent);
+  EXPECT_NE(macvlan_mac(kParent, kDuid, 2), macvlan_mac(kParent, kOtherDuid, 2))
+      << "of two hosts with one Ethernet address";
   for (unsigned index = 1; index <= 8; ++index)
-    EXPECT_EQ(macvlan_mac(kParent, index).octets[0] & 3, 2);
+    EXPECT_EQ(macvlan_mac(kParent, kDuid, index).octets[0] & 3, 2);
 }
 
 TEST(HostPlan, IdentityAssociationsDifferByPath) {

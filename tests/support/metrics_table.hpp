@@ -18,7 +18,8 @@ namespace anabranch::test_support {
 /// name begins with `prefix`.
 inline void expect_in_manual(std::string_view prefix,
                              std::span<const status::MetricDefinition> definitions) {
-  std::ifstream in(std::filesystem::path(ANABRANCH_TEST_DATA) / "../../docs/metrics.md");
+  const auto data = std::filesystem::path(ANABRANCH_TEST_DATA);
+  std::ifstream in(data.parent_path().parent_path() / "docs/metrics.md");
   ASSERT_TRUE(in);
   std::set<std::string> rows;
   for (std::string line; std::getline(in, line);) {
