@@ -370,12 +370,14 @@ def part_flood(host, wire):
         frames.append(udp_frame(BROADCAST, server.mac, socket.inet_aton(server.address), everybody, payload))
     before, renewed = host.memory(), host.log().count("10.2.16.5/16 renewed")
     began, sent = time.monotonic(), 0
-    while (passed := time.monotonic() - began) < 3:
-        while sent < passed * 10_000:
+    while sent < 30_000:  # a busy machine may need longer
+        passed = time.monotonic() - began
+        expect(passed < 15, f"only {sent} packets could be sent in 15 s")
+        while sent < min(30_000, passed * 10_000):
             wire.socket.send(frames[sent % len(frames)])
             sent += 1
         time.sleep(0.002)
-    expect(sent > 29_000, f"only {sent} packets were sent")
+    rate = sent / (time.monotonic() - began)
     during = host.log().count("10.2.16.5/16 renewed") - renewed
     expect(during >= 1, "no renewal during the flood")
     wait_until("a renewal after", lambda: host.said("10.2.16.5/16 renewed", renewed + during + 1))
@@ -384,7 +386,7 @@ def part_flood(host, wire):
     lines = [line for line in host.log().splitlines() if "flooded" in line or "DHCP packet" in line]
     expect(1 <= len(lines) <= 2, f"{len(lines)} lines about the flood")
     expect(not host.said("lease has ended") and host.up("10.2.16.5"), "the flood ended the path")
-    return f"{sent} packets, {grown} kB more, {during} renewals meanwhile, {len(lines)} line(s)"
+    return f"{sent} packets, {rate:.0f} a second, {grown} kB more, {during} renewals meanwhile, {len(lines)} line(s)"
 
 
 def part_offers(host, wire):
