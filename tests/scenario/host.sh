@@ -221,10 +221,15 @@ grep -q "^Deleted" /run/monitor && failed "restart deleted something: $(grep ^De
 # --- 6. What others break is repaired; a wire that is cut and mended is no loss.
 ip rule del from "$address"
 ip addr del "$address/16" dev "$macvlan"
-wait_for 5 "a deleted rule and address do not come back" \
+wait_for 2 "a deleted rule and address do not come back" \
   bash -c "ip rule | grep -q 'from $address' && ip route show table $table | grep -q default"
+began=$(date +%s%N)
 ip link del "$macvlan"
-wait_for 10 "a deleted macvlan does not come back" bash -c "ip addr show dev $macvlan | grep -q $address"
+wait_for 3 "a deleted macvlan does not come back" \
+  bash -c "ip addr show dev $macvlan | grep -q $address && ip route show table $table | grep -q default"
+took=$((($(date +%s%N) - began) / 1000000))
+echo "a deleted macvlan and its routes were back after $took ms"
+[ $took -le 1000 ] || failed "a deleted macvlan was back after $took ms only"
 wait_for 2 "no line tells of the macvlan" grep -q "h0: interface $macvlan.* put back" /run/host.log
 sysctl -qw net.ipv4.conf.h0.arp_ignore=0
 wait_for 2 "a changed setting is not put back" bash -c '[ "$(sysctl -n net.ipv4.conf.h0.arp_ignore)" = 1 ]'
