@@ -259,8 +259,8 @@ class Gateway {
     if (ready_ || !plan_.lan_problem.empty()) return;
     if (settings_.dhcp.mode == DhcpMode::kKea && kea_.state() != Kea::State::kRunning) return;
     ready_ = true;
-    manager_.ready();
     log::info("gateway is ready: {} uplinks behind {}", settings_.uplinks.size(), settings_.lan);
+    manager_.ready();
   }
 
   /// A firewall that is loaded anew often flushes every table of the machine, ours too.
