@@ -57,6 +57,10 @@ Result<void> make_private_directory(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::filesystem::path kea_lease_file() {
+  return our_view().leases / "kea-leases4.csv";
+}
+
 std::string_view kea_state_name(Kea::State state) {
   switch (state) {
     case Kea::State::kStopped:

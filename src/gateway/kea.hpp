@@ -3,6 +3,7 @@
 // when it dies (1 s, 2 s, ... 60 s), its log lines among ours.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -52,6 +53,9 @@ class Kea {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Where our Kea keeps its leases, unless they are in a database.
+std::filesystem::path kea_lease_file();
 
 std::string_view kea_state_name(Kea::State state);
 

@@ -54,6 +54,7 @@ void LeaseWatch::on_state(Kea::State state) {
     poll_due_ = MonotonicTime::max();
     return;
   }
+  follow();
   poll_in(seconds(0));
   for (const auto& mac : std::set(held_back())) look_at(mac);
 }
@@ -63,13 +64,25 @@ void LeaseWatch::on_line(const KeaLine& line) {
     ++refused_;
     return poll_in(kAfterRefusal);
   }
-  const auto lease = given_lease(line);
-  if (!lease) return;
+  if (const auto lease = given_lease(line)) given(*lease);
+}
+
+/// Kea's folder is there once it runs.
+void LeaseWatch::follow() {
+  if (settings_.dhcp.lease_database.type != "memfile") return journal_.reset();
+  if (journal_) return;
+  auto journal = LeaseJournal::open(loop_, kea_lease_file(),
+                                    [this](const GivenLease& lease) { given(lease); });
+  if (!journal) return log::warning("leases are not counted: {}", journal.error().text());
+  journal_ = *std::move(journal);
+}
+
+void LeaseWatch::given(const GivenLease& lease) {
   poll_in(kAfterLease);
-  if (!limit_.note(lease->mac, lease->address, lease->lifetime, MonotonicClock::now())) return;
+  if (!limit_.note(lease.mac, lease.address, lease.lifetime, MonotonicClock::now())) return;
   // First it gets nothing more, then what it has is looked at: Kea does one after the other.
   held_back_changed_();
-  look_at(lease->mac);
+  look_at(lease.mac);
 }
 
 void LeaseWatch::refresh() {

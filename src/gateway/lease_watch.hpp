@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Watches what our Kea gives away: how full each path's pool is, and which hardware addresses take
-// more than their share. Driven by Kea's log; asks Kea only after something was given, a while
-// after the last time, and while a pool is full or someone is held back.
+// more than their share. Driven by Kea's file of leases, or by its log where they are in a
+// database; asks Kea only after something was given, a while after the last time, and while a pool
+// is full or someone is held back.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "base/ip.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "gateway/kea.hpp"
+#include "gateway/lease_journal.hpp"
 #include "gateway/lease_limit.hpp"
 #include "gateway/pool_use.hpp"
 #include "gateway/settings.hpp"
@@ -40,6 +43,8 @@ class LeaseWatch {
   unsigned long refused() const { return refused_; }
 
  private:
+  void follow();
+  void given(const GivenLease& lease);
   void poll_in(seconds delay);
   void poll();
   void take_pools(const nlohmann::json& reply);
@@ -59,6 +64,7 @@ class LeaseWatch {
   MonotonicTime polled_{};
   MonotonicTime poll_due_ = MonotonicTime::max();
   log::RateLimit flood_{seconds(10)};
+  std::unique_ptr<LeaseJournal> journal_;
   Loop::Handle poll_timer_;
   std::map<MacAddress, Loop::Handle> looks_;  ///< the next one at each that is held back
 };

@@ -301,7 +301,8 @@ ip monitor link > /run/monitor 2>&1 &
 monitor_pid=$!
 start_host -c /run/host.toml
 wait_for 5 "two paths do not come up by configuration" holds "$up"
-[ "$(shown 'r["interfaces"], r["interfaces_reason"], r["paths"][1]["address"]')" = "shared configured $address" ] || failed "by configuration: $(shown r)"
+[ "$(shown 'r["interfaces"], r["interfaces_reason"]')" = "shared configured" ] || failed "by configuration: $(shown r)"
+address=$(shown 'r["paths"][1]["address"]')  # cleanup has given the first one back
 grep -q anab /run/monitor && failed "a macvlan was made: $(cat /run/monitor)"
 stop "$monitor_pid"; monitor_pid=
 

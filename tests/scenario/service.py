@@ -260,7 +260,7 @@ def run(folder):
     for path in (folder, gateway_file, host_file):
         path.chmod(0o755)
     holder = build_network()
-    gateway = Role(folder, "gateway", ["gateway", "-c", str(gateway_file), "run"], journal=True, watchdog_us=1_000_000)
+    gateway = Role(folder, "gateway", ["gateway", "run", "-c", str(gateway_file)], journal=True, watchdog_us=1_000_000)
     host = Role(folder, "host", ["host", "run", "h0", "-c", str(host_file)], journal=False,
                 prefix=["nsenter", "-t", str(holder.pid), "-n"])
     show_kea_its_places(gateway)
