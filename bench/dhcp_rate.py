@@ -88,6 +88,9 @@ def bench(rounds, result, executable, folder):
     cable(here, "lan0", client, "h0")
     here.ip("addr add 10.1.0.1/16 dev lan0")
     client.ip("addr add 10.1.0.50/16 dev h0")
+    # A path that is down gives no leases.
+    for k in range(1, 17):
+        cable(here, f"up{k}", client, f"isp{k}")
     cases = {
         "plain": lambda at: plain(here, client, at),
         "2 paths": lambda at: ours(executable, here, client, at, 2),

@@ -13,7 +13,7 @@ namespace anabranch::gateway {
 namespace {
 
 /// Between two looks, however fast Kea writes.
-constexpr milliseconds kGather{200};
+constexpr milliseconds kGather{50};
 /// Kea's longest line is far shorter.
 constexpr std::size_t kLongestLine = 65536;
 // Columns.
