@@ -24,8 +24,8 @@ inline constexpr unsigned kMaxHostPaths = 8;
 /// Upper bound of uplinks in one gateway configuration (index 1..64).
 inline constexpr unsigned kMaxUplinks = 64;
 
-// Gateway: table and rule of uplink `index` are base + index; table base leads back to hosts that are
-// behind other routers.
+// Gateway: table and rule of uplink `index` are base + index; table base leads back to hosts that
+// are behind other routers.
 inline constexpr std::uint32_t kGatewayTableBase = 17300;
 inline constexpr std::uint32_t kGatewayRuleLocal = 900;     ///< to a local prefix: main table
 inline constexpr std::uint32_t kGatewayRuleBase = 1000;     ///< from a source prefix: its table
