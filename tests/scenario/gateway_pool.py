@@ -97,6 +97,7 @@ def scenario(executable, folder):
     sent, given, one = flood(packets, server_mac, 1)
     print(f"{sent} clients of one hardware address in {SECONDS} s: {len(given)} got an address")
     expect(sent > RATE * SECONDS / 2, "the attack was too slow to be one")
+    expect(len(given) < sent / 10, f"{len(given)} of {sent} got an address before it was held back")
     mac = ":".join(f"{octet:02x}" for octet in ATTACKER)
     wait_until("the log names it", lambda: gateway.says(f"hardware address {mac} has "))
     expect(show()["dhcp"]["held_back"] == [mac], "show does not name it")
