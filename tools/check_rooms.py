@@ -13,6 +13,9 @@ BELOW = {
     "status": ["base"],
     "gateway": ["status", "kernel", "wire", "base"],
     "host": ["status", "kernel", "wire", "base"],
+    "policy": ["base"],
+    "probe": ["kernel", "wire", "base"],
+    "paths": ["probe", "status", "kernel", "policy", "wire", "base"],
     "lab": ["status", "kernel", "wire", "base"],
 }
 BELOW["cli"] = list(BELOW)

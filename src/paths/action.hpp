@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// What the Decider wants done. Actions of one decision are carried out in their order.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "paths/model.hpp"
+
+namespace anabranch::paths {
+namespace action {
+
+struct CreateSubflow {
+  Token token = 0;
+  std::uint8_t local_id = 0;
+  IpAddress local;
+  std::uint16_t local_port = 0;
+  unsigned ifindex = 0;
+  Endpoint remote;
+  bool backup = false;
+};
+
+struct DestroySubflow {
+  Token token = 0;
+  SubflowKey key;
+  unsigned ifindex = 0;
+};
+
+/// REMOVE_ADDR of an id of ours. Always before the subflow's DestroySubflow.
+struct RemoveAddress {
+  Token token = 0;
+  std::uint8_t id = 0;
+};
+
+struct SetBackup {
+  Token token = 0;
+  SubflowKey key;
+  bool backup = false;
+};
+
+struct Announce {
+  Token token = 0;
+  std::uint8_t id = 0;
+  Endpoint endpoint;
+  unsigned ifindex = 0;
+};
+
+/// Answered by input::Listening.
+struct AskListening {
+  Endpoint endpoint;
+};
+struct OpenListener {
+  Endpoint endpoint;
+};
+struct CloseListener {
+  Endpoint endpoint;
+};
+
+/// One SYN without user data; answered by input::Probed.
+struct Probe {
+  std::uint64_t id = 0;
+  IpAddress source;
+  unsigned ifindex = 0;
+  Endpoint remote;
+  nanoseconds patience{};
+};
+
+/// A train of packets; answered by input::Measured.
+struct Measure {
+  std::uint64_t id = 0;
+  IpAddress source;
+  unsigned ifindex = 0;
+  Endpoint remote;
+};
+
+/// New connections that choose no source address leave by this path. Nothing: as the routes say.
+struct PreferPath {
+  Family family = Family::kIpv4;
+  std::optional<IpAddress> address;
+};
+
+/// What subflows with these local addresses may queue, when we send (needs BPF).
+struct LimitSubflows {
+  IpAddress fast;
+  std::vector<IpAddress> slow;
+};
+
+/// Nothing is done; the monitor and the log tell it. `code` is stable.
+struct Note {
+  Token token = 0;  ///< 0: of a path
+  std::string code;
+  std::string text;
+};
+
+}  // namespace action
+
+struct Action {
+  std::uint64_t number = 0;  ///< of this daemon's life, for input::Failed
+  std::string reason;        ///< a stable code: why
+  std::variant<action::CreateSubflow, action::DestroySubflow, action::RemoveAddress,
+               action::SetBackup, action::Announce, action::AskListening, action::OpenListener,
+               action::CloseListener, action::Probe, action::Measure, action::PreferPath,
+               action::LimitSubflows, action::Note>
+      what;
+};
+
+}  // namespace anabranch::paths

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// The path manager's mind: inputs with their times go in, actions come out. No I/O, no clock, no
+// chance: the same inputs give the same actions, which is what `paths replay` shows.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "paths/action.hpp"
+#include "paths/input.hpp"
+#include "paths/model.hpp"
+#include "paths/settings.hpp"
+
+namespace anabranch::paths {
+
+/// What is remembered of a path's quality, shared by all connections, with its age.
+struct PathMemory {
+  BitRate send_rate{};        ///< best seen lately towards peers; zero: unknown
+  BitRate receive_rate{};     ///< best seen lately from peers
+  nanoseconds minimum_rtt{};  ///< zero: unknown
+  nanoseconds loaded_rtt{};   ///< largest smoothed one while it was full
+  MonotonicTime learned{};
+  bool failed = false;  ///< silent; probed until it answers
+  MonotonicTime failed_since{};
+};
+
+/// Totals that never fall, also when subflows close.
+struct Totals {
+  std::uint64_t octets_sent = 0;
+  std::uint64_t octets_received = 0;
+  std::uint64_t retransmissions = 0;
+  std::uint64_t subflows_opened = 0;
+  std::uint64_t subflows_lost = 0;  ///< closed otherwise than by us
+  std::uint64_t failovers = 0;
+  std::uint64_t returns = 0;
+};
+
+class Decider {
+ public:
+  explicit Decider(Settings settings);
+  ~Decider();
+  Decider(Decider&&) noexcept;
+  Decider& operator=(Decider&&) noexcept;
+
+  /// Takes one input; the actions are numbered on from the last decision's.
+  std::vector<Action> handle(const Input& input, MonotonicTime now);
+  /// When to send a Tick at the latest; nothing when there is nothing to wait for.
+  std::optional<MonotonicTime> next_tick() const;
+
+  const std::map<Token, Connection>& connections() const;
+  const std::map<IpAddress, Path>& paths() const;
+  const std::map<IpAddress, PathMemory>& memory() const;
+  const std::map<IpAddress, Totals>& totals() const;  ///< by local address
+  /// Connections whose figures should be read in the next sampling step, and how long until it.
+  struct Watch {
+    std::vector<Token> tokens;
+    nanoseconds interval{};
+  };
+  Watch watch(MonotonicTime now) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace anabranch::paths

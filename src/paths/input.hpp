@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Everything the Decider is told. An input and its time are all a decision depends on: a recording
+// of them (recording.hpp) gives the same decisions again.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "paths/model.hpp"
+
+namespace anabranch::paths {
+namespace input {
+
+/// All paths of the machine now.
+struct Paths {
+  std::vector<Path> paths;
+};
+
+/// What the kernel said.
+struct Event {
+  kernel::MptcpEvent event;
+};
+
+/// Who owns a new connection.
+struct Owner {
+  Token token = 0;
+  std::uint32_t uid = 0;
+  std::string cgroup;
+};
+
+/// Figures of a connection and of all its subflows, at one moment.
+struct Sample {
+  kernel::ConnectionInfo connection;
+  std::vector<kernel::SubflowDiag> subflows;
+};
+
+/// A connection that runs already when the daemon starts, or that a lost event hid.
+struct Adopted {
+  kernel::ConnectionInfo connection;
+  std::vector<kernel::SubflowDiag> subflows;
+  std::vector<PeerAddress> peer_addresses;  ///< remembered from before
+  bool server_side = false;
+  bool deny_join_id0 = false;
+};
+
+/// The kernel has no such connection any more (found by a re-read).
+struct Gone {
+  Token token = 0;
+};
+
+/// A probe's answer, or that none came.
+struct Probed {
+  std::uint64_t id = 0;
+  bool answered = false;
+  nanoseconds rtt{};
+};
+
+struct Measured {
+  std::uint64_t id = 0;
+  unsigned answered = 0;
+  nanoseconds rtt{};
+  BitRate rate{};
+};
+
+/// An action could not be carried out.
+struct Failed {
+  std::uint64_t action = 0;  ///< its number
+  int error = 0;             ///< errno
+  std::string what;
+};
+
+/// Whether a socket listens where a SYN to `endpoint` arrives, or the daemon's own listener was
+/// opened.
+struct Listening {
+  Endpoint endpoint;
+  bool listens = false;
+};
+
+/// Counters of the namespace that only ever grow.
+struct Counters {
+  std::uint64_t announcements_sent = 0;  ///< MPTcpExtAddAddrTx
+  std::uint64_t echoes_received = 0;     ///< MPTcpExtEchoAdd
+};
+
+/// Time has passed.
+struct Tick {};
+
+}  // namespace input
+
+using Input = std::variant<input::Paths, input::Event, input::Owner, input::Sample, input::Adopted,
+                           input::Gone, input::Probed, input::Measured, input::Failed,
+                           input::Listening, input::Counters, input::Tick>;
+
+}  // namespace anabranch::paths

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// What the path manager knows: paths of this machine, connections, their subflows. Values only;
+// who changes them is the Decider.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/units.hpp"
+#include "kernel/mptcp_events.hpp"
+#include "kernel/socket_diag.hpp"
+
+namespace anabranch::paths {
+
+using kernel::Endpoint;
+using Token = std::uint32_t;
+
+/// One way out of this machine: an address on an interface. The address is the key.
+struct Path {
+  IpAddress address;
+  std::string interface;
+  unsigned ifindex = 0;
+  std::optional<IpAddress> router;  ///< of its default route
+  bool usable = true;               ///< as far as this machine can tell
+  std::string reason;  ///< why not: "link-down", "no-route", "withdrawn", "denied"; else empty
+  bool operator==(const Path&) const = default;
+};
+
+/// A subflow of a connection by its four addresses and ports.
+struct SubflowKey {
+  Endpoint local;
+  Endpoint remote;
+  auto operator<=>(const SubflowKey&) const = default;
+};
+
+struct Subflow {
+  enum class State : std::uint8_t {
+    kConnecting,  ///< asked for, no event yet
+    kEstablished,
+    kSilent,  ///< established, but its path does not answer
+  };
+  SubflowKey key;
+  std::uint8_t local_id = 0;
+  std::uint8_t remote_id = 0;
+  unsigned ifindex = 0;
+  State state = State::kConnecting;
+  bool initial = false;
+  bool backup = false;       ///< as we want it
+  std::string reason;        ///< why it is backup or why it exists, a stable code
+  std::string rule;          ///< name of the rule that applied, empty for none
+  MonotonicTime since{};     ///< of this state
+  kernel::SubflowDiag last;  ///< the newest sample; zero before the first
+  BitRate sent_rate{};       ///< over the last samples
+  BitRate received_rate{};
+};
+
+/// An address the peer has, by its id.
+struct PeerAddress {
+  std::uint8_t id = 0;
+  Endpoint endpoint;
+  bool announced = false;  ///< by ADD_ADDR; else it is where the connection went
+};
+
+/// An address of ours that the peer was told.
+struct Announcement {
+  enum class State : std::uint8_t { kSent, kDone, kFailed };
+  std::uint8_t id = 0;
+  Endpoint endpoint;  ///< port 0: that of the connection
+  State state = State::kSent;
+  MonotonicTime sent{};
+  unsigned attempts = 0;
+};
+
+struct Connection {
+  Token token = 0;
+  bool server_side = false;
+  bool established = false;
+  bool deny_join_id0 = false;  ///< the peer set C
+  bool observed_only = false;  ///< the kernel's path manager has it
+  bool plain_tcp = false;      ///< fell back
+  Endpoint local;
+  Endpoint remote;
+  std::uint32_t uid = 0;
+  std::string cgroup;
+  MonotonicTime since{};
+  std::map<SubflowKey, Subflow> subflows;
+  std::map<std::uint8_t, PeerAddress> peer_addresses;
+  std::map<std::uint8_t, Announcement> announcements;
+  kernel::ConnectionInfo last;  ///< the newest sample
+};
+
+}  // namespace anabranch::paths
