@@ -23,6 +23,7 @@ struct LinkInfo {
   MacAddress mac;
   unsigned parent = 0;  ///< index of the link a macvlan or VLAN lies on
   unsigned mtu = 0;
+  bool loopback = false;
   bool admin_up = false;
   bool carrier = false;
   bool running = false;  ///< the kernel has taken note of the carrier; may come a moment after it
