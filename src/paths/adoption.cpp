@@ -56,18 +56,13 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
   return Endpoint{*parsed, *port};
 }
 
-std::string endpoint_text(const Endpoint& endpoint) {
-  return fmt::format(endpoint.address.is_v4() ? "{}:{}" : "[{}]:{}", endpoint.address.text(),
-                     endpoint.port);
-}
-
 template <class Entry>
 std::string list_text(const std::vector<Entry>& entries) {
   if (entries.empty()) return "-";
   std::string out;
   for (const auto& entry : entries)
     out += fmt::format("{}{}{}={}", out.empty() ? "" : ",", entry.id, entry.announced ? "!" : "",
-                       endpoint_text(entry.endpoint));
+                       entry.endpoint.text());
   return out;
 }
 
@@ -162,10 +157,9 @@ Remembered remember(const Connection& connection) {
 std::string format_remembered(const RememberedConnections& connections) {
   std::string out(kHeading);
   for (const auto& [token, connection] : connections)
-    fmt::format_to(std::back_inserter(out), "{:x} {} {} {} {} {}\n", token,
-                   endpoint_text(connection.local), endpoint_text(connection.remote),
-                   flags_text(connection), list_text(connection.peer_addresses),
-                   list_text(connection.own_addresses));
+    fmt::format_to(std::back_inserter(out), "{:x} {} {} {} {} {}\n", token, connection.local.text(),
+                   connection.remote.text(), flags_text(connection),
+                   list_text(connection.peer_addresses), list_text(connection.own_addresses));
   return out;
 }
 

@@ -23,6 +23,9 @@ using nlohmann::json;
 /// Changes come in bursts. The first is looked at at once, so that a link that fails is known; what
 /// follows within this time is looked at together.
 constexpr milliseconds kSettle{20};
+/// A status socket appears a moment before its role listens on it.
+constexpr milliseconds kListenPause{50};
+constexpr unsigned kListenAttempts = 20;
 /// After a look that failed.
 constexpr seconds kRetry{1};
 
@@ -136,8 +139,8 @@ struct PathSource::Impl {
   void kernel_changed();
   void watch_directory();
   void directory_changed();
-  void follow_host(const std::string& name);
-  void host_speaks(const std::string& name);
+  void follow_host(const std::string& name, unsigned attempts);
+  void host_speaks(std::string name);
   void publish();
 
   Loop& loop;
@@ -149,6 +152,7 @@ struct PathSource::Impl {
   UniqueFd directory;
   Loop::Handle directory_readable;
   std::map<std::string, Host> hosts;  ///< by socket's file name
+  std::map<std::string, Loop::Handle> listen_pauses;
   NetworkView view;
   std::vector<Path> paths;
   MonotonicTime not_before{};
@@ -211,15 +215,14 @@ void PathSource::Impl::publish() {
 void PathSource::Impl::watch_directory() {
   const auto where = runtime_directory();
   directory.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!directory ||
-      ::inotify_add_watch(directory.get(), where.c_str(), IN_CREATE | IN_MOVED_TO | IN_ATTRIB) < 0)
+  if (!directory || ::inotify_add_watch(directory.get(), where.c_str(), IN_CREATE) < 0)
     log::warning("{} cannot be watched: host roles that start later are not noticed",
                  where.string());
   else
     directory_readable = loop.on_readable(directory.get(), [this] { directory_changed(); });
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(where, error))
-    follow_host(entry.path().filename().string());
+    follow_host(entry.path().filename().string(), 1);
 }
 
 void PathSource::Impl::directory_changed() {
@@ -228,17 +231,21 @@ void PathSource::Impl::directory_changed() {
   while ((got = ::read(directory.get(), buffer.data(), buffer.size())) > 0)
     for (const char* at = buffer.data(); at < buffer.data() + got;) {
       const auto& event = *reinterpret_cast<const inotify_event*>(at);
-      if (event.len > 0) follow_host(event.name);
+      if (event.len > 0) follow_host(event.name, kListenAttempts);
       at += sizeof event + event.len;
     }
 }
 
-/// A socket that was bound and does not listen yet changes its mode right before it does, which
-/// calls us again.
-void PathSource::Impl::follow_host(const std::string& name) {
+void PathSource::Impl::follow_host(const std::string& name, unsigned attempts) {
   if (!is_host_socket(name) || hosts.contains(name)) return;
   auto subscription = status::Subscription::open(runtime_directory() / name);
-  if (!subscription) return log::debug("{}", subscription.error().text());
+  if (!subscription) {
+    log::debug("{}", subscription.error().text());
+    if (attempts > 1)
+      listen_pauses[name] =
+          loop.after(kListenPause, [this, name, left = attempts - 1] { follow_host(name, left); });
+    return;
+  }
   const auto [entry, fresh] =
       hosts.try_emplace(name, *std::move(subscription), Loop::Handle{}, HostReport{});
   entry->second.readable =
@@ -246,7 +253,8 @@ void PathSource::Impl::follow_host(const std::string& name) {
   log::info("following the paths of {}", name.substr(0, name.size() - 5));
 }
 
-void PathSource::Impl::host_speaks(const std::string& name) {
+/// By value: what called us goes away with the host.
+void PathSource::Impl::host_speaks(std::string name) {
   auto& host = hosts.at(name);
   for (;;) {
     const auto text = host.subscription.take();
@@ -257,6 +265,8 @@ void PathSource::Impl::host_speaks(const std::string& name) {
       // Its paths stay as they are; the kernel says what becomes of them.
       log::info("{} is followed no more: {}", name, report.error().what);
       hosts.erase(name);
+      // A role that was started anew may have its socket there already.
+      follow_host(name, kListenAttempts);
       break;
     }
     host.report = *std::move(report);
