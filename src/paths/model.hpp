@@ -14,6 +14,7 @@
 #include "base/units.hpp"
 #include "kernel/mptcp_events.hpp"
 #include "kernel/socket_diag.hpp"
+#include "paths/address_ids.hpp"
 
 namespace anabranch::paths {
 
@@ -104,6 +105,7 @@ struct Connection {
   std::map<SubflowKey, Subflow> subflows;
   std::map<std::uint8_t, PeerAddress> peer_addresses;
   std::map<std::uint8_t, Announcement> announcements;
+  AddressIds ids;               ///< of our addresses, for announcements and subflows
   kernel::ConnectionInfo last;  ///< the newest sample
 };
 
