@@ -13,7 +13,8 @@
 namespace anabranch::status {
 namespace {
 
-Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view verb) {
+Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view verb,
+                            std::string_view argument = {}) {
   const auto address = unix_address(path);
   if (!address) return std::unexpected(address.error());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -23,7 +24,7 @@ Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view 
       return fail("it is not running", path.string(), "start it first", ExitCode::kNotRunning);
     return fail_errno("cannot reach the status socket", path.string());
   }
-  const std::string request = format_request(verb);
+  const std::string request = format_request(verb, argument);
   if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size()))
     return fail_errno("cannot ask", path.string());
@@ -32,12 +33,13 @@ Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view 
 
 Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience) {
   const auto deadline = MonotonicClock::now() + patience;
-  for (;;) {
-    if (const auto end = buffer.find('\n'); end != std::string::npos) {
+  for (std::size_t searched = 0;;) {
+    if (const auto end = buffer.find('\n', searched); end != std::string::npos) {
       std::string line = buffer.substr(0, end);
       buffer.erase(0, end + 1);
       return line;
     }
+    searched = buffer.size();
     if (buffer.size() > kMaxAnswer) return fail("the answer is too long");
     const auto left =
         std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
@@ -55,8 +57,8 @@ Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience)
 }  // namespace
 
 Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb,
-                        nanoseconds patience) {
-  const auto fd = connect_to(socket, verb);
+                        nanoseconds patience, std::string_view argument) {
+  const auto fd = connect_to(socket, verb, argument);
   if (!fd) return std::unexpected(fd.error());
   std::string buffer;
   const auto line = read_line(fd->get(), buffer, patience);
@@ -64,8 +66,9 @@ Result<std::string> ask(const std::filesystem::path& socket, std::string_view ve
   return parse_answer(*line);
 }
 
-Result<Subscription> Subscription::open(const std::filesystem::path& socket) {
-  auto fd = connect_to(socket, "subscribe");
+Result<Subscription> Subscription::open(const std::filesystem::path& socket,
+                                        std::string_view verb) {
+  auto fd = connect_to(socket, verb);
   if (!fd) return std::unexpected(fd.error());
   return Subscription(*std::move(fd));
 }
