@@ -88,6 +88,15 @@ Result<void> Role::open_kernel() {
   return {};
 }
 
+Result<std::string> Role::answer(const status::Request& request) {
+  if (request.verb == "show") return "{}";
+  return fail("the path manager does not know '" + request.verb + "'", {}, "show, subscribe",
+              ExitCode::kBadInput);
+}
+
+Result<void> Role::reload() { return {}; }
+Result<void> Role::serve_metrics() { return {}; }
+
 Result<void> run_paths(const RunOptions& options) {
   const auto settings = options.file.load();
   if (!settings) return std::unexpected(settings.error());

@@ -14,7 +14,7 @@ namespace anabranch::status {
 namespace {
 
 Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view verb,
-                            int flags = 0) {
+                            std::string_view argument = {}, int flags = 0) {
   const auto address = unix_address(path);
   if (!address) return std::unexpected(address.error());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
@@ -24,15 +24,15 @@ Result<UniqueFd> connect_to(const std::filesystem::path& path, std::string_view 
       return fail("it is not running", path.string(), "start it first", ExitCode::kNotRunning);
     return fail_errno("cannot reach the status socket", path.string());
   }
-  const std::string request = format_request(verb);
+  const std::string request = format_request(verb, argument);
   if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size()))
     return fail_errno("cannot ask", path.string());
   return fd;
 }
 
-std::optional<std::string> cut_line(std::string& buffer) {
-  const auto end = buffer.find('\n');
+std::optional<std::string> cut_line(std::string& buffer, std::size_t searched = 0) {
+  const auto end = buffer.find('\n', searched);
   if (end == std::string::npos) return std::nullopt;
   std::string line = buffer.substr(0, end);
   buffer.erase(0, end + 1);
@@ -53,8 +53,10 @@ Result<bool> read_some(int fd, std::string& buffer) {
 
 Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience) {
   const auto deadline = MonotonicClock::now() + patience;
+  std::size_t searched = 0;
   for (;;) {
-    if (auto line = cut_line(buffer)) return *std::move(line);
+    if (auto line = cut_line(buffer, searched)) return *std::move(line);
+    searched = buffer.size();
     const auto left =
         std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
     pollfd poll{fd, POLLIN, 0};
@@ -67,8 +69,8 @@ Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience)
 }  // namespace
 
 Result<std::string> ask(const std::filesystem::path& socket, std::string_view verb,
-                        nanoseconds patience) {
-  const auto fd = connect_to(socket, verb);
+                        nanoseconds patience, std::string_view argument) {
+  const auto fd = connect_to(socket, verb, argument);
   if (!fd) return std::unexpected(fd.error());
   std::string buffer;
   const auto line = read_line(fd->get(), buffer, patience);
@@ -76,8 +78,9 @@ Result<std::string> ask(const std::filesystem::path& socket, std::string_view ve
   return parse_answer(*line);
 }
 
-Result<Subscription> Subscription::open(const std::filesystem::path& socket) {
-  auto fd = connect_to(socket, "subscribe", SOCK_NONBLOCK);
+Result<Subscription> Subscription::open(const std::filesystem::path& socket,
+                                         std::string_view verb) {
+  auto fd = connect_to(socket, verb, {}, SOCK_NONBLOCK);
   if (!fd) return std::unexpected(fd.error());
   return Subscription(*std::move(fd));
 }
