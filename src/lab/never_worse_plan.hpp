@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/units.hpp"
 #include "lab/never_worse.hpp"
 #include "lab/scenario.hpp"
 
@@ -25,7 +24,6 @@ struct Lane {
 };
 
 struct NeverWorsePlan {
-  seconds measured{10};
   unsigned rounds = 0;
   bool with_peers_unknown = true;          ///< else peers are measured with known paths only
   std::vector<std::vector<Lane>> batches;  ///< lanes of one are measured at the same time

@@ -25,8 +25,8 @@ enum class Scale { kQuick, kNormal, kFull };
 
 /// What of a scenario is run. Without words everything is.
 struct Choice {
-  std::vector<std::string> only;  ///< words of Scenario::words
-  unsigned runs = 0;              ///< repetitions; 0: as many as the scale asks for
+  std::vector<std::string> only = {};  ///< words of Scenario::words
+  unsigned runs = 0;                   ///< repetitions; 0: as many as the scale asks for
 
   /// Whether `word` is wanted: always, when none of its `kind` was chosen.
   bool wants(std::string_view word, std::span<const std::string_view> kind) const;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every pair of paths has a client and a server of its own, so that several pairs are measured at
-// once. In a round each pair has its plain TCPs and then, with every path manager in turn, its
-// MPTCP transfers: what is compared was measured within minutes on the same machine.
+// Every lane, that is every pair of paths in either direction, has a client and a server of its
+// own, so that several are measured at once. In a round each has its plain TCPs and then, with
+// every path manager in turn, its MPTCP transfers: what is compared was measured within minutes of
+// each other on the same machine.
 #include "lab/scenario_never_worse.hpp"
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 namespace anabranch::lab {
 namespace {
 
+constexpr seconds kMeasured{10};
 constexpr seconds kStart{3};
 /// Over each path, before a measurement with known paths.
 constexpr seconds kWarmUp{2};
@@ -126,8 +128,7 @@ class NeverWorse {
   }
 
   nanoseconds duration(bool cut) const {
-    return cut ? plan_.measured + kBeforeCut + kCut + kMargin
-               : nanoseconds(plan_.measured + kMargin);
+    return cut ? kMeasured + kBeforeCut + kCut + kMargin : nanoseconds(kMeasured + kMargin);
   }
 
   Result<std::vector<Reference>> measure_tcp(const Batch& batch) {
@@ -146,8 +147,8 @@ class NeverWorse {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const auto& first = outcome->records[2 * i];
       const auto& second = outcome->records[2 * i + 1];
-      const auto one = goodput(first, plan_.measured);
-      const auto two = goodput(second, plan_.measured);
+      const auto one = goodput(first, kMeasured);
+      const auto two = goodput(second, kMeasured);
       const auto& best = one > two ? first : second;
       out.push_back(
           {std::max(one, two), goodput(best, kStart), {one.bits_per_second + two.bits_per_second}});
@@ -176,7 +177,7 @@ class NeverWorse {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const auto& record = outcome->records[i];
       ANABRANCH_TRY(check(manager, batch[i], record));
-      const auto rate = goodput(record, plan_.measured);
+      const auto rate = goodput(record, kMeasured);
       NeverWorseRun figures{
           .whole = rate.mbit() / references[i].best.mbit(),
           .start = goodput(record, kStart).mbit() / references[i].best_start.mbit(),
@@ -188,8 +189,8 @@ class NeverWorse {
                                                                       nanoseconds(kCut).count())
                                                      .count()) /
                              1e6;
-      text += fmt::format("{}{} {:.2f} ({:.2f})", i == 0 ? "" : ", ", batch[i].name(),
-                          figures.whole, figures.start);
+      text += fmt::format("{}{} {:.2f} ({:.2f}) slow {:.0f} %", i == 0 ? "" : ", ", batch[i].name(),
+                          figures.whole, figures.start, 100 * slow_share(record));
       if (figures.silence_ms) text += fmt::format(" {:.0f} ms", *figures.silence_ms);
       figures_.runs[{what, batch[i].upload, batch[i].pair, manager}].push_back(figures);
     }
@@ -226,7 +227,7 @@ class NeverWorse {
           what == Knowledge::kUnknown ? std::optional(client_address(2)) : std::nullopt;
       plans.push_back(transfer(lane, duration(cut), source));
       const auto link = path_link(1, lane.suffix());
-      const nanoseconds at = plan_.measured + kBeforeCut;
+      const nanoseconds at = kMeasured + kBeforeCut;
       cuts.push_back({at, [&wire, link] { return wire.drop(link); }});
       // Before the end, or what is still queued would drain over the slow path for minutes.
       repairs.push_back({at + kCut, [&wire, link] { return wire.up(link); }});
@@ -255,6 +256,18 @@ class NeverWorse {
             .source = source,
             .duration = time,
             .seed = lane.pair + 1};
+  }
+
+  /// Of what the subflows carried.
+  static double slow_share(const TransferRecord& record) {
+    double slow = 0;
+    double all = 0;
+    for (const auto& subflow : record.receiver.subflows) {
+      const auto octets = static_cast<double>(subflow.octets);
+      all += octets;
+      if (path_of(subflow.local, subflow.remote) == 2) slow += octets;
+    }
+    return all > 0 ? slow / all : 0;
   }
 
   static BitRate goodput(const TransferRecord& record, nanoseconds time) {
