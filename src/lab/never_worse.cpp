@@ -12,8 +12,6 @@ namespace {
 constexpr double kKnownBound = 0.97;
 constexpr double kKnownStartBound = 0.95;
 constexpr double kUnknownBound = 0.93;
-/// A TCP that does not fill its link says that the machine was too busy to measure on.
-constexpr double kTcpShareBound = 0.93;
 
 LinkProfile path(double mbit, double delay_ms, unsigned queue_ms, double loss = 0) {
   return {.rate = BitRate::mbit(mbit),

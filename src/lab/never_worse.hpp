@@ -29,6 +29,9 @@ struct PathPair {
 };
 std::span<const PathPair> path_pairs();
 
+/// A TCP that does not fill its link says that the machine was too busy to measure on.
+inline constexpr double kTcpShareBound = 0.93;
+
 /// What the path manager knows of the paths when the measured connection begins, and where its
 /// first subflow is.
 enum class Knowledge : std::uint8_t {
