@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The members of kernel structures that our programs read. Where they lie is found out when a program is
- * loaded, from the running kernel's own description of its types. */
+/* The members of kernel structures that our programs read. Where they lie is found out when a
+ * program is loaded, from the running kernel's own description of its types. */
 #pragma once
 
 #include <linux/types.h>
@@ -8,7 +8,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct inet_connection_sock {
-  void *icsk_ulp_data;
+  void* icsk_ulp_data;
 };
 
 struct tcp_sock {

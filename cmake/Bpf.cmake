@@ -22,8 +22,10 @@ function(anabranch_bpf target)
       DEPENDS ${CMAKE_SOURCE_DIR}/bpf/${name}.bpf.c
       DEPFILE ${directory}/${name}.d
       COMMENT "BPF program ${name}" VERBATIM)
-    target_sources(${target} PRIVATE ${directory}/${name}.skel.h)
+    list(APPEND headers ${directory}/${name}.skel.h)
   endforeach()
+  add_custom_target(bpf_programs DEPENDS ${headers})
+  target_sources(${target} PRIVATE ${headers})
   target_include_directories(${target} SYSTEM PRIVATE ${directory})
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/bpf)
   target_link_libraries(${target} PRIVATE PkgConfig::LIBBPF)
