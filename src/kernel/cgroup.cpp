@@ -39,14 +39,12 @@ std::string cgroup_path(std::uint64_t id) {
   if (root.empty()) return {};
   const UniqueFd mount(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!mount) return {};
-  struct {
-    ::file_handle head;
-    std::uint64_t id;
-  } handle{};
-  handle.head.handle_bytes = sizeof handle.id;
-  handle.head.handle_type = kKernfsHandle;
-  std::memcpy(handle.head.f_handle, &id, sizeof id);
-  const UniqueFd group(::open_by_handle_at(mount.get(), &handle.head, O_PATH | O_CLOEXEC));
+  alignas(::file_handle) std::array<std::uint8_t, sizeof(::file_handle) + sizeof id> room{};
+  auto* handle = reinterpret_cast<::file_handle*>(room.data());
+  handle->handle_bytes = sizeof id;
+  handle->handle_type = kKernfsHandle;
+  std::memcpy(room.data() + sizeof(::file_handle), &id, sizeof id);
+  const UniqueFd group(::open_by_handle_at(mount.get(), handle, O_PATH | O_CLOEXEC));
   if (!group) return {};
   std::array<char, 4096> path{};
   const auto length =

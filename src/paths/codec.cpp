@@ -152,6 +152,11 @@ void describe(auto& visit, Is<SubflowKey> auto& value) {
   visit("remote", value.remote);
 }
 
+void describe(auto& visit, Is<OwnAddress> auto& value) {
+  visit("id", value.id);
+  visit("endpoint", value.endpoint);
+  visit("announced", value.announced);
+}
 void describe(auto& visit, Is<PeerAddress> auto& value) {
   visit("id", value.id);
   visit("endpoint", value.endpoint);
@@ -177,8 +182,10 @@ void describe(auto& visit, Is<input::Adopted> auto& value) {
   visit("connection", value.connection);
   visit("subflows", value.subflows);
   visit("peer_addresses", value.peer_addresses);
+  visit("own_addresses", value.own_addresses);
   visit("server_side", value.server_side);
   visit("deny_join_id0", value.deny_join_id0);
+  visit("observed_only", value.observed_only);
 }
 void describe(auto& visit, Is<input::Gone> auto& value) {
   visit("token", value.token);

@@ -286,6 +286,13 @@ void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
     connection.remote = seen.remote;
     connection.since = now;
     connection.peer_addresses[0] = {0, seen.remote, false};
+    connection.observed_only = input.observed_only;
+    for (const auto& own : input.own_addresses) {
+      connection.ids.use(own.id, own.endpoint.address);
+      if (own.announced)
+        connection.announcements[own.id] = {own.id, own.endpoint, Announcement::State::kDone, now,
+                                            1};
+    }
     for (const auto& address : input.peer_addresses)
       connection.peer_addresses[address.id] = address;
   }

@@ -108,7 +108,7 @@ std::vector<Input> every_input() {
   out.push_back(input::Event{});
   out.push_back(input::Owner{1, 1000, "/user.slice/ä\n"});
   out.push_back(input::Sample{connection(), {subflow(), {}}});
-  out.push_back(input::Adopted{connection(), {subflow()}, {{7, kThere6, true}}, true, true});
+  out.push_back(input::Adopted{connection(), {subflow()}, {{7, kThere6, true}}, {{3, kHere6, true}}, true, true, true});
   out.push_back(input::Gone{2});
   out.push_back(input::Probed{~std::uint64_t{0}, true, nanoseconds(1)});
   out.push_back(input::Measured{3, 6, nanoseconds(2), BitRate{49'999'999.5}});
