@@ -23,6 +23,7 @@ struct RunArguments {
   std::string node;
   std::string json;
   std::string report;
+  lab::RunChoice choice;
   bool quick = false;
   bool full = false;
 };
@@ -59,6 +60,8 @@ ExitCode print_error(const Error& error) {
 Result<ExitCode> run(const RunArguments& arguments) {
   const auto scenario = lab::find_scenario(arguments.scenario);
   if (!scenario) return std::unexpected(scenario.error());
+  if (const auto known = lab::check_choice(**scenario, arguments.choice); !known)
+    return std::unexpected(known.error());
   const auto json = open_output(arguments.json);
   if (!json) return std::unexpected(json.error());
   const auto report = open_output(arguments.report);
@@ -67,7 +70,8 @@ Result<ExitCode> run(const RunArguments& arguments) {
                      : arguments.quick ? lab::Scale::kQuick
                                        : lab::Scale::kNormal;
   const auto code = lab::run_in_sandbox([&] {
-    const auto result = lab::run_scenario(**scenario, scale, ANABRANCH_VERSION, STDOUT_FILENO);
+    const auto result =
+        lab::run_scenario(**scenario, scale, arguments.choice, ANABRANCH_VERSION, STDOUT_FILENO);
     if (!result) return static_cast<int>(print_error(result.error()));
     std::fputs(lab::final_table(*result, lab::is_live_terminal(STDOUT_FILENO)).c_str(), stdout);
     write_output(*json, lab::report_json(*result) + "\n");
@@ -136,6 +140,14 @@ void add_lab(CLI::App& app, Outcome& outcome) {
   takes_scenario(run_command);
   auto* quick = run_command->add_flag("--quick", arguments->quick, "Smaller counts, less time");
   run_command->add_flag("--full", arguments->full, "Large counts")->excludes(quick);
+  run_command
+      ->add_option("--only", arguments->choice.parts,
+                   "Only these parts of it; docs/lab.md names them")
+      ->type_name("PART")
+      ->delimiter(',');
+  run_command->add_option("--manager", arguments->choice.managers, "Only these path managers")
+      ->type_name("NAME")
+      ->delimiter(',');
   run_command->add_option("--json", arguments->json, "Write the figures there")->type_name("FILE");
   run_command->add_option("--report", arguments->report, "Write a self-contained HTML report there")
       ->type_name("FILE");

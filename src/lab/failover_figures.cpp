@@ -55,8 +55,8 @@ std::size_t FailoverFigures::cuts(Manager manager) const {
 std::string FailoverFigures::summary(Manager manager, std::size_t from) const {
   const auto found = of_.find(manager);
   if (found == of_.end() || found->second.cuts.size() <= from) return {};
-  const std::vector<CutOutcome> cuts(
-      found->second.cuts.begin() + static_cast<std::ptrdiff_t>(from), found->second.cuts.end());
+  const std::vector<CutOutcome> cuts(found->second.cuts.begin() + static_cast<std::ptrdiff_t>(from),
+                                     found->second.cuts.end());
   const auto back = std::ranges::count_if(cuts, [](const auto& cut) { return cut.returned.back; });
   return fmt::format(
       "{}: silence up to {:.0f} ms, first half second {:.2f}, {} of {} back within {:.0f} ms",
@@ -135,7 +135,8 @@ void FailoverFigures::report_blows(ScenarioRun& run, Manager manager, const Figu
     if (manager != Manager::kAnabranch) continue;
     run.expect(at_most(fmt::format("return after {}, longest (ms)", name_of(kind)),
                        percentile(times, 100), kBlowReturnBoundMs));
-    run.expect(holds(fmt::format("return after {}: every path is back", name_of(kind)), never == 0));
+    run.expect(
+        holds(fmt::format("return after {}: every path is back", name_of(kind)), never == 0));
   }
 }
 

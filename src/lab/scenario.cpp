@@ -10,6 +10,7 @@
 
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_deep.hpp"
+#include "lab/scenario_failover.hpp"
 #include "lab/scenario_faults.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
@@ -24,6 +25,17 @@ std::string kernel_release() {
   return name.release;
 }
 
+Result<void> check_names(const std::vector<std::string>& chosen,
+                         const std::vector<std::string_view>& known, std::string_view what) {
+  std::string list;
+  for (const auto name : known) list += (list.empty() ? "one of " : ", ") + std::string(name);
+  for (const auto& name : chosen)
+    if (std::ranges::find(known, name) == known.end())
+      return fail("the scenario has no " + std::string(what) + " '" + name + "'", {}, list,
+                  ExitCode::kBadInput);
+  return {};
+}
+
 }  // namespace
 
 void ScenarioRun::measure(std::string name, double value, std::string unit) {
@@ -35,11 +47,17 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(),        single_homed_4_scenario(),
-                                 single_homed_16_scenario(),     single_homed_deep_scenario(),
-                                 single_homed_faults_scenario(), gateway_forwarding_scenario(),
-                                 roles_idle_scenario(),          wire_limits_scenario(),
-                                 single_homed_8_scenario(),      soak_scenario()};
+  static const std::array all = {single_homed_scenario(),
+                                 single_homed_4_scenario(),
+                                 single_homed_16_scenario(),
+                                 single_homed_deep_scenario(),
+                                 single_homed_faults_scenario(),
+                                 gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),
+                                 wire_limits_scenario(),
+                                 single_homed_8_scenario(),
+                                 soak_scenario(),
+                                 failover_scenario()};
   return all;
 }
 
@@ -53,7 +71,12 @@ Result<const Scenario*> find_scenario(std::string_view name) {
               ExitCode::kBadInput);
 }
 
-Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale,
+Result<void> check_choice(const Scenario& scenario, const RunChoice& choice) {
+  ANABRANCH_TRY(check_names(choice.parts, scenario.parts, "part"));
+  return check_names(choice.managers, scenario.managers, "path manager");
+}
+
+Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale, const RunChoice& choice,
                                     const std::string& version, int terminal_fd) {
   ScenarioResult result;
   result.scenario = scenario.name;
@@ -64,7 +87,7 @@ Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale,
   const auto network = Network::build(result.topology);
   if (!network) return std::unexpected(network.error());
   Progress progress(terminal_fd, std::string(scenario.name), scenario.steps(scale));
-  ScenarioRun run{scale, **network, progress, result};
+  ScenarioRun run{scale, choice, **network, progress, result};
   if (const auto done = scenario.body(run); !done) {
     Error error = done.error();
     error.what += "\n" + (*network)->logs();

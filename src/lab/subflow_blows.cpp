@@ -25,9 +25,9 @@ Result<void> strike(Network& network, const std::string& suffix, Blow blow, unsi
                     std::uint16_t port) {
   const std::string address = client_address(path).text();
   const auto matches = [&](std::string_view end, std::string_view port_end) {
-    return fmt::format("ip {} {} {}", end, address,
-                       port == 0 ? std::string("meta l4proto tcp")
-                                 : fmt::format("tcp {} {}", port_end, port));
+    return fmt::format(
+        "ip {} {} {}", end, address,
+        port == 0 ? std::string("meta l4proto tcp") : fmt::format("tcp {} {}", port_end, port));
   };
   ANABRANCH_TRY(network.inside("server" + suffix, [&] {
     return kernel::apply_nft(ruleset(matches("saddr", "sport"), blow));

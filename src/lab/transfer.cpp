@@ -54,8 +54,7 @@ Result<End> start(const Network& network, const std::string& node, const Workloa
 class Session {
  public:
   Session(const Network& network, const std::vector<TransferPlan>& plans,
-          const std::vector<TimedAction>& actions, const SampleObserver& observe,
-          Failures failures)
+          const std::vector<TimedAction>& actions, const SampleObserver& observe, Failures failures)
       : network_(network),
         plans_(plans),
         actions_(actions),
