@@ -19,10 +19,12 @@ constexpr milliseconds kFirstHalfSecond{500};
 constexpr milliseconds kBoundAboveRtts{200};
 /// Of the silence that the return of a path may cause.
 constexpr seconds kAfterReturn{2};
+/// The silence of the next cut begins with the last octets before it.
+constexpr milliseconds kBeforeNext{50};
 /// A survivor that carried less of its rate than this just before was not back yet.
 constexpr double kCarries = 0.1;
 
-constexpr milliseconds kFirstBlow{2500};
+constexpr milliseconds kBlow{2500};
 constexpr milliseconds kResetLasts{300};
 constexpr seconds kAfterBlow{6};
 
@@ -112,8 +114,9 @@ CutOutcome outcome_of(const PlannedCut& cut, bool upload, const Paths& paths,
   const auto back = carries_again(record, cut.path, healed_at, until,
                                   share(paths.alone.of(cut.path, upload), 0.5));
   out.returned = {back.has_value(), ms(back.value_or(nanoseconds(until - healed_at)))};
-  out.return_silence_ms = ms(record.longest_gap(
-      healed_at, std::min(until, healed_at + nanoseconds(kAfterReturn).count())));
+  out.return_silence_ms =
+      ms(record.longest_gap(healed_at, std::min(until - nanoseconds(kBeforeNext).count(),
+                                                healed_at + nanoseconds(kAfterReturn).count())));
   return out;
 }
 
@@ -153,19 +156,16 @@ std::uint16_t busiest_port(const event::Sample& before, const event::Sample& now
 struct Victim {
   Pair pair;
   bool upload = false;
-  unsigned path[2] = {1, 1};
-  std::uint16_t port[2] = {0, 0};
+  unsigned path = 1;
+  std::uint16_t port = 0;
   std::vector<event::Sample> recent = {};
 };
 
-Result<void> strike_now(ScenarioRun& run, Victim& victim, unsigned which) {
+Result<void> strike_now(ScenarioRun& run, Victim& victim, Blow blow) {
   if (victim.recent.empty()) return fail("a transfer has not begun", victim.pair.suffix);
-  const unsigned path = victim.path[which];
-  victim.port[which] = busiest_port(victim.recent.front(), victim.recent.back(), path);
-  // Without a subflow on the path there is nothing to strike; the return is judged all the same.
-  if (victim.port[which] == 0) return {};
-  return strike(run.network, victim.pair.suffix, which == 0 ? Blow::kReset : Blow::kForgotten, path,
-                victim.port[which]);
+  victim.port = busiest_port(victim.recent.front(), victim.recent.back(), victim.path);
+  if (victim.port == 0) return fail("a path has no subflow to strike", victim.pair.suffix);
+  return strike(run.network, victim.pair.suffix, blow, victim.path, victim.port);
 }
 
 }  // namespace
@@ -219,28 +219,29 @@ Result<void> run_cuts(ScenarioRun& run, const std::string& title, const Paths& p
 }
 
 Result<void> run_blows(ScenarioRun& run, const Paths& paths, const std::vector<Pair>& pairs,
-                       unsigned number, FailoverFigures& figures) {
+                       Blow blow, unsigned number, FailoverFigures& figures) {
   constexpr std::size_t kRecent = 10;
   std::vector<Victim> victims;
   std::vector<TransferPlan> plans;
   Schedule schedule;
   victims.reserve(pairs.size());  // the actions hold references
-  const nanoseconds second = kFirstBlow + kAfterBlow;
-  const nanoseconds duration = second + kAfterBlow;
+  const nanoseconds duration = kBlow + kAfterBlow;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::size_t turn = number + i;
     victims.push_back({.pair = pairs[i],
                        .upload = turn % 2 == 1,
-                       .path = {1 + static_cast<unsigned>(turn / 2 % 2),
-                                1 + static_cast<unsigned>((turn + 1) / 2 % 2)}});
+                       .path = 1 + static_cast<unsigned>(turn / 2 % 2)});
     Victim& victim = victims.back();
     plans.push_back(plan_of(pairs[i], victim.upload, duration, i + 1));
-    schedule.add(i, kFirstBlow, [&run, &victim] { return strike_now(run, victim, 0); });
-    schedule.add(i, kFirstBlow + kResetLasts,
-                 [&run, &victim] { return lift_blows(run.network, victim.pair.suffix); });
-    schedule.add(i, second, [&run, &victim] { return strike_now(run, victim, 1); });
+    schedule.add(i, kBlow, [&run, &victim, blow] { return strike_now(run, victim, blow); });
+    if (blow == Blow::kReset)
+      schedule.add(i, kBlow + kResetLasts, [&run, &victim] {
+        return lift_blows(run.network, victim.pair.suffix, victim.path);
+      });
   }
-  run.progress.step("subflows reset and forgotten by middleboxes", duration);
+  run.progress.step(
+      blow == Blow::kReset ? "subflows reset by a middlebox" : "subflows forgotten by a NAT",
+      duration);
   const auto outcome = run_transfers(
       run.network, plans, schedule.actions(),
       [&, show = show_first(run)](std::size_t plan, const event::Sample& sample) {
@@ -250,25 +251,21 @@ Result<void> run_blows(ScenarioRun& run, const Paths& paths, const std::vector<P
         show(plan, sample);
       },
       Failures::kRecord);
-  for (const auto& pair : pairs) ANABRANCH_TRY(lift_blows(run.network, pair.suffix));
+  for (const auto& victim : victims)
+    ANABRANCH_TRY(lift_blows(run.network, victim.pair.suffix, victim.path));
   if (!outcome) return std::unexpected(outcome.error());
   for (std::size_t i = 0; i < victims.size(); ++i) {
     const auto& victim = victims[i];
     const auto& record = outcome->records[i];
     if (!whole(run, victim.pair.manager, record, figures)) continue;
-    const auto times = schedule.times_of(i, outcome->action_times);
-    const std::int64_t at[2] = {times[0], times[2]};
-    const std::int64_t until[2] = {times[2], record.receiver.last_ns};
-    for (const unsigned which : {0u, 1u}) {
-      const auto back = carries_again(record, victim.path[which], at[which], until[which],
-                                      share(paths.alone.of(victim.path[which], victim.upload), 0.5),
-                                      victim.port[which]);
-      figures.add(victim.pair.manager,
-                  BlowOutcome{which == 0 ? Blow::kReset : Blow::kForgotten,
-                              ms(record.longest_gap(at[which], until[which])),
-                              {back.has_value(),
-                               ms(back.value_or(nanoseconds(until[which] - at[which])))}});
-    }
+    const std::int64_t at = schedule.times_of(i, outcome->action_times).front();
+    const std::int64_t until = record.receiver.last_ns;
+    const auto half = share(paths.alone.of(victim.path, victim.upload), 0.5);
+    const auto back = carries_again(record, victim.path, at, until, half, victim.port);
+    figures.add(victim.pair.manager,
+                BlowOutcome{blow,
+                            ms(record.longest_gap(at, until)),
+                            {back.has_value(), ms(back.value_or(nanoseconds(until - at)))}});
   }
   return {};
 }

@@ -40,9 +40,9 @@ struct CutTransfer {
 Result<void> run_cuts(ScenarioRun& run, const std::string& title, const Paths& paths,
                       const std::vector<CutTransfer>& transfers, FailoverFigures& figures);
 
-/// On each pair one transfer whose subflow on one path is reset and, later, whose subflow on the
-/// same or the other path is forgotten by a NAT. `number` chooses paths and directions.
+/// On each pair one transfer whose subflow on one path is struck. `number` chooses paths and
+/// directions.
 Result<void> run_blows(ScenarioRun& run, const Paths& paths, const std::vector<Pair>& pairs,
-                       unsigned number, FailoverFigures& figures);
+                       Blow blow, unsigned number, FailoverFigures& figures);
 
 }  // namespace anabranch::lab

@@ -38,11 +38,13 @@ std::string name_of(Blow blow) {
   return blow == Blow::kReset ? "rst" : "nat_loss";
 }
 
+/// "NAME_p50", ..., "NAME_max".
 void measure_percentiles(ScenarioRun& run, const std::string& name,
-                         const std::vector<double>& values, const std::string& unit) {
-  for (const int percent : {50, 90, 99})
-    run.measure(fmt::format("{}_p{}", name, percent), percentile(values, percent), unit);
-  run.measure(name + "_max", percentile(values, 100), unit);
+                         const std::vector<double>& values, const std::string& unit,
+                         const std::vector<int>& percents = {50, 99}) {
+  for (const int percent : percents)
+    run.measure(percent == 100 ? name + "_max" : fmt::format("{}_p{}", name, percent),
+                percentile(values, percent), unit);
 }
 
 }  // namespace
@@ -74,7 +76,8 @@ void FailoverFigures::report_cuts(ScenarioRun& run, Manager manager, const Figur
   run.measure(name + "_cuts", static_cast<double>(cuts.size()), "count");
   if (cuts.empty()) return;
   measure_percentiles(run, name + "_silence_ms",
-                      values_of(cuts, [](const auto& cut) { return cut.silence_ms; }), "ms");
+                      values_of(cuts, [](const auto& cut) { return cut.silence_ms; }), "ms",
+                      {50, 90, 99, 100});
   for (const unsigned survivor : {1u, 2u}) {
     const auto here = those(cuts, [&](const auto& cut) { return cut.survivor == survivor; });
     if (here.empty()) continue;

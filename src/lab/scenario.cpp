@@ -12,6 +12,7 @@
 #include "lab/scenario_deep.hpp"
 #include "lab/scenario_failover.hpp"
 #include "lab/scenario_faults.hpp"
+#include "lab/scenario_flapping.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
@@ -57,7 +58,8 @@ std::span<const Scenario> scenarios() {
                                  wire_limits_scenario(),
                                  single_homed_8_scenario(),
                                  soak_scenario(),
-                                 failover_scenario()};
+                                 failover_scenario(),
+                                 flapping_scenario()};
   return all;
 }
 

@@ -57,6 +57,7 @@ std::vector<seconds> outages(Scale scale) {
   return {};
 }
 
+/// Of each kind of blow.
 unsigned blow_batches(Scale scale) {
   return scale == Scale::kQuick ? 1 : scale == Scale::kNormal ? 2 : 8;
 }
@@ -161,10 +162,11 @@ Result<void> failover(ScenarioRun& run) {
       if (const auto text = figures.summary(manager, before[manager]); !text.empty())
         run.progress.note(text);
   }
-  for (unsigned i = 0; i < blow_batches(run.scale) && run.choice.has_part(kBlows); ++i) {
-    ANABRANCH_TRY(run_blows(run, paths, *pairs, i, figures));
-    run.progress.finish_step("");
-  }
+  for (unsigned i = 0; i < blow_batches(run.scale) && run.choice.has_part(kBlows); ++i)
+    for (const auto blow : {Blow::kReset, Blow::kForgotten}) {
+      ANABRANCH_TRY(run_blows(run, paths, *pairs, blow, i, figures));
+      run.progress.finish_step("");
+    }
   figures.report(run);
   const auto lost = emulator_losses(run);
   if (!lost) return std::unexpected(lost.error());
@@ -194,7 +196,7 @@ Scenario failover_scenario() {
               },
           .steps =
               [](Scale scale) {
-                return 2 + static_cast<unsigned>(outages(scale).size()) + blow_batches(scale);
+                return 2 + static_cast<unsigned>(outages(scale).size()) + 2 * blow_batches(scale);
               },
           .body = failover,
           .start = start_for_shell,

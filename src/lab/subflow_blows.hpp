@@ -19,7 +19,7 @@ enum class Blow : std::uint8_t {
 /// `port`, of every subflow on the path when it is 0. Lasts until lift_blows().
 Result<void> strike(Network& network, const std::string& suffix, Blow blow, unsigned path,
                     std::uint16_t port = 0);
-/// What was struck is let through again. None is fine.
-Result<void> lift_blows(Network& network, const std::string& suffix);
+/// What was struck on the path is let through again. None is fine.
+Result<void> lift_blows(Network& network, const std::string& suffix, unsigned path);
 
 }  // namespace anabranch::lab
