@@ -74,6 +74,10 @@ struct SubflowDiag {
   std::uint32_t receive_buffer = 0;
 };
 
+/// What the kernel said about one socket; nothing for a listener or what is no MPTCP.
+std::optional<ConnectionInfo> parse_connection(const nlmsghdr& message);
+std::optional<SubflowDiag> parse_subflow(const nlmsghdr& message);
+
 class SocketDiag {
  public:
   static Result<SocketDiag> open();
@@ -99,9 +103,12 @@ class SocketDiag {
   Result<void> destroy(const Key& key);
   /// Whether some TCP socket listens where a SYN to `local` arrives (its address, or any).
   Result<bool> listens(const Endpoint& local);
+  /// Whether that socket speaks MPTCP, so that an MP_JOIN to `local` is answered.
+  Result<bool> takes_joins(const Endpoint& local);
 
  private:
   explicit SocketDiag(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  Result<bool> listener(const Endpoint& local, bool mptcp);
   NetlinkSocket socket_;
 };
 
