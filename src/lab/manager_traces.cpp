@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/directories.hpp"
 #include "lab/role_memory.hpp"
 
 namespace anabranch::lab {
@@ -35,6 +36,16 @@ Result<unsigned> open_descriptors(pid_t pid) {
   return out;
 }
 
+/// The process and its children: who supervises and who works may be two.
+Result<std::vector<pid_t>> family(pid_t pid) {
+  const auto children = read_file(fmt::format("/proc/{0}/task/{0}/children", pid));
+  if (!children) return std::unexpected(children.error());
+  std::vector<pid_t> out = {pid};
+  std::istringstream in(*children);
+  for (pid_t child = 0; in >> child;) out.push_back(child);
+  return out;
+}
+
 }  // namespace
 
 Result<ManagerTraces> manager_traces(const Network& network, std::string_view node,
@@ -47,12 +58,16 @@ Result<ManagerTraces> manager_traces(const Network& network, std::string_view no
   const auto pid =
       network.role_pid(node, manager == Manager::kAnabranch ? kPathsRole : kMptcpdRole);
   if (!pid) return std::unexpected(pid.error());
-  const auto memory = resident_memory(*pid);
-  if (!memory) return std::unexpected(memory.error());
-  out.resident_kib = memory->kib;
-  const auto descriptors = open_descriptors(*pid);
-  if (!descriptors) return std::unexpected(descriptors.error());
-  out.descriptors = *descriptors;
+  const auto processes = family(*pid);
+  if (!processes) return std::unexpected(processes.error());
+  for (const pid_t process : *processes) {
+    const auto memory = resident_memory(process);
+    if (!memory) return std::unexpected(memory.error());
+    out.resident_kib += memory->kib;
+    const auto descriptors = open_descriptors(process);
+    if (!descriptors) return std::unexpected(descriptors.error());
+    out.descriptors += *descriptors;
+  }
   if (manager != Manager::kAnabranch) return out;
   const auto shown = network.ask(node, kPathsRole, "show");
   if (!shown) return std::unexpected(shown.error());

@@ -12,8 +12,8 @@
 namespace anabranch::lab {
 
 struct ManagerTraces {
-  double resident_kib = 0;   ///< 0: the kernel, which has no process
-  unsigned descriptors = 0;  ///< open ones of its process
+  double resident_kib = 0;   ///< of its processes; 0: the kernel, which has none
+  unsigned descriptors = 0;  ///< open ones of its processes
   unsigned listeners = 0;    ///< of the whole node
   unsigned connections = 0;  ///< that `paths show` lists; of other managers none
 };
