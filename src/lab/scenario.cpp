@@ -11,7 +11,9 @@
 
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_deep.hpp"
+#include "lab/scenario_failover.hpp"
 #include "lab/scenario_faults.hpp"
+#include "lab/scenario_flapping.hpp"
 #include "lab/scenario_never_worse.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
@@ -44,11 +46,18 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(),        single_homed_4_scenario(),
-                                 single_homed_16_scenario(),     single_homed_deep_scenario(),
-                                 single_homed_faults_scenario(), gateway_forwarding_scenario(),
-                                 roles_idle_scenario(),          wire_limits_scenario(),
-                                 single_homed_8_scenario(),      soak_scenario(),
+  static const std::array all = {single_homed_scenario(),
+                                 single_homed_4_scenario(),
+                                 single_homed_16_scenario(),
+                                 single_homed_deep_scenario(),
+                                 single_homed_faults_scenario(),
+                                 gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),
+                                 wire_limits_scenario(),
+                                 single_homed_8_scenario(),
+                                 soak_scenario(),
+                                 failover_scenario(),
+                                 flapping_scenario(),
                                  never_worse_scenario()};
   return all;
 }

@@ -2,6 +2,7 @@
 // Scenarios: what `anabranch lab run` knows how to build, measure and judge.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
