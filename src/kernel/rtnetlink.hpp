@@ -40,6 +40,8 @@ struct Address {
   std::uint8_t protocol = 0;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
+  bool tentative = false;  ///< still being checked, no source yet; not part of identity
+  bool duplicate = false;  ///< another station has it (IPv6 duplicate address detection)
 
   bool same(const Address& other) const {
     return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;

@@ -30,7 +30,10 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
   out.ifindex = header.ifa_index;
   out.prefix = IpPrefix(*address, header.ifa_prefixlen);
   out.protocol = attributes.u8(kIfaProto);
-  out.prefix_route = (attributes.u32(IFA_FLAGS, header.ifa_flags) & IFA_F_NOPREFIXROUTE) == 0;
+  const auto flags = attributes.u32(IFA_FLAGS, header.ifa_flags);
+  out.prefix_route = (flags & IFA_F_NOPREFIXROUTE) == 0;
+  out.tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
+  out.duplicate = (flags & IFA_F_DADFAILED) != 0;
   if (const auto octets = attributes.octets(IFA_CACHEINFO);
       octets.size() >= sizeof(ifa_cacheinfo)) {
     ifa_cacheinfo cache;

@@ -37,6 +37,7 @@ enum class ExplainCode : std::uint8_t {
   kAddressLimit,
   kKernelNoEndpoint,
   kKernelOneEach,
+  kKernelGaveUp,
   kNoPathManager,
   kNotNeeded,
   kPathFailed,
