@@ -29,7 +29,7 @@ struct Explanation {
   std::optional<Token> token;  ///< nothing: of a new connection
   Endpoint local;              ///< port 0: of a new connection
   Endpoint remote;
-  std::string managed_by;  ///< "daemon", "kernel", "nobody"
+  Manager manager = Manager::kKernel;
   std::vector<Verdict> pairs;
   std::vector<std::string> remarks;  ///< what concerns all pairs
 };

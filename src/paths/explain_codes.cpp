@@ -40,11 +40,11 @@ constexpr auto kEntries = std::to_array<ExplainEntry>({
      ""},
     {kNoRoute, "no-route", kFault,
      "No routing table has a route to the peer by this address's interface.",
-     "`ip route add default via ROUTER dev DEV table T` and a source rule"},
+     "`ip route add default via ROUTER dev DEV table TABLE` and a source rule"},
     {kSourceRuleMissing, "source-rule-missing", kFault,
      "There is a route by this address's interface, but no rule leads packets from this address to "
      "it: they leave elsewhere or nowhere.",
-     "`ip rule add from ADDRESS lookup T`"},
+     "`ip rule add from ADDRESS lookup TABLE`"},
     {kRpFilterStrict, "rp-filter-strict", kFault,
      "The peer's answers arrive on an interface by which the kernel would not reach the peer, and "
      "strict rp_filter drops them.",

@@ -31,12 +31,12 @@ struct LocalAddress {
 
 /// How packets from a local address get to a remote one, by the kernel's own answer.
 struct Way {
-  std::optional<unsigned> ifindex;  ///< where they leave; nothing: they do not
-  std::string why_not = {};         ///< "Network is unreachable"
-  bool bound = false;       ///< whether there is a route by the address's own interface, which a
-                            ///< socket bound to it takes without a source rule
-  bool any_table = false;   ///< some table has a route there by the address's interface
-  std::uint32_t table = 0;  ///< that table
+  std::optional<unsigned> ifindex;       ///< where they leave; nothing: they do not
+  std::string why_not = {};              ///< "Network is unreachable"
+  bool to_ourselves = false;             ///< the remote address is this machine's
+  bool bound = false;                    ///< a socket bound to the local address's interface has a
+                                         ///< route, whatever rules say of the source
+  std::optional<std::uint32_t> table{};  ///< one that has a route by that interface
 };
 
 /// What a connection that was tried over one pair came to.
@@ -48,9 +48,10 @@ struct Trial {
     kSilent,
     kFailed,  ///< could not even be sent
   };
-  End mptcp = End::kFailed;  ///< a SYN with MP_CAPABLE
-  End tcp = End::kFailed;    ///< a SYN without
-  std::string why = {};      ///< errno's text of a failed one
+  End mptcp = End::kFailed;    ///< a SYN with MP_CAPABLE
+  End tcp = End::kFailed;      ///< a SYN without
+  bool deny_join_id0 = false;  ///< the peer set C
+  std::string why = {};        ///< errno's text of a failed one
 };
 
 struct MachineFacts {
@@ -77,16 +78,22 @@ struct Waiting {
   nanoseconds retry_in{};
 };
 
+/// Who opens a connection's further subflows.
+enum class Manager : std::uint8_t {
+  kKernel,
+  kDaemon,
+  kNobody,  ///< left to user space, where nobody is
+};
+
 /// A connection as the kernel shows it, with what the daemon knows of it.
 struct Subject {
   std::optional<Token> token;  ///< nothing: a new connection
-  Endpoint local;
+  Endpoint local;              ///< of a new one: from where the first SYN would leave
   Endpoint remote;
   bool server_side = false;
   bool deny_join_id0 = false;
   bool plain_tcp = false;
-  bool by_daemon = false;  ///< its path manager is in user space and the daemon has it
-  bool by_kernel = false;
+  Manager manager = Manager::kKernel;
   bool details_known = false;  ///< side and C flag come from the daemon, and are not assumed
   unsigned extra_subflows = 0;
   struct UsedPair {
