@@ -73,6 +73,12 @@ bool IpAddress::is_unspecified() const {
   return std::ranges::all_of(octets_, [](std::uint8_t octet) { return octet == 0; });
 }
 
+IpAddress IpAddress::unmapped() const {
+  static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
+  if (is_v4() || !std::equal(kMapped.begin(), kMapped.end(), octets_.begin())) return *this;
+  return v4(std::span<const std::uint8_t, 16>(octets_).last<4>());
+}
+
 std::span<const std::uint8_t> IpAddress::octets() const {
   return std::span(octets_).first(is_v4() ? 4 : 16);
 }

@@ -37,6 +37,9 @@ class IpAddress {
   Family family() const { return family_; }
   bool is_v4() const { return family_ == Family::kIpv4; }
   bool is_unspecified() const;
+  /// The IPv4 address behind an IPv4-mapped IPv6 one (RFC 4291 section 2.5.5.2); any other as it
+  /// is.
+  IpAddress unmapped() const;
   /// Network order, 4 or 16 octets.
   std::span<const std::uint8_t> octets() const;
   /// Host order; IPv4 only.

@@ -7,22 +7,12 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
+#include "kernel/mptcp_numbers.hpp"
+
 namespace anabranch::kernel {
 namespace {
 
-// include/uapi/linux/mptcp_pm.h of Linux 6.18.
-constexpr std::uint8_t kVersion = 1;
-enum Command { kAddAddr = 1, kDelAddr = 2, kGetAddr = 3, kSetLimits = 5, kGetLimits = 6 };
-enum Attribute { kAttrAddr = 1, kAttrRcvAddAddrs = 2, kAttrSubflows = 3 };
-enum AddressAttribute {
-  kFamily = 1,
-  kId = 2,
-  kAddr4 = 3,
-  kAddr6 = 4,
-  kPort = 5,
-  kFlags = 6,
-  kIfIdx = 7
-};
+using namespace pm;
 
 void put_endpoint(Message& message, const MptcpEndpoint& endpoint) {
   message.nest(kAttrAddr, [&](Message& nested) {

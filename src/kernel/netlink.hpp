@@ -90,6 +90,14 @@ class NetlinkSocket {
   /// visited; one that keeps changing is taken as it is after some attempts.
   Result<void> query(Message message, std::string_view what, const Visitor& visit);
 
+  /// Sends many messages that have one answer each (so neither dumps nor what is answered by an
+  /// acknowledgement only), some dozens in one system call. `messages` holds them one after the
+  /// other, aligned; flags and sequence numbers are filled in here. Visits what came for each: its
+  /// place among the messages and the answer, or the errno with which it was refused.
+  using BatchVisitor = std::function<void(std::size_t place, const nlmsghdr* answer, int refused)>;
+  Result<void> batch(std::span<std::uint8_t> messages, std::string_view what,
+                     const BatchVisitor& visit);
+
   Result<void> join(unsigned group);
   int fd() const { return fd_.get(); }
   /// Visits whatever has arrived on a subscribed socket without waiting. False when the kernel
@@ -100,6 +108,8 @@ class NetlinkSocket {
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}
   Result<void> exchange(nlmsghdr& request, std::string_view what, const Visitor& visit);
   Result<void> dump(nlmsghdr& request, std::string_view what, const Visitor& visit);
+  Result<void> receive_batch(std::uint32_t first, std::size_t count, std::string_view what,
+                             const std::function<void(std::uint32_t, const nlmsghdr&)>& visit);
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
 };

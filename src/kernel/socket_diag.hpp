@@ -74,6 +74,10 @@ struct SubflowDiag {
   std::uint32_t receive_buffer = 0;
 };
 
+/// What the kernel said about one socket; nothing for a listener or what is no MPTCP.
+std::optional<ConnectionInfo> parse_connection(const nlmsghdr& message);
+std::optional<SubflowDiag> parse_subflow(const nlmsghdr& message);
+
 class SocketDiag {
  public:
   static Result<SocketDiag> open();
