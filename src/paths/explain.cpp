@@ -39,10 +39,9 @@ const typename Map::mapped_type* at(const Map& map, const Key& key) {
 
 PairCase pair_case(const Facts& facts, const Subject& subject, const LocalAddress& local,
                    const PeerAddress& remote) {
-  const std::pair addresses{local.address, remote.endpoint.address};
   PairCase out{facts, subject, local, remote};
-  out.way = at(facts.ways, addresses);
-  out.trial = at(facts.trials, addresses);
+  out.way = at(facts.ways, std::pair(local.address, remote.endpoint.address));
+  out.trial = at(facts.trials, std::pair(local.address, remote.endpoint));
   out.path = at(facts.paths, local.address);
   for (const auto& waiting : subject.waiting)
     if (waiting.local == local.address && waiting.remote == remote.endpoint) out.waiting = &waiting;

@@ -14,6 +14,7 @@
 #include "kernel/mptcp_events.hpp"
 #include "kernel/mptcp_pm.hpp"
 #include "paths/model.hpp"
+#include "paths/settings.hpp"
 
 namespace anabranch::paths {
 
@@ -127,10 +128,11 @@ struct DaemonPath {
 
 struct Facts {
   MachineFacts machine;
+  Settings settings;  ///< of the daemon; count only where it runs
   std::vector<Subject> subjects;
-  std::map<IpAddress, DaemonPath> paths;                    ///< the daemon's
-  std::map<std::pair<IpAddress, IpAddress>, Way> ways;      ///< by local and remote
-  std::map<std::pair<IpAddress, IpAddress>, Trial> trials;  ///< by local and remote
+  std::map<IpAddress, DaemonPath> paths;                   ///< the daemon's
+  std::map<std::pair<IpAddress, IpAddress>, Way> ways;     ///< by local and remote
+  std::map<std::pair<IpAddress, Endpoint>, Trial> trials;  ///< by local address and remote endpoint
 };
 
 }  // namespace anabranch::paths

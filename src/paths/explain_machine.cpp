@@ -22,6 +22,20 @@ std::string interface_name(const MachineFacts& machine, unsigned ifindex) {
   return fmt::format("interface {}", ifindex);
 }
 
+/// A connection that does not exist yet has no user: rules that ask for one do not match.
+std::optional<Finding> judge_by_rules(const PairCase& pair) {
+  const auto& settings = pair.facts.settings;
+  const auto matches = settings.matches();
+  const auto& remote = pair.remote.endpoint;
+  const auto first = policy::first_match(
+      matches,
+      {.destination = remote.address, .port = remote.port, .interface = pair.local.interface});
+  if (!first || !settings.rules[*first].deny) return std::nullopt;
+  return Finding{kRuleDenied, fmt::format("the rule \"{}\" denies connections to {} by {}",
+                                          settings.rules[*first].name, remote.address.text(),
+                                          pair.local.interface)};
+}
+
 /// A subflow of the daemon, or of an endpoint with `dev`, is bound to the interface of its address;
 /// the first of a connection is not, nor one that the peer opens.
 bool is_bound(const PairCase& pair) {
@@ -55,6 +69,7 @@ std::optional<Finding> judge_address(const PairCase& pair) {
 }
 
 std::optional<Finding> judge_denied(const PairCase& pair) {
+  if (pair.subject.manager != Manager::kDaemon) return std::nullopt;
   if (pair.path != nullptr && !pair.path->usable && pair.path->reason == "denied")
     return Finding{kInterfaceDenied, fmt::format("the configuration of the path manager denies {}",
                                                  pair.local.interface)};
@@ -65,7 +80,7 @@ std::optional<Finding> judge_denied(const PairCase& pair) {
                                     ? std::string()
                                     : fmt::format("the rule \"{}\" denies this connection {}",
                                                   pair.waiting->detail, pair.local.interface)};
-  return std::nullopt;
+  return pair.is_new() ? judge_by_rules(pair) : std::nullopt;
 }
 
 /// Concerns the start of a connection: one that speaks MPTCP already is not touched.

@@ -19,7 +19,7 @@ bool peer_speaks_mptcp(const PairCase& pair) {
   return std::ranges::any_of(pair.facts.trials, [&](const auto& entry) {
     const auto& [addresses, trial] = entry;
     return trial.mptcp == End::kMptcp && std::ranges::any_of(peers, [&](const PeerAddress& peer) {
-             return peer.endpoint.address == addresses.second;
+             return peer.endpoint.address == addresses.second.address;
            });
   });
 }
@@ -28,7 +28,7 @@ bool peer_speaks_mptcp(const PairCase& pair) {
 std::set<std::string> tcp_answers(const PairCase& pair) {
   std::set<std::string> out;
   for (const auto& [addresses, trial] : pair.facts.trials) {
-    if (addresses.second != pair.remote.endpoint.address || trial.mptcp != End::kTcp) continue;
+    if (addresses.second != pair.remote.endpoint || trial.mptcp != End::kTcp) continue;
     for (const auto& local : pair.facts.machine.addresses)
       if (local.address == addresses.first) out.insert(local.interface);
   }
@@ -66,11 +66,10 @@ std::string listener_words(const Endpoint& endpoint) {
 /// The first subflow of a new connection goes there all the same.
 std::optional<Finding> judge_deny_join(const PairCase& pair) {
   if (!pair.is_initial_remote() || (pair.is_new() && pair.is_initial_local())) return std::nullopt;
-  const bool denied =
-      pair.subject.deny_join_id0 ||
-      (pair.is_new() && std::ranges::any_of(pair.facts.trials, [&](const auto& e) {
-         return e.first.second == pair.remote.endpoint.address && e.second.deny_join_id0;
-       }));
+  const bool denied = pair.subject.deny_join_id0 ||
+                      (pair.is_new() && std::ranges::any_of(pair.facts.trials, [&](const auto& e) {
+                         return e.first.second == pair.remote.endpoint && e.second.deny_join_id0;
+                       }));
   if (!denied) return std::nullopt;
   return Finding{kPeerDeniesJoin,
                  fmt::format("the peer set the C flag: it takes no further subflow to {}",

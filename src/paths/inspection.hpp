@@ -22,6 +22,7 @@ struct Question {
   std::uint16_t port = 0;  ///< of the destination; 0: every connection to it, and no trial
   bool try_peer = false;   ///< connect over each path, without sending data; needs a port
   nanoseconds patience = milliseconds(2500);  ///< with each trial
+  Settings settings = default_settings();     ///< of the daemon
 };
 
 /// "0x9d7282f7", "9d7282f7"; "198.18.0.1", "198.18.0.1:443", "[2001:db8::1]:443". Eight hexadecimal
