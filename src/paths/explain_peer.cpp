@@ -15,12 +15,14 @@ using End = Trial::End;
 /// Whether the peer speaks MPTCP for certain: over some path of this machine it did.
 bool peer_speaks_mptcp(const PairCase& pair) {
   if (!pair.is_new() && !pair.subject.plain_tcp) return true;
-  const auto& peers = pair.subject.peer_addresses;
-  return std::ranges::any_of(pair.facts.trials, [&](const auto& entry) {
-    const auto& [addresses, trial] = entry;
-    return trial.mptcp == End::kMptcp && std::ranges::any_of(peers, [&](const PeerAddress& peer) {
-             return peer.endpoint.address == addresses.second.address;
+  const auto is_peer = [&](const IpAddress& address) {
+    return address == pair.subject.remote.address ||
+           std::ranges::any_of(pair.subject.peer_addresses, [&](const PeerAddress& peer) {
+             return peer.endpoint.address == address;
            });
+  };
+  return std::ranges::any_of(pair.facts.trials, [&](const auto& entry) {
+    return entry.second.mptcp == End::kMptcp && is_peer(entry.first.second.address);
   });
 }
 
