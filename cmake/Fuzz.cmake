@@ -3,12 +3,13 @@
 # the libFuzzer program fuzz_TARGET, else as replay_TARGET, a test that runs the corpus once.
 
 set(fuzz_targets ext_route classless_routes dhcp_frame lease state_file host_settings gateway_settings
-  kea_line status_protocol)
+  kea_line status_protocol paths_settings paths_recording)
 
 function(anabranch_fuzz_program name)
   add_executable(${name} ${ARGN})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/fuzz)
-  target_link_libraries(${name} PRIVATE anabranch_flags anabranch_gateway anabranch_host)
+  target_link_libraries(${name} PRIVATE anabranch_flags anabranch_gateway anabranch_host
+    anabranch_paths)
 endfunction()
 
 function(anabranch_fuzzers)

@@ -13,16 +13,16 @@ namespace anabranch {
 namespace {
 
 struct WatchState : Loop::Handle::State, std::enable_shared_from_this<WatchState> {
-  WatchState(asio::io_context& io, int fd, Loop::Callback call)
-      : descriptor(io, fd), callback(std::move(call)) {}
+  using Event = asio::posix::stream_descriptor::wait_type;
+  WatchState(asio::io_context& io, int fd, Event e, Loop::Callback call)
+      : descriptor(io, fd), event(e), callback(std::move(call)) {}
 
   void wait() {
-    descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                          [self = shared_from_this()](const asio::error_code& error) {
-                            if (error || self->cancelled) return;
-                            self->callback();
-                            if (!self->cancelled) self->wait();
-                          });
+    descriptor.async_wait(event, [self = shared_from_this()](const asio::error_code& error) {
+      if (error || self->cancelled) return;
+      self->callback();
+      if (!self->cancelled) self->wait();
+    });
   }
 
   void cancel() override {
@@ -32,6 +32,7 @@ struct WatchState : Loop::Handle::State, std::enable_shared_from_this<WatchState
   }
 
   asio::posix::stream_descriptor descriptor;
+  Event event;
   Loop::Callback callback;
   bool cancelled = false;
 };
@@ -68,7 +69,15 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {}
 Loop::~Loop() = default;
 
 Loop::Handle Loop::on_readable(int fd, Callback callback) {
-  auto state = std::make_shared<WatchState>(impl_->io, fd, std::move(callback));
+  auto state = std::make_shared<WatchState>(
+      impl_->io, fd, asio::posix::stream_descriptor::wait_read, std::move(callback));
+  state->wait();
+  return Handle(std::move(state));
+}
+
+Loop::Handle Loop::on_writable(int fd, Callback callback) {
+  auto state = std::make_shared<WatchState>(
+      impl_->io, fd, asio::posix::stream_descriptor::wait_write, std::move(callback));
   state->wait();
   return Handle(std::move(state));
 }

@@ -49,6 +49,8 @@ class Loop {
 
   /// Calls back whenever `fd` is readable. The descriptor stays the caller's.
   [[nodiscard]] Handle on_readable(int fd, Callback callback);
+  /// Whenever `fd` takes data. A descriptor is watched for one of both at a time.
+  [[nodiscard]] Handle on_writable(int fd, Callback callback);
   /// Calls back once.
   [[nodiscard]] Handle after(std::chrono::nanoseconds delay, Callback callback);
   [[nodiscard]] Handle at(std::chrono::steady_clock::time_point when, Callback callback);

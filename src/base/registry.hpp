@@ -3,7 +3,8 @@
 // clash with each other, and an operator can see at a glance what is ours:
 //
 //   ip route show table all proto 173       every route of ours
-//   ip rule show                             protocol 173, priorities 900-1999 and 20000-20999
+//   ip rule show                             protocol 173, priorities 900-1999, 20000-20999,
+//                                            32764 and 32765
 //   nft list table inet anabranch_gateway    translation of the gateway
 //
 // Route table numbers leave 1-252 to the operator and 253-255 to the kernel.
@@ -49,6 +50,15 @@ inline constexpr std::string_view kMacvlanPrefix = "anab";
 constexpr std::uint32_t host_slot(unsigned ifindex, unsigned index) {
   return (ifindex % (kHostSlots / 10)) * 10 + index;
 }
+
+// Path manager: a path that new connections were sent to by us has a table, base + slot. Its rules
+// are the last before the kernel's own "lookup main", 32766; where an administrator's rule has the
+// same priority, ours are the younger ones and come after it (see paths/first_route.hpp).
+inline constexpr std::uint32_t kPathsTableBase = 17600;
+inline constexpr unsigned kPathsSlots = 32;
+inline constexpr std::uint32_t kPathsRuleSource = 32764;  ///< from a path's address: its table
+inline constexpr std::uint32_t kPathsRulePrefer = 32765;  ///< what has no source address yet
+inline constexpr std::uint32_t kMainRule = 32766;
 
 // DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): one of the site-specific range (RFC 3942),
 // configurable. As the roles' files write it, since it is the fallback of a setting in both.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <ranges>
 
 #include "base/registry.hpp"
 
@@ -131,7 +132,7 @@ Result<Difference> reconcile(Rtnetlink& netlink, const NetworkState& desired, co
   for (const auto& address : difference.add.addresses) keep(netlink.add(address));
   for (const auto& route : difference.add.routes) keep(netlink.add(route));
   for (const auto& rule : difference.add.rules) keep(netlink.add(rule));
-  for (const auto& rule : difference.remove.rules) keep(netlink.remove(rule));
+  for (const auto& rule : std::views::reverse(difference.remove.rules)) keep(netlink.remove(rule));
   for (const auto& route : difference.remove.routes) keep(netlink.remove(route));
   for (const auto& address : difference.remove.addresses) keep(netlink.remove(address));
   if (first) return std::unexpected(*std::move(first));

@@ -30,6 +30,7 @@ LinkInfo parse_link(const nlmsghdr& message) {
   out.kind = attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND);
   out.parent = attributes.u32(IFLA_LINK);
   out.mtu = attributes.u32(IFLA_MTU);
+  out.loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
   out.admin_up = (header.ifi_flags & IFF_UP) != 0;
   out.carrier = (header.ifi_flags & kLowerUp) != 0;
   out.running = (header.ifi_flags & IFF_RUNNING) != 0;

@@ -23,6 +23,7 @@ struct LinkInfo {
   MacAddress mac;
   unsigned parent = 0;  ///< index of the link a macvlan or VLAN lies on
   unsigned mtu = 0;
+  bool loopback = false;
   bool admin_up = false;
   bool carrier = false;
   bool running = false;  ///< the kernel has taken note of the carrier; may come a moment after it
@@ -40,8 +41,8 @@ struct Address {
   std::uint8_t protocol = 0;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
-  bool tentative = false;  ///< still being checked, no source yet; not part of identity
-  bool duplicate = false;  ///< another station has it (IPv6 duplicate address detection)
+  bool tentative = false;   ///< not yet known to be free (RFC 4862), or found to be taken
+  bool deprecated = false;  ///< not for new connections
 
   bool same(const Address& other) const {
     return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;
@@ -65,7 +66,7 @@ struct Route {
 };
 
 struct Rule {
-  enum class Action : std::uint8_t { kLookup, kBlackhole, kUnreachable, kOther };
+  enum class Action : std::uint8_t { kLookup, kBlackhole, kUnreachable, kGoto, kOther };
   std::uint32_t priority = 0;
   Family family = Family::kIpv4;
   std::optional<IpPrefix> from = std::nullopt;
@@ -74,6 +75,10 @@ struct Rule {
   Action action = Action::kLookup;
   std::uint32_t table = 0;
   std::uint8_t protocol = 0;
+  std::uint32_t go_to = 0;       ///< priority of the rule to go on with
+  std::uint8_t ip_protocol = 0;  ///< IPPROTO_TCP ...; 0: all
+  /// The lookup counts only when it finds a prefix longer than this.
+  std::optional<std::uint32_t> suppress_prefix_length = std::nullopt;
 
   bool operator==(const Rule&) const = default;
 };
@@ -94,6 +99,11 @@ class Rtnetlink {
   Result<std::vector<Route>> all_routes();
   /// The router of the IPv4 default route through `ifindex`; nothing when there is none.
   std::optional<IpAddress> default_router(unsigned ifindex);
+  /// The route of a packet to an address that nobody has a more specific route to, as the rules and
+  /// tables are: from `source` (nothing: not chosen yet), out of `ifindex` (0: any). One lookup,
+  /// however large the tables. Its `source` is what the kernel would choose, when none was given.
+  std::optional<Route> default_route(Family family, std::optional<IpAddress> source,
+                                     unsigned ifindex);
   Result<std::vector<Rule>> rules();
 
   Result<void> set_up(unsigned ifindex, bool up);

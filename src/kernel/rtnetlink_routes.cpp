@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -15,6 +16,12 @@ namespace {
 /// IFA_PROTO came with Linux 5.18: who made an address.
 constexpr int kIfaProto = 11;
 constexpr std::uint32_t kForever = 0xffffffff;
+constexpr std::uint32_t kNoSuppression = 0xffffffff;
+
+/// In the last of the prefixes for documentation (RFC 9637): nobody has a more specific route to
+/// it.
+constexpr std::array<std::uint8_t, 16> kAnywhere{0x3f, 0xff, 0x0f, 0xff, 0, 0, 0, 0,
+                                                 0,    0,    0,    0,    0, 0, 0, 1};
 
 std::uint8_t family_octet(Family family) {
   return static_cast<std::uint8_t>(address_family(family));
@@ -30,10 +37,10 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
   out.ifindex = header.ifa_index;
   out.prefix = IpPrefix(*address, header.ifa_prefixlen);
   out.protocol = attributes.u8(kIfaProto);
+  out.prefix_route = (attributes.u32(IFA_FLAGS, header.ifa_flags) & IFA_F_NOPREFIXROUTE) == 0;
   const auto flags = attributes.u32(IFA_FLAGS, header.ifa_flags);
-  out.prefix_route = (flags & IFA_F_NOPREFIXROUTE) == 0;
-  out.tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
-  out.duplicate = (flags & IFA_F_DADFAILED) != 0;
+  out.tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
+  out.deprecated = (flags & IFA_F_DEPRECATED) != 0;
   if (const auto octets = attributes.octets(IFA_CACHEINFO);
       octets.size() >= sizeof(ifa_cacheinfo)) {
     ifa_cacheinfo cache;
@@ -109,6 +116,10 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   out.input_interface = attributes.text(FRA_IIFNAME);
   out.table = attributes.u32(FRA_TABLE, header.table);
   out.protocol = attributes.u8(FRA_PROTOCOL);
+  out.ip_protocol = attributes.u8(FRA_IP_PROTO);
+  if (const auto length = attributes.u32(FRA_SUPPRESS_PREFIXLEN, kNoSuppression);
+      length != kNoSuppression)
+    out.suppress_prefix_length = length;
   switch (header.action) {
     case FR_ACT_TO_TBL:
       out.action = Rule::Action::kLookup;
@@ -118,6 +129,10 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
       break;
     case FR_ACT_UNREACHABLE:
       out.action = Rule::Action::kUnreachable;
+      break;
+    case FR_ACT_GOTO:
+      out.action = Rule::Action::kGoto;
+      out.go_to = attributes.u32(FRA_GOTO);
       break;
     default:
       out.action = Rule::Action::kOther;
@@ -174,6 +189,9 @@ Message rule_message(const Rule& rule, int type, int flags) {
     case Rule::Action::kUnreachable:
       header.action = FR_ACT_UNREACHABLE;
       break;
+    case Rule::Action::kGoto:
+      header.action = FR_ACT_GOTO;
+      break;
     default:
       header.action = FR_ACT_TO_TBL;
   }
@@ -183,6 +201,10 @@ Message rule_message(const Rule& rule, int type, int flags) {
   if (rule.to) message.put_address(FRA_DST, rule.to->network());
   if (!rule.input_interface.empty()) message.put_text(FRA_IIFNAME, rule.input_interface);
   if (rule.action == Rule::Action::kLookup) message.put_u32(FRA_TABLE, rule.table);
+  if (rule.action == Rule::Action::kGoto) message.put_u32(FRA_GOTO, rule.go_to);
+  if (rule.ip_protocol != 0) message.put_u8(FRA_IP_PROTO, rule.ip_protocol);
+  if (rule.suppress_prefix_length)
+    message.put_u32(FRA_SUPPRESS_PREFIXLEN, *rule.suppress_prefix_length);
   return message;
 }
 
@@ -269,6 +291,48 @@ std::optional<IpAddress> Rtnetlink::default_router(unsigned ifindex) {
         if (route && route->to.length() == 0 && route->ifindex == ifindex) out = route->via;
       });
   return done ? out : std::nullopt;
+}
+
+std::optional<Route> Rtnetlink::default_route(Family family, std::optional<IpAddress> source,
+                                              unsigned ifindex) {
+  const bool v4 = family == Family::kIpv4;
+  const IpAddress anywhere = v4 ? IpAddress::v4(0xf0000001) : IpAddress::v6(kAnywhere);
+  rtmsg header{};
+  header.rtm_family = family_octet(family);
+  header.rtm_dst_len = static_cast<std::uint8_t>(anywhere.width());
+  if (source) header.rtm_src_len = static_cast<std::uint8_t>(source->width());
+  // IPv4 takes a destination for on-link when the interface is given and no route is found; only
+  // the entry itself tells. IPv6 does not, and its search for the entry ignores the source.
+  const bool entry = v4 && ifindex != 0;
+  header.rtm_flags = RTM_F_LOOKUP_TABLE | (entry ? RTM_F_FIB_MATCH : 0);
+  Message message(RTM_GETROUTE, 0);
+  message.header(header).put_address(RTA_DST, anywhere);
+  if (source) message.put_address(RTA_SRC, *source);
+  if (ifindex != 0) message.put_u32(RTA_OIF, ifindex);
+  std::optional<Route> out;
+  const auto done = socket_.query(
+      std::move(message), "cannot ask for the default route", [&](const nlmsghdr& answer) {
+        const auto& found = *static_cast<const rtmsg*>(NLMSG_DATA(&answer));
+        // Two halves instead of a default route are what VPNs set.
+        if (found.rtm_type != RTN_UNICAST || (entry && found.rtm_dst_len > 1)) return;
+        const Attributes attributes(answer, sizeof found);
+        Route route;
+        route.table = attributes.u32(RTA_TABLE, found.rtm_table);
+        route.to = IpPrefix::any(family);
+        route.via = attributes.address(RTA_GATEWAY);
+        route.ifindex = attributes.u32(RTA_OIF);
+        route.source = source ? source : attributes.address(RTA_PREFSRC);
+        route.protocol = found.rtm_protocol;
+        if (ifindex == 0 || route.ifindex == ifindex) out = route;
+      });
+  if (!done) return std::nullopt;
+  // A source and no bound socket: IPv6 does not insist on the interface. Then what the main table
+  // has for the interface counts, which is where a bound socket's packets go.
+  if (!out && !v4 && source && ifindex != 0) {
+    out = default_route(family, std::nullopt, ifindex);
+    if (out) out->source = source;
+  }
+  return out;
 }
 
 Result<std::vector<Rule>> Rtnetlink::rules() {

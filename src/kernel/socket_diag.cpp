@@ -314,14 +314,27 @@ Result<void> SocketDiag::destroy(const Key& key) {
 }
 
 Result<bool> SocketDiag::listens(const Endpoint& local) {
+  return listener(local, false);
+}
+
+Result<bool> SocketDiag::takes_joins(const Endpoint& local) {
+  return listener(local, true);
+}
+
+Result<bool> SocketDiag::listener(const Endpoint& local, bool mptcp) {
   Key key{local, {IpAddress::v4(0), 0}};
   if (!local.address.is_v4()) key.remote.address = IpAddress::v6(std::array<std::uint8_t, 16>{});
   bool out = false;
-  ANABRANCH_TRY(look_up<bool>(socket_, std::span<const Key>(&key, 1), "cannot ask for a listener",
-                              [&](const nlmsghdr& answer) {
-                                const auto* body = body_of(answer);
-                                return out = body != nullptr && body->idiag_state == kListen;
-                              }));
+  ANABRANCH_TRY(look_up<bool>(
+      socket_, std::span<const Key>(&key, 1), "cannot ask for a listener",
+      [&](const nlmsghdr& answer) {
+        const auto* body = body_of(answer);
+        const bool found = body != nullptr && body->idiag_state == kListen;
+        const Attributes attributes(answer, sizeof(inet_diag_msg));
+        return out = found &&
+                     (!mptcp ||
+                      attributes.nested(INET_DIAG_ULP_INFO).text(INET_ULP_INFO_NAME) == "mptcp");
+      }));
   return out;
 }
 

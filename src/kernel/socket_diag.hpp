@@ -103,9 +103,12 @@ class SocketDiag {
   Result<void> destroy(const Key& key);
   /// Whether some TCP socket listens where a SYN to `local` arrives (its address, or any).
   Result<bool> listens(const Endpoint& local);
+  /// Whether that socket speaks MPTCP, so that an MP_JOIN to `local` is answered.
+  Result<bool> takes_joins(const Endpoint& local);
 
  private:
   explicit SocketDiag(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  Result<bool> listener(const Endpoint& local, bool mptcp);
   NetlinkSocket socket_;
 };
 

@@ -34,6 +34,9 @@ constexpr std::pair<const char*, const char*> kSysctls[] = {
     {"net/ipv4/icmp_ratelimit", "0"},
 };
 
+/// RTPROT_STATIC: of what an administrator sets.
+constexpr std::uint8_t kStaticProtocol = 4;
+
 Result<unsigned> index_of(Rtnetlink& netlink, const std::string& name) {
   if (name == "lo") return 1u;
   const auto link = netlink.link(name);
@@ -192,19 +195,26 @@ Result<void> Network::configure(const Node& node) {
       if (!index) return std::unexpected(index.error());
       ANABRANCH_TRY(netlink->add(kernel::Address{.ifindex = *index, .prefix = prefix}));
     }
-    for (const auto& [to, via, interface] : node.routes) {
+    for (const auto& [to, via, interface, metric, table] : node.routes) {
       const auto index = index_of(*netlink, interface);
       if (!index) return std::unexpected(index.error());
       kernel::Route route;
-      route.table = kernel::kMainTable;
+      route.table = table == 0 ? kernel::kMainTable : table;
       route.to = to;
       route.via = via;
       route.ifindex = *index;
-      route.protocol = 4;  // static
+      route.metric = metric;
+      route.protocol = kStaticProtocol;
       // Programs that set none themselves must not fall to a default that MPTCP crawls with.
       route.congestion = "cubic";
       ANABRANCH_TRY(netlink->add(route));
     }
+    for (const auto& rule : node.rules)
+      ANABRANCH_TRY(netlink->add(kernel::Rule{.priority = rule.priority,
+                                              .family = rule.from.address().family(),
+                                              .from = rule.from,
+                                              .table = rule.table,
+                                              .protocol = kStaticProtocol}));
     if (node.mptcp_subflows > 0) {
       auto manager = kernel::MptcpPathManager::open();
       if (!manager) return std::unexpected(manager.error());

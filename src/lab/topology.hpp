@@ -4,6 +4,7 @@
 // report draws it. Nothing here touches the kernel.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,6 +57,15 @@ struct StaticRoute {
   IpPrefix to;
   std::optional<IpAddress> via;
   std::string interface;
+  std::uint32_t metric = 0;
+  std::uint32_t table = 0;  ///< 0: main
+};
+
+/// Packets of that source look their route up in the table.
+struct SourceRule {
+  IpPrefix from;
+  std::uint32_t table = 0;
+  std::uint32_t priority = 0;
 };
 
 /// A process started in the node once its network is up: the executable itself for our own roles.
@@ -70,6 +80,7 @@ struct Node {
   std::string title;  ///< for people: "host", "gateway with two uplinks"
   std::vector<InterfaceAddress> addresses = {};
   std::vector<StaticRoute> routes = {};
+  std::vector<SourceRule> rules = {};
   std::map<std::string, std::string> sysctls = {};
   unsigned mptcp_subflows =
       0;  ///< limit of extra subflows set with the in-kernel path manager; 0: leave

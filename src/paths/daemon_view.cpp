@@ -57,6 +57,8 @@ Subject subject_of(const json& entry) {
   out.plain_tcp = truth(entry, "plain_tcp");
   out.manager = truth(entry, "observed_only") ? Manager::kKernel : Manager::kDaemon;
   out.details_known = true;
+  out.uid = static_cast<std::uint32_t>(number(entry, "uid"));
+  out.cgroup = text(entry, "cgroup");
   for (const auto& subflow : entries(entry, "subflows"))
     out.subflows.push_back({endpoint(subflow, "local"), endpoint(subflow, "remote"),
                             text(subflow, "state") != "connecting",

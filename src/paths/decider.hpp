@@ -61,6 +61,8 @@ class Decider {
     nanoseconds interval{};
   };
   Watch watch(MonotonicTime now) const;
+  /// input::Counters is waited for, about once a second.
+  bool wants_counters() const;
 
  private:
   struct Impl;

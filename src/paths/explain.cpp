@@ -73,6 +73,12 @@ Verdict verdict(const PairCase& pair, Finding finding) {
   return out;
 }
 
+/// Why a subflow is backup; reasons that name something else, as "initial", do not say.
+ExplainCode backup_code(std::string_view reason) {
+  const auto code = code_of_daemon(reason);
+  return code == kBackupByRule || code == kBackupByAdmission ? *code : kUsedBackup;
+}
+
 Finding finding_of_subflow(const Subject::UsedPair& used, const PairCase& pair) {
   if (!used.established || used.silent) {
     // The machine's own fault explains the silence better than the silence itself.
@@ -85,7 +91,7 @@ Finding finding_of_subflow(const Subject::UsedPair& used, const PairCase& pair) 
     return {kFellBack};
   }
   if (used.backup) {
-    const auto code = explain_code(used.reason).value_or(kUsedBackup);
+    const auto code = backup_code(used.reason);
     if (code == kBackupByRule && !used.rule.empty())
       return {code,
               fmt::format("the subflow is a backup because the rule \"{}\" says so", used.rule)};

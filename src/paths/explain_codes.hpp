@@ -41,6 +41,7 @@ enum class ExplainCode : std::uint8_t {
   kNoPathManager,
   kNotNeeded,
   kPathFailed,
+  kPathWithdrawn,
   kRetryWait,
   // The peer, or something on the way.
   kPeerDeniesJoin,

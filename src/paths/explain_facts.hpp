@@ -65,13 +65,13 @@ struct MachineFacts {
   kernel::MptcpLimits limits;
   std::vector<kernel::MptcpEndpoint> endpoints;
   std::vector<LocalAddress> addresses;
-  std::map<std::string, std::uint64_t> counters;  ///< "MPTcpExtBlackhole" and the like
+  std::map<std::string, std::uint64_t> counters;  ///< of MPTCP: "Blackhole" and the like
   /// Local addresses over which some connection speaks MPTCP with another machine now.
   std::vector<IpAddress> speaks_mptcp;
 };
 
 /// What the daemon says about a pair that has no subflow.
-struct Waiting {
+struct WaitingPair {
   IpAddress local;
   Endpoint remote;
   std::string code;
@@ -97,6 +97,8 @@ struct Subject {
   Manager manager = Manager::kKernel;
   bool details_known = false;  ///< side and C flag come from the daemon, and are not assumed
   unsigned extra_subflows = 0;
+  std::optional<std::uint32_t> uid = std::nullopt;
+  std::string cgroup = {};
   struct UsedPair {
     Endpoint local;
     Endpoint remote;
@@ -115,7 +117,7 @@ struct Subject {
     std::optional<bool> listens = std::nullopt;
   };
   std::vector<Told> announcements;
-  std::vector<Waiting> waiting;
+  std::vector<WaitingPair> waiting;
 };
 
 /// A path as the daemon sees it.

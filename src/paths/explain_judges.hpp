@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "paths/explain_codes.hpp"
 #include "paths/explain_facts.hpp"
@@ -20,7 +21,7 @@ struct PairCase {
   const Way* way = nullptr;
   const Trial* trial = nullptr;
   const DaemonPath* path = nullptr;
-  const Waiting* waiting = nullptr;
+  const WaitingPair* waiting = nullptr;
 
   bool is_new() const { return !subject.token && subject.subflows.empty(); }
   /// Where the connection goes, or would go, by itself.
@@ -34,6 +35,13 @@ struct Finding {
   std::string words = {};
 };
 using Judge = std::optional<Finding> (*)(const PairCase&);
+
+/// The rule of the daemon's configuration that decides of the pair; null for none. A connection
+/// that does not exist yet has no user: rules that ask for one do not match.
+const PathRule* rule_of(const PairCase& pair);
+
+/// Of a code as the daemon's decisions have it; nothing for one that is not known here.
+std::optional<ExplainCode> code_of_daemon(std::string_view code);
 
 // This machine (explain_machine.cpp).
 std::optional<Finding> judge_family(const PairCase& pair);

@@ -22,20 +22,6 @@ std::string interface_name(const MachineFacts& machine, unsigned ifindex) {
   return fmt::format("interface {}", ifindex);
 }
 
-/// A connection that does not exist yet has no user: rules that ask for one do not match.
-std::optional<Finding> judge_by_rules(const PairCase& pair) {
-  const auto& settings = pair.facts.settings;
-  const auto matches = settings.matches();
-  const auto& remote = pair.remote.endpoint;
-  const auto first = policy::first_match(
-      matches,
-      {.destination = remote.address, .port = remote.port, .interface = pair.local.interface});
-  if (!first || !settings.rules[*first].deny) return std::nullopt;
-  return Finding{kRuleDenied, fmt::format("the rule \"{}\" denies connections to {} by {}",
-                                          settings.rules[*first].name, remote.address.text(),
-                                          pair.local.interface)};
-}
-
 /// A subflow of the daemon, or of an endpoint with `dev`, is bound to the interface of its address;
 /// the first of a connection is not, nor one that the peer opens.
 bool is_bound(const PairCase& pair) {
@@ -73,14 +59,11 @@ std::optional<Finding> judge_denied(const PairCase& pair) {
   if (pair.path != nullptr && !pair.path->usable && pair.path->reason == "denied")
     return Finding{kInterfaceDenied, fmt::format("the configuration of the path manager denies {}",
                                                  pair.local.interface)};
-  if (pair.waiting != nullptr && pair.waiting->code == explain_name(kInterfaceDenied))
-    return Finding{kInterfaceDenied, pair.waiting->detail};
-  if (pair.waiting != nullptr && pair.waiting->code == explain_name(kRuleDenied))
-    return Finding{kRuleDenied, pair.waiting->detail.empty()
-                                    ? std::string()
-                                    : fmt::format("the rule \"{}\" denies this connection {}",
-                                                  pair.waiting->detail, pair.local.interface)};
-  return pair.is_new() ? judge_by_rules(pair) : std::nullopt;
+  const auto* rule = rule_of(pair);
+  if (rule == nullptr || !rule->deny) return std::nullopt;
+  return Finding{kRuleDenied,
+                 fmt::format("the rule \"{}\" denies connections to {} by {}", rule->name,
+                             pair.remote.endpoint.text(), pair.local.interface)};
 }
 
 /// Concerns the start of a connection: one that speaks MPTCP already is not touched.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -46,29 +47,70 @@ std::string retry_words(const PairCase& pair, std::string_view what) {
 
 Finding waiting_finding(const PairCase& pair) {
   const auto& waiting = *pair.waiting;
-  const auto code = explain_code(waiting.code);
+  const auto code = code_of_daemon(waiting.code);
   if (!code)
     return {kDaemonWaits, retry_words(pair, "the path manager says \"" + waiting.code + "\"")};
+  if (*code == kBackupByAdmission)
+    return {kRetryWait, retry_words(pair, "the subflow held the others up and was closed")};
   const auto& sentence = explain_entry(*code).sentence;
   // A refused join to an address that only an announcement named: nobody listens there.
   if (*code == kJoinRefused && pair.remote.announced)
     return {kNoListener, retry_words(pair, fmt::format("the peer announced {}, and refuses what "
                                                        "comes there",
                                                        pair.remote.endpoint.text()))};
-  if (waiting.detail.empty() && waiting.retry_in <= nanoseconds::zero()) return {*code};
+  if (waiting.code == explain_name(*code) && waiting.detail.empty() &&
+      waiting.retry_in <= nanoseconds::zero())
+    return {*code};
   auto words = std::string(sentence.substr(0, sentence.find_last_not_of('.') + 1));
+  if (waiting.code != explain_name(*code)) words += " (" + waiting.code + ")";
   if (!waiting.detail.empty()) words += " (" + waiting.detail + ")";
   return {*code, retry_words(pair, words)};
 }
 
 Finding unusable_path(const PairCase& pair) {
   const auto& reason = pair.path->reason;
-  if (const auto code = explain_code(reason)) return {*code};
+  if (const auto code = code_of_daemon(reason)) return {*code};
   return {kDaemonWaits, fmt::format("the path manager does not take {} for a usable path: {}",
                                     pair.local.address.text(), reason)};
 }
 
 }  // namespace
+
+const PathRule* rule_of(const PairCase& pair) {
+  const auto& settings = pair.facts.settings;
+  const auto& remote = pair.remote.endpoint;
+  const auto matches = settings.matches();
+  const auto first = policy::first_match(matches, {.destination = remote.address,
+                                                   .port = remote.port,
+                                                   .uid = pair.subject.uid,
+                                                   .cgroup = pair.subject.cgroup,
+                                                   .interface = pair.local.interface});
+  return first ? &settings.rules[*first] : nullptr;
+}
+
+std::optional<ExplainCode> code_of_daemon(std::string_view code) {
+  static constexpr std::pair<std::string_view, ExplainCode> kOthers[] = {
+      {"denied", kInterfaceDenied},
+      {"denied-by-rule", kRuleDenied},
+      {"limit", kSubflowLimit},
+      {"no-id", kIdLimit},
+      {"withdrawn", kPathWithdrawn},
+      {"silent", kRetryWait},
+      {"quiet", kRetryWait},
+      {"subflow-lost", kRetryWait},
+      {"join-failed", kRetryWait},
+      {"command-refused", kRetryWait},
+      {"path-down", kRetryWait},
+      {"slow-company", kBackupByAdmission},
+      {"little-gain", kBackupByAdmission},
+      {"unknown-rate", kBackupByAdmission},
+      {"stalled", kBackupByAdmission},
+      {"stalled-before", kBackupByAdmission},
+  };
+  for (const auto& [name, known] : kOthers)
+    if (name == code) return known;
+  return explain_code(code);
+}
 
 std::optional<Finding> judge_daemon(const PairCase& pair) {
   if (pair.subject.manager != Manager::kDaemon) return std::nullopt;
@@ -78,10 +120,16 @@ std::optional<Finding> judge_daemon(const PairCase& pair) {
                                              pair.local.address.text())};
   if (!pair.path->usable) return unusable_path(pair);
   if (pair.path->failed) return Finding{kPathFailed};
-  if (pair.is_new()) return Finding{kWouldUse};
-  if (pair.subject.extra_subflows >= kHardLimit)
+  const auto* rule = rule_of(pair);
+  if (pair.is_new())
+    return Finding{rule != nullptr && rule->backup.value_or(false) ? kWouldUseBackup : kWouldUse};
+  const auto configured =
+      rule != nullptr && rule->subflows ? *rule->subflows : pair.facts.settings.subflows;
+  const auto used = pair.subject.extra_subflows;
+  if (used >= std::min(configured, kHardLimit))
     return Finding{kSubflowLimit,
-                   limit_words(pair.subject.extra_subflows, kHardLimit, "the kernel")};
+                   limit_words(used, std::min(configured, kHardLimit),
+                               configured < kHardLimit ? "the configuration" : "the kernel")};
   if (has_subflow_from(pair) && has_subflow_to(pair)) return Finding{kNotNeeded};
   return Finding{kReady};
 }

@@ -40,8 +40,10 @@ struct Adopted {
   kernel::ConnectionInfo connection;
   std::vector<kernel::SubflowDiag> subflows;
   std::vector<PeerAddress> peer_addresses;  ///< remembered from before
+  std::vector<OwnAddress> own_addresses;    ///< the same: ids that are used up
   bool server_side = false;
   bool deny_join_id0 = false;
+  bool observed_only = false;  ///< known to be the kernel's path manager's
 };
 
 /// The kernel has no such connection any more (found by a re-read).

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <iterator>
 
-#include "kernel/counters.hpp"
 #include "kernel/mptcp_commands.hpp"
+#include "kernel/mptcp_counters.hpp"
 #include "kernel/mptcp_socket.hpp"
 #include "kernel/route_lookup.hpp"
 #include "kernel/rtnetlink.hpp"
@@ -55,10 +55,7 @@ Result<std::vector<LocalAddress>> local_addresses() {
     local.loopback_interface = link->name == "lo";
     local.admin_up = link->admin_up;
     local.carrier = link->carrier;
-    if (address.duplicate)
-      local.unusable = "another station has it (duplicate address detection)";
-    else if (address.tentative)
-      local.unusable = "it is still being checked for duplicates";
+    if (address.tentative) local.unusable = "it is still being checked for duplicates, or is one";
     if (local.address.is_v4()) local.rp_filter = rp_filter_of(link->name);
     out.push_back(std::move(local));
   }
@@ -68,7 +65,7 @@ Result<std::vector<LocalAddress>> local_addresses() {
 /// The counters tell in passing whether detection ever struck; only then its present state is asked
 /// for, which costs a connection.
 bool blackholed_now(const MachineFacts& machine) {
-  const auto struck = machine.counters.find("MPTcpExtBlackhole");
+  const auto struck = machine.counters.find("Blackhole");
   if (machine.blackhole_timeout == seconds::zero() || struck == machine.counters.end() ||
       struck->second == 0)
     return false;
@@ -80,7 +77,7 @@ Result<MachineFacts> machine_facts() {
   auto addresses = local_addresses();
   if (!addresses) return std::unexpected(addresses.error());
   out.addresses = *std::move(addresses);
-  if (auto counters = kernel::read_counters()) out.counters = *std::move(counters);
+  out.counters = kernel::mptcp_counters();
   const auto enabled = kernel::read_sysctl("net/mptcp/enabled");
   out.mptcp_present = enabled.has_value();
   out.mptcp_enabled = enabled && *enabled != "0";

@@ -14,6 +14,7 @@
 #include "base/units.hpp"
 #include "kernel/mptcp_events.hpp"
 #include "kernel/socket_diag.hpp"
+#include "paths/address_ids.hpp"
 
 namespace anabranch::paths {
 
@@ -28,6 +29,10 @@ struct Path {
   std::optional<IpAddress> router;  ///< of its default route
   bool usable = true;               ///< as far as this machine can tell
   std::string reason;  ///< why not: "link-down", "no-route", "withdrawn", "denied"; else empty
+  /// Where it leads even without a default route ("no-route"): its own link.
+  std::vector<IpPrefix> destinations = {};
+  /// Usable, or `peer` lies on its own link.
+  bool reaches(const IpAddress& peer) const;
   bool operator==(const Path&) const = default;
 };
 
@@ -64,6 +69,15 @@ struct PeerAddress {
   std::uint8_t id = 0;
   Endpoint endpoint;
   bool announced = false;  ///< by ADD_ADDR; else it is where the connection went
+  bool operator==(const PeerAddress&) const = default;
+};
+
+/// An address of ours that the peer knows by an id: of a subflow, or announced.
+struct OwnAddress {
+  std::uint8_t id = 0;
+  Endpoint endpoint;
+  bool announced = false;  ///< by ADD_ADDR
+  bool operator==(const OwnAddress&) const = default;
 };
 
 /// An address of ours that the peer was told.
@@ -91,6 +105,7 @@ struct Connection {
   std::map<SubflowKey, Subflow> subflows;
   std::map<std::uint8_t, PeerAddress> peer_addresses;
   std::map<std::uint8_t, Announcement> announcements;
+  AddressIds ids;               ///< of our addresses, for announcements and subflows
   kernel::ConnectionInfo last;  ///< the newest sample
 };
 

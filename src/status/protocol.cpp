@@ -20,15 +20,20 @@ Result<sockaddr_un> unix_address(const std::filesystem::path& path) {
   return address;
 }
 
-std::string format_request(std::string_view verb) {
-  return json{{"verb", verb}}.dump() + "\n";
+std::string format_request(std::string_view verb, std::string_view argument) {
+  json request{{"verb", verb}};
+  if (!argument.empty()) request["argument"] = argument;
+  return request.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-Result<std::string> parse_request(std::string_view line) {
+Result<Question> parse_request(std::string_view line) {
   const json request = json::parse(line, nullptr, false);
-  if (!request.is_object() || !request.contains("verb") || !request["verb"].is_string())
+  if (!request.is_object() || !request.contains("verb") || !request["verb"].is_string() ||
+      (request.contains("argument") && !request["argument"].is_string()))
     return fail("a request looks like {\"verb\":\"show\"}", {}, {}, ExitCode::kBadInput);
-  return request["verb"].get<std::string>();
+  Question out{request["verb"].get<std::string>()};
+  if (request.contains("argument")) out.argument = request["argument"].get<std::string>();
+  return out;
 }
 
 std::string format_answer(const Result<std::string>& answer) {

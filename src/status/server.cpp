@@ -20,8 +20,10 @@
 namespace anabranch::status {
 namespace {
 
-/// What may wait in the socket of a subscriber that does not read.
 constexpr int kSendBuffer = 1 << 20;
+/// What may wait for all clients that do not read, beside what their sockets hold; for one client
+/// it is the largest answer.
+constexpr std::size_t kMaxWaiting = 4 * kMaxAnswer;
 constexpr seconds kShortagePause{1};
 
 /// Descriptors or memory have run out; anything else is one connection's own trouble.
@@ -52,11 +54,17 @@ struct Server::Impl {
   struct Client {
     UniqueFd fd;
     std::string input;
+    std::string pending = {};  ///< answers that its socket has not taken yet, and their
+    std::size_t taken = 0;     ///< first octets, which it has
     bool subscribed = false;
+    bool monitors = false;
     bool privileged = false;
     Loop::Handle watch;
     Loop::Handle deadline;
+
+    bool follows() const { return subscribed || monitors; }
   };
+  using Place = std::list<Client>::iterator;
 
   Impl(Loop& l, std::filesystem::path p, Handler h, Limits m)
       : loop(l), path(std::move(p)), handler(std::move(h)), limits(m) {}
@@ -82,7 +90,7 @@ struct Server::Impl {
     auto client = clients.emplace(clients.end());
     client->privileged = privileged;
     client->fd = std::move(fd);
-    client->watch = loop.on_readable(client->fd.get(), [this, client] { read(client); });
+    expect_input(client);
     expect_request(client);
   }
 
@@ -95,9 +103,9 @@ struct Server::Impl {
     resume = loop.after(kShortagePause, [this] { listen_on(); });
   }
 
-  /// The longest silent one goes; a subscriber only when it has less rights than who comes.
+  /// The longest silent one goes; one that follows only when it has less rights than who comes.
   bool make_room(bool privileged) {
-    auto leaves = std::ranges::find(clients, false, &Client::subscribed);
+    auto leaves = std::ranges::find(clients, false, &Client::follows);
     if (leaves == clients.end() && privileged)
       leaves = std::ranges::find(clients, false, &Client::privileged);
     if (leaves == clients.end()) return false;
@@ -105,12 +113,17 @@ struct Server::Impl {
     return true;
   }
 
+  void expect_input(Place client) {
+    client->watch.reset();  // a descriptor has one watch
+    client->watch = loop.on_readable(client->fd.get(), [this, client] { read(client); });
+  }
+
   /// Octets alone do not count: one every now and then would hold a place for ever.
-  void expect_request(std::list<Client>::iterator client) {
+  void expect_request(Place client) {
     client->deadline = loop.after(limits.silence, [this, client] { drop(client); });
   }
 
-  void read(std::list<Client>::iterator client) {
+  void read(Place client) {
     char buffer[1024];
     const ssize_t got = ::recv(client->fd.get(), buffer, sizeof buffer, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -120,8 +133,8 @@ struct Server::Impl {
          end = client->input.find('\n')) {
       const std::string line = client->input.substr(0, end);
       client->input.erase(0, end + 1);
-      if (!answer(*client, line)) return drop(client);
-      if (client->subscribed)
+      if (!answer(client, line)) return drop(client);
+      if (client->follows())
         client->deadline.reset();
       else
         expect_request(client);
@@ -129,22 +142,65 @@ struct Server::Impl {
     if (client->input.size() > kMaxRequest) drop(client);
   }
 
-  bool answer(Client& client, const std::string& line) {
-    auto verb = parse_request(line);
-    if (!verb) return send(client, format_answer(std::unexpected(verb.error())));
-    if (*verb == "subscribe") {
-      client.subscribed = true;
-      *verb = "show";
+  bool answer(Place client, const std::string& line) {
+    auto question = parse_request(line);
+    if (!question) return send(client, format_answer(std::unexpected(question.error())));
+    if (question->verb == "subscribe") {
+      client->subscribed = true;
+      question->verb = "show";
     }
-    return send(client, format_answer(handler({*verb, client.privileged})));
+    const auto result = handler({question->verb, question->argument, client->privileged});
+    if (question->verb == "monitor" && result) client->monitors = true;
+    return send(client, format_answer(result));
   }
 
-  static bool send(Client& client, std::string_view text) {
-    const ssize_t put = ::send(client.fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
-    return put == static_cast<ssize_t>(text.size());
+  std::size_t waiting() const {
+    std::size_t out = 0;
+    for (const auto& client : clients) out += client.pending.size();
+    return out;
   }
 
-  void drop(std::list<Client>::iterator client) {
+  /// False when the client is gone or has not read too much already.
+  bool send(Place client, std::string_view text) {
+    if (client->pending.empty()) {
+      const ssize_t put = ::send(client->fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+      if (put < 0 && errno != EAGAIN) return false;
+      text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(put, 0)));
+      if (text.empty()) return true;
+      // It is not asked for more until it has read this.
+      client->watch.reset();
+      client->watch = loop.on_writable(client->fd.get(), [this, client] { flush(client); });
+    }
+    if (client->pending.size() + text.size() > kMaxAnswer || waiting() + text.size() > kMaxWaiting)
+      return false;
+    client->pending.append(text);
+    return true;
+  }
+
+  void flush(Place client) {
+    const auto rest = std::string_view(client->pending).substr(client->taken);
+    const ssize_t put = ::send(client->fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (put < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (put < 0) return drop(client);
+    client->taken += static_cast<std::size_t>(put);
+    if (client->taken < client->pending.size()) return;
+    client->pending = {};
+    client->taken = 0;
+    expect_input(client);
+  }
+
+  /// To all that `wants` holds for; one that does not read is dropped.
+  void send_to(bool Client::*wants, const std::string& line) {
+    for (auto client = clients.begin(); client != clients.end(); ++client) {
+      if (!((*client).*wants) || send(client, line)) continue;
+      log::warning("a follower of {} does not read; dropped", path.string());
+      // Not erased here: it may be the one whose request is being answered.
+      client->subscribed = client->monitors = false;
+      ::shutdown(client->fd.get(), SHUT_RDWR);
+    }
+  }
+
+  void drop(Place client) {
     client->watch.reset();
     client->deadline.reset();
     clients.erase(client);
@@ -188,18 +244,16 @@ Result<Server> Server::open(Loop& loop, const std::filesystem::path& path, Handl
 }
 
 void Server::publish() {
-  bool wanted = false;
-  for (const auto& client : impl_->clients) wanted |= client.subscribed;
-  if (!wanted) return;
-  const std::string line = format_answer(impl_->handler({"show", false}));
-  for (auto& client : impl_->clients) {
-    if (client.subscribed && !Impl::send(client, line)) {
-      log::warning("a subscriber of {} does not read; dropped", impl_->path.string());
-      // Not erased here: it may be the one whose request is being answered.
-      client.subscribed = false;
-      ::shutdown(client.fd.get(), SHUT_RDWR);
-    }
-  }
+  if (std::ranges::any_of(impl_->clients, &Impl::Client::subscribed))
+    impl_->send_to(&Impl::Client::subscribed, format_answer(impl_->handler({"show", {}, false})));
+}
+
+bool Server::monitored() const {
+  return std::ranges::any_of(impl_->clients, &Impl::Client::monitors);
+}
+
+void Server::publish_event(std::string_view event) {
+  if (monitored()) impl_->send_to(&Impl::Client::monitors, format_answer(std::string(event)));
 }
 
 }  // namespace anabranch::status

@@ -30,6 +30,16 @@ TEST(IpAddress, RoundTripsThroughText) {
     EXPECT_EQ(IpAddress::parse(text).value().text(), text);
 }
 
+TEST(IpAddress, UnmapsIpv4Only) {
+  const auto unmapped = [](const char* text) {
+    return IpAddress::parse(text).value().unmapped().text();
+  };
+  EXPECT_EQ(unmapped("::ffff:192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(unmapped("::192.0.2.1"), "::192.0.2.1");
+  EXPECT_EQ(unmapped("2001:db8::1"), "2001:db8::1");
+  EXPECT_EQ(unmapped("192.0.2.1"), "192.0.2.1");
+}
+
 TEST(MacAddress, RefusesTrailingText) {
   EXPECT_EQ(MacAddress::parse("02:00:00:00:00:0a").value().text(), "02:00:00:00:00:0a");
   EXPECT_FALSE(MacAddress::parse("02:00:00:00:00:0a:0b"));

@@ -230,15 +230,15 @@ TEST(Explain, AnInterfaceThatIsDenied) {
 
 TEST(Explain, ARuleThatDeniesTheConnectionThePath) {
   auto facts = good_facts();
-  auto subject = connection();
-  subject.waiting = {
-      {.local = kModem, .remote = kService, .code = "rule-denied", .detail = "no backups abroad"}};
-  EXPECT_EQ(code(facts, subject), "rule-denied");
-  EXPECT_NE(words(facts, subject).find("no backups abroad"), std::string::npos);
-
-  // Of a new connection the rules themselves tell.
   facts.settings.rules = {{.name = "metered", .match = {.interfaces = {"wwan*"}}, .deny = true}};
   EXPECT_EQ(code(facts, new_connection()), "rule-denied");
+  EXPECT_EQ(code(facts, connection()), "rule-denied");
+  EXPECT_NE(words(facts, connection()).find("metered"), std::string::npos);
+  facts.settings.rules[0].match.uids = {1000};
+  EXPECT_EQ(code(facts, new_connection()), "would-use") << "nobody owns it yet";
+  auto subject = connection();
+  subject.uid = 1000;
+  EXPECT_EQ(code(facts, subject), "rule-denied");
   facts.settings.rules[0].match.ports = {{80, 80}};
   EXPECT_EQ(code(facts, new_connection()), "would-use");
 }
@@ -422,6 +422,10 @@ TEST(Explain, AFailedPathAndAFullConnection) {
   facts = good_facts();
   auto subject = connection();
   subject.extra_subflows = 8;
+  EXPECT_EQ(code(facts, subject), "subflow-limit");
+  subject.extra_subflows = 1;
+  EXPECT_EQ(code(facts, subject), "ready");
+  facts.settings.subflows = 1;
   EXPECT_EQ(code(facts, subject), "subflow-limit");
 }
 

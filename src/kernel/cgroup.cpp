@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/cgroup.hpp"
+
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "base/fd.hpp"
+
+namespace anabranch::kernel {
+namespace {
+
+/// FILEID_KERNFS: the id is the whole handle.
+constexpr int kKernfsHandle = 0xfe;
+
+}  // namespace
+
+std::string cgroup_root() {
+  std::ifstream mounts("/proc/self/mounts");
+  std::string line;
+  while (std::getline(mounts, line)) {
+    std::istringstream words(line);
+    std::string device;
+    std::string where;
+    std::string type;
+    if (words >> device >> where >> type && type == "cgroup2") return where;
+  }
+  return {};
+}
+
+std::string cgroup_path(std::uint64_t id) {
+  if (id == 0) return {};
+  const auto root = cgroup_root();
+  if (root.empty()) return {};
+  const UniqueFd mount(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!mount) return {};
+  alignas(::file_handle) std::array<std::uint8_t, sizeof(::file_handle) + sizeof id> room{};
+  auto* handle = reinterpret_cast<::file_handle*>(room.data());
+  handle->handle_bytes = sizeof id;
+  handle->handle_type = kKernfsHandle;
+  std::memcpy(room.data() + sizeof(::file_handle), &id, sizeof id);
+  const UniqueFd group(::open_by_handle_at(mount.get(), handle, O_PATH | O_CLOEXEC));
+  if (!group) return {};
+  std::array<char, 4096> path{};
+  const auto length =
+      ::readlink(fmt::format("/proc/self/fd/{}", group.get()).c_str(), path.data(), path.size());
+  if (length <= 0) return {};
+  const std::string full(path.data(), static_cast<std::size_t>(length));
+  if (!full.starts_with(root)) return {};
+  return full.size() == root.size() ? "/" : full.substr(root.size());
+}
+
+}  // namespace anabranch::kernel

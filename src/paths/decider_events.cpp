@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/core.h>
+
+#include "paths/decider_impl.hpp"
+
+namespace anabranch::paths {
+namespace {
+
+using Type = kernel::MptcpEvent::Type;
+
+/// A subflow that lived so long is replaced at once when it is lost.
+constexpr seconds kLived{3};
+constexpr milliseconds kFirstRetry{200};
+constexpr seconds kLongestRetry{30};
+/// The peer's RST of the old subflow and our new SYN should not meet.
+constexpr milliseconds kAfterReset{50};
+
+}  // namespace
+
+void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
+  std::map<IpAddress, Path> fresh;
+  for (const auto& path : input.paths) fresh.emplace(path.address, path);
+  std::vector<IpAddress> gone;
+  std::vector<IpAddress> came;
+  for (const auto& [address, path] : paths) {
+    const auto found = fresh.find(address);
+    if (path.usable && (found == fresh.end() || !found->second.usable)) gone.push_back(address);
+  }
+  for (const auto& [address, path] : fresh) {
+    const auto found = paths.find(address);
+    if (path.usable && (found == paths.end() || !found->second.usable)) came.push_back(address);
+    // The same address behind another router is another path.
+    if (found != paths.end() && found->second.router != path.router) book.forget(address);
+  }
+  paths = std::move(fresh);
+
+  for (const auto& address : came) {
+    note(0, "path-up", fmt::format("path {} is there", address.text()));
+    for (auto& [pair, state] : health)
+      if (pair.local == address && state.state == PairHealth::State::kFailed) {
+        state.interval = settings.probe_interval;
+        at(now, {Timer::Kind::kAsk, 0, pair});
+      }
+  }
+  for (const auto& address : gone)
+    note(0, "path-down", fmt::format("path {} is gone", address.text()));
+  announcer.paths_changed(connections, paths, now, out);
+  announced(now);
+  for (auto& [token, connection] : connections) {
+    std::vector<SubflowKey> lost_keys;
+    for (const auto& [key, subflow] : connection.subflows)
+      if (std::ranges::find(gone, key.local.address) != gone.end()) lost_keys.push_back(key);
+    for (const auto& key : lost_keys) retire(connection, key, true, "path-down", now);
+    if (!gone.empty() || !came.empty()) {
+      for (auto& [pair, retry] : tracks[token].retries)
+        if (std::ranges::find(came, pair.local) != came.end()) retry = {};
+      plan_later(token, nanoseconds::zero(), now);
+    }
+  }
+  prefer(now);
+}
+
+void Decider::Impl::take(const input::Event& input, MonotonicTime now) {
+  const auto& event = input.event;
+  if (event.type == Type::kClosed) return close(event.token, now);
+  if (event.type == Type::kListenerCreated || event.type == Type::kListenerClosed)
+    return announcer.listener_changed(event.local.port);
+  auto found = connections.find(event.token);
+  if (found == connections.end()) {
+    if (event.type != Type::kCreated && event.type != Type::kEstablished) return;
+    found = connections.emplace(event.token, Connection{}).first;
+    auto& connection = found->second;
+    connection.token = event.token;
+    connection.server_side = event.server_side;
+    connection.local = event.local;
+    connection.remote = event.remote;
+    connection.since = now;
+    schedule_sample(connection, true, now);
+  }
+  auto& connection = found->second;
+  switch (event.type) {
+    case Type::kCreated:
+    case Type::kEstablished:
+      connection.deny_join_id0 = connection.deny_join_id0 || event.deny_join_id0;
+      connection.server_side = connection.server_side || event.server_side;
+      if (event.type == Type::kEstablished && !connection.established) established(connection, now);
+      break;
+    case Type::kAnnounced:
+      if (const auto taken = accept_announced(connection, event);
+          taken == Acceptance::kStored || taken == Acceptance::kRefreshed) {
+        // A refreshed address may be tried again (RFC 8684 section 3.4.1).
+        std::erase_if(tracks[event.token].retries, [&](const auto& entry) {
+          return entry.first.remote == event.remote.address;
+        });
+        plan_later(event.token, {}, now);
+      }
+      break;
+    case Type::kRemoved:
+      accept_removed(connection, event.remote_id);
+      break;
+    case Type::kSubflowEstablished:
+      subflow_established(connection, event, now);
+      break;
+    case Type::kSubflowClosed:
+      subflow_closed(connection, event, now);
+      break;
+    default:
+      break;
+  }
+}
+
+void Decider::Impl::established(Connection& connection, MonotonicTime now) {
+  connection.established = true;
+  auto& track = tracks[connection.token];
+  Subflow subflow;
+  subflow.key = {connection.local, connection.remote};
+  subflow.initial = true;
+  subflow.state = Subflow::State::kEstablished;
+  subflow.reason = "initial";
+  subflow.since = now;
+  if (const auto path = paths.find(connection.local.address); path != paths.end())
+    subflow.ifindex = path->second.ifindex;
+  track.subflows[subflow.key].number = next_subflow++;
+  track.subflows[subflow.key].progressed = now;
+  connection.subflows.emplace(subflow.key, subflow);
+  connection.peer_addresses[0] = {0, connection.remote, false};
+  ++totals[connection.local.address].subflows_opened;
+  sign_of_life({connection.local.address, connection.remote.address}, now);
+  announcer.update(connection, paths, now, out);
+  announced(now);
+  if (!connection.server_side) {
+    measure_unknown(connection, now);
+    plan(connection, now);
+  }
+}
+
+void Decider::Impl::take(const input::Owner& input, MonotonicTime now) {
+  const auto found = connections.find(input.token);
+  if (found == connections.end()) return;
+  found->second.uid = input.uid;
+  found->second.cgroup = input.cgroup;
+  if (!settings.rules.empty()) plan_later(input.token, {}, now);
+}
+
+void Decider::Impl::subflow_established(Connection& connection, const kernel::MptcpEvent& event,
+                                        MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  const SubflowKey key{event.local, event.remote};
+  Subflow subflow;
+  subflow.key = key;
+  subflow.local_id = event.local_id;
+  subflow.remote_id = event.remote_id;
+  subflow.ifindex = event.ifindex;
+  subflow.state = Subflow::State::kEstablished;
+  subflow.backup = event.backup;
+  subflow.reason = connection.server_side ? "peer" : "";
+  subflow.since = now;
+  const auto asked = std::ranges::find_if(track.pending, [&](const Pending& pending) {
+    return pending.local == event.local.address && pending.remote == event.remote;
+  });
+  if (asked != track.pending.end()) {
+    subflow.backup = asked->backup;
+    subflow.reason = asked->reason;
+    subflow.rule = asked->rule;
+    track.pending.erase(asked);
+  }
+  if (subflow.ifindex == 0)
+    if (const auto path = paths.find(event.local.address); path != paths.end())
+      subflow.ifindex = path->second.ifindex;
+  const bool twice =
+      !connection.server_side && std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+        return entry.first != key && entry.first.local.address == key.local.address &&
+               entry.first.remote == key.remote &&
+               entry.second.state == Subflow::State::kEstablished;
+      });
+  connection.subflows.insert_or_assign(key, subflow);
+  auto& mine = track.subflows[key];
+  mine = {};
+  mine.number = next_subflow++;
+  mine.progressed = now;
+  track.retries.erase({key.local.address, key.remote.address});
+  ++totals[key.local.address].subflows_opened;
+  sign_of_life({key.local.address, key.remote.address}, now);
+  announcer.established_on(connection, key.local);
+  track.busy_until = std::max(track.busy_until, now + seconds(1));
+  schedule_sample(connection, true, now);
+  // A SYN that was given up for lost may have come through after all.
+  if (twice) return retire(connection, key, false, "twice", now);
+  finish_doomed(connection, now);
+  plan_later(connection.token, {}, now);
+}
+
+void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEvent& event,
+                                   MonotonicTime now) {
+  const SubflowKey key{event.local, event.remote};
+  const Pair pair{key.local.address, key.remote.address};
+  const auto found = connection.subflows.find(key);
+  if (found == connection.subflows.end()) {
+    // Refused or never answered: what was asked for does not come.
+    auto& pending = tracks[connection.token].pending;
+    const auto asked = std::ranges::find_if(pending, [&](const Pending& one) {
+      return one.local == pair.local && one.remote == key.remote;
+    });
+    if (asked == pending.end()) return;
+    pending.erase(asked);
+    lost(connection, pair, event.error == ECONNREFUSED ? "join-refused" : "join-failed", {}, now);
+    return;
+  }
+  const auto lived = now - found->second.since;
+  drop_subflow(connection, key);
+  ++totals[key.local.address].subflows_lost;
+  note(connection.token, "subflow-lost",
+       fmt::format("subflow {} to {} was closed, error {}", key.local.text(), key.remote.text(),
+                   event.error));
+  lost(connection, pair, "subflow-lost", lived, now);
+}
+
+void Decider::Impl::lost(Connection& connection, const Pair& pair, std::string code,
+                         nanoseconds lived, MonotonicTime now) {
+  auto& retry = tracks[connection.token].retries[pair];
+  if (lived > kLived) retry.wait = {};
+  const auto wait = retry.wait == nanoseconds::zero()
+                        ? (lived > kLived ? nanoseconds(kAfterReset) : nanoseconds(kFirstRetry))
+                        : retry.wait;
+  retry.wait = std::min<nanoseconds>(std::max<nanoseconds>(wait * 2, kFirstRetry), kLongestRetry);
+  retry.not_before = now + wait;
+  retry.code = std::move(code);
+  plan_later(connection.token, wait, now);
+}
+
+void Decider::Impl::drop_subflow(Connection& connection, const SubflowKey& key) {
+  auto& track = tracks[connection.token];
+  if (const auto mine = track.subflows.find(key); mine != track.subflows.end()) {
+    book.forget_subflow(key.local.address, mine->second.number);
+    track.subflows.erase(mine);
+  }
+  connection.subflows.erase(key);
+}
+
+void Decider::Impl::close(Token token, MonotonicTime now) {
+  const auto found = connections.find(token);
+  if (found == connections.end()) return;
+  const auto track = tracks.find(token);
+  for (const auto& [key, mine] : track->second.subflows)
+    book.forget_subflow(key.local.address, mine.number);
+  due.erase({track->second.sample_due, token});
+  announcer.closed(token, now);
+  announced(now);
+  tracks.erase(track);
+  connections.erase(found);
+}
+
+void Decider::Impl::take(const input::Gone& input, MonotonicTime now) {
+  close(input.token, now);
+}
+
+void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
+  const auto& seen = input.connection;
+  if (connections.contains(seen.token)) {
+    // A re-read after lost events: what is there and what is not.
+    announcer.events_lost();
+    auto& connection = connections[seen.token];
+    std::vector<SubflowKey> missing;
+    for (const auto& [key, subflow] : connection.subflows)
+      if (std::ranges::none_of(input.subflows, [&](const auto& one) {
+            return SubflowKey{one.local, one.remote} == key;
+          }))
+        missing.push_back(key);
+    for (const auto& key : missing) {
+      drop_subflow(connection, key);
+      lost(connection, {key.local.address, key.remote.address}, "subflow-lost", {}, now);
+    }
+  }
+  auto& connection = connections[seen.token];
+  const bool fresh = connection.token == 0;
+  auto& track = tracks[seen.token];
+  if (fresh) {
+    connection.token = seen.token;
+    connection.server_side = input.server_side;
+    connection.established = true;
+    connection.deny_join_id0 = input.deny_join_id0;
+    connection.local = seen.local;
+    connection.remote = seen.remote;
+    connection.since = now;
+    connection.peer_addresses[0] = {0, seen.remote, false};
+    connection.observed_only = input.observed_only;
+    for (const auto& own : input.own_addresses) {
+      connection.ids.use(own.id, own.endpoint.address);
+      if (own.announced)
+        connection.announcements[own.id] = {own.id, own.endpoint, Announcement::State::kDone, now,
+                                            1};
+    }
+    for (const auto& address : input.peer_addresses)
+      connection.peer_addresses[address.id] = address;
+  }
+  connection.plain_tcp = seen.fallback;
+  connection.uid = seen.uid;
+  connection.last = seen;
+  for (const auto& one : input.subflows) {
+    const SubflowKey key{one.local, one.remote};
+    if (one.local_id != 0) {
+      connection.ids.use(one.local_id, key.local.address);
+    }
+    if (connection.subflows.contains(key)) continue;
+    Subflow subflow;
+    subflow.key = key;
+    subflow.local_id = one.local_id;
+    subflow.remote_id = one.remote_id;
+    subflow.ifindex = one.ifindex;
+    if (const auto path = paths.find(key.local.address); one.ifindex == 0 && path != paths.end())
+      subflow.ifindex = path->second.ifindex;
+    subflow.state = Subflow::State::kEstablished;
+    subflow.initial = one.initial;
+    subflow.backup = one.backup || one.requested_backup;
+    subflow.reason = fresh ? "adopted" : "";
+    subflow.since = now;
+    subflow.last = one;
+    connection.subflows.emplace(key, subflow);
+    auto& mine = track.subflows[key];
+    mine.number = next_subflow++;
+    mine.progressed = now;
+    mine.counted_sent = one.octets_acknowledged;
+    mine.counted_received = one.octets_received;
+    mine.counted_retransmissions = one.retransmissions;
+  }
+  track.busy_until = now + seconds(1);
+  schedule_sample(connection, true, now);
+  announcer.update(connection, paths, now, out);
+  announced(now);
+  if (!connection.server_side) {
+    measure_unknown(connection, now);
+    plan_later(seen.token, {}, now);
+  }
+}
+
+void Decider::Impl::take(const input::Failed& input, MonotonicTime now) {
+  for (auto& [token, track] : tracks) {
+    const auto asked = std::ranges::find_if(
+        track.pending, [&](const Pending& one) { return one.action == input.action; });
+    if (asked == track.pending.end()) continue;
+    auto& connection = connections[token];
+    const Pair pair{asked->local, asked->remote.address};
+    track.pending.erase(asked);
+    if (input.what.find("userspace") != std::string::npos) {
+      connection.observed_only = true;
+      note(token, "kernel-managed", "the kernel's own path manager has this connection");
+      return;
+    }
+    lost(connection, pair, input.error == ERANGE ? "limit" : "command-refused", {}, now);
+    return;
+  }
+}
+
+void Decider::Impl::take(const input::Listening& input, MonotonicTime now) {
+  announcer.listening(input, connections, paths, now, out);
+  announced(now);
+}
+
+void Decider::Impl::take(const input::Counters& input, MonotonicTime now) {
+  announcer.counters(input);
+  announcer.tick(connections, now, out);
+  announced(now);
+}
+
+}  // namespace anabranch::paths

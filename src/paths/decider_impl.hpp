@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// The parts of the Decider, by file:
+//
+//   decider.cpp           the door: inputs to their handlers, timers
+//   decider_events.cpp    what the kernel says of connections, adoption
+//   decider_samples.cpp   figures: rates, silences, stalls
+//   decider_health.cpp    pairs of addresses that fail, are probed and come back
+//   decider_subflows.cpp  which subflows there should be, and how to get there
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "paths/admission.hpp"
+#include "paths/announcer.hpp"
+#include "paths/decider.hpp"
+#include "paths/path_memory.hpp"
+#include "paths/peer_addresses.hpp"
+#include "paths/silence.hpp"
+#include "paths/stall_guard.hpp"
+
+namespace anabranch::paths {
+
+/// Two addresses that packets go between: what can fail and come back.
+struct Pair {
+  IpAddress local;
+  IpAddress remote;
+  auto operator<=>(const Pair&) const = default;
+};
+
+struct PairHealth {
+  enum class State : std::uint8_t {
+    kFine,
+    kSuspected,  ///< asked, until the deadline
+    kFailed,     ///< asked again and again
+  };
+  State state = State::kFine;
+  MonotonicTime since{};
+  bool confirmed = false;     ///< a question went unanswered too
+  nanoseconds interval{};     ///< between questions
+  unsigned questions = 0;     ///< in this state
+  bool answers = false;       ///< the peer has answered a question at some time
+  MonotonicTime last_sign{};  ///< of life: progress of a subflow, an answer
+  double caution = 1;         ///< how much longer than usual a silence may last
+  MonotonicTime alarmed{};    ///< last time it was declared failed
+  unsigned ifindex = 0;
+  std::uint16_t port = 0;  ///< of the peer, for questions
+  /// The subflow whose silence is being looked into.
+  std::optional<std::pair<Token, SubflowKey>> suspect;
+};
+
+/// What is known of a subflow beside its public value.
+struct SubflowTrack {
+  std::uint64_t number = 0;  ///< of this daemon's life
+  SilenceDetector silence;
+  RateMeter meter;
+  StallClock stall;
+  bool doomed = false;         ///< to be destroyed as soon as another one is established
+  std::string doom;            ///< why
+  bool remove = false;         ///< with REMOVE_ADDR
+  MonotonicTime progressed{};  ///< octets in either direction
+  std::optional<MonotonicTime> quiet_since;  ///< steady reception stopped, the path answers
+  std::optional<MonotonicTime> flag_asked;   ///< a change of the backup flag to be verified
+  unsigned flag_attempts = 0;
+  std::uint64_t counted_sent = 0;
+  std::uint64_t counted_received = 0;
+  std::uint32_t counted_retransmissions = 0;
+};
+
+/// A subflow that was asked for and has not been heard of.
+struct Pending {
+  IpAddress local;
+  Endpoint remote;
+  std::uint8_t id = 0;
+  bool backup = false;
+  std::string reason;
+  std::string rule;
+  MonotonicTime asked{};
+  std::uint64_t action = 0;
+};
+
+/// When a pair may be tried again in a connection.
+struct Retry {
+  MonotonicTime not_before{};
+  nanoseconds wait{};
+  std::string code;
+};
+
+struct Track {
+  std::map<SubflowKey, SubflowTrack> subflows;
+  std::vector<Pending> pending;
+  std::map<Pair, Retry> retries;
+  std::map<IpAddress, MonotonicTime> settled;  ///< no change of active or backup before
+  std::map<IpAddress, nanoseconds> settling;   ///< how long the next one rests
+  std::optional<MonotonicTime> plan_at;
+  MonotonicTime sample_due{};
+  MonotonicTime busy_until{};
+  MonotonicTime assessed{};
+  std::uint64_t seen_octets = 0;
+};
+
+struct Timer {
+  enum class Kind : std::uint8_t { kPlan, kAsk, kDeadline, kPrefer, kAnnouncer };
+  Kind kind{};
+  Token token = 0;
+  Pair pair{};
+};
+
+enum class Wish : std::uint8_t { kActive, kBackup, kWait, kNone };
+
+struct Assessment {
+  Wish wish = Wish::kNone;
+  const char* code = "";
+  std::string rule;
+};
+
+struct Decider::Impl {
+  explicit Impl(Settings given);
+
+  Settings settings;
+  std::vector<Action> out;
+  std::uint64_t next_action = 1;
+  std::uint64_t next_question = 1;
+  std::uint64_t next_subflow = 1;
+  std::map<Token, Connection> connections;
+  std::map<Token, Track> tracks;
+  std::map<IpAddress, Path> paths;
+  PathBook book;
+  std::map<IpAddress, Totals> totals;
+  std::map<Pair, PairHealth> health;
+  std::map<std::uint64_t, Pair> questions;
+  std::map<std::uint64_t, IpAddress> measurements;
+  std::map<IpAddress, MonotonicTime> measuring;  ///< since when
+  std::set<IpAddress> measured;
+  std::map<std::pair<IpAddress, IpAddress>, std::pair<MonotonicTime, nanoseconds>> vetoes;
+  std::multimap<MonotonicTime, Timer> timers;
+  std::set<std::pair<MonotonicTime, Token>> due;  ///< samples
+  std::map<Family, std::optional<IpAddress>> preferred;
+  unsigned busy = 0;
+  Announcer announcer;
+  std::optional<MonotonicTime> announcer_timer;
+
+  // decider.cpp
+  std::uint64_t act(decltype(Action::what) what, std::string reason);
+  /// Numbers what the announcer has appended, and sets its timer.
+  void announced(MonotonicTime now);
+  void note(Token token, std::string code, std::string text);
+  void at(MonotonicTime when, Timer timer);
+  void run_timers(MonotonicTime now);
+
+  // decider_events.cpp
+  void take(const input::Paths& input, MonotonicTime now);
+  void take(const input::Event& input, MonotonicTime now);
+  void take(const input::Owner& input, MonotonicTime now);
+  void take(const input::Sample& input, MonotonicTime now);
+  void take(const input::Adopted& input, MonotonicTime now);
+  void take(const input::Gone& input, MonotonicTime now);
+  void take(const input::Probed& input, MonotonicTime now);
+  void take(const input::Measured& input, MonotonicTime now);
+  void take(const input::Failed& input, MonotonicTime now);
+  void take(const input::Listening& input, MonotonicTime now);
+  void take(const input::Counters& input, MonotonicTime now);
+  void take(const input::Tick& input, MonotonicTime now);
+  void established(Connection& connection, MonotonicTime now);
+  void subflow_established(Connection& connection, const kernel::MptcpEvent& event,
+                           MonotonicTime now);
+  void subflow_closed(Connection& connection, const kernel::MptcpEvent& event, MonotonicTime now);
+  void close(Token token, MonotonicTime now);
+  void drop_subflow(Connection& connection, const SubflowKey& key);
+  void lost(Connection& connection, const Pair& pair, std::string code, nanoseconds lived,
+            MonotonicTime now);
+
+  // decider_samples.cpp
+  void look(Connection& connection, Subflow& subflow, MonotonicTime now);
+  void guard(Connection& connection, MonotonicTime now);
+  void verify_flags(Connection& connection, MonotonicTime now);
+  void schedule_sample(Connection& connection, bool busy_now, MonotonicTime now);
+
+  // decider_health.cpp
+  PairHealth& pair_of(const Subflow& subflow);
+  bool failed(const Pair& pair) const;
+  void sign_of_life(const Pair& pair, MonotonicTime now);
+  void suspect(Connection& connection, Subflow& subflow, MonotonicTime now);
+  void declare_failed(const Pair& pair, bool confirmed, MonotonicTime now);
+  void sweep(const Pair& pair, MonotonicTime now);
+  void revive(const Pair& pair, MonotonicTime now);
+  void ask(const Pair& pair, MonotonicTime now);
+  void deadline(const Pair& pair, MonotonicTime now);
+  double caution(const Pair& pair, MonotonicTime now);
+  void judge_path(const IpAddress& local, MonotonicTime now);
+  void prefer(MonotonicTime now);
+
+  // decider_subflows.cpp
+  void plan_later(Token token, nanoseconds delay, MonotonicTime now);
+  void plan(Connection& connection, MonotonicTime now);
+  void measure_unknown(Connection& connection, MonotonicTime now);
+  std::map<IpAddress, Assessment> assess(const Connection& connection, MonotonicTime now) const;
+  Quality quality(const Connection& connection, const IpAddress& local, MonotonicTime now) const;
+  void settle(Connection& connection, const std::map<IpAddress, Assessment>& wishes,
+              MonotonicTime now);
+  void create(Connection& connection, const Path& path, const Endpoint& remote,
+              const Assessment& wish, MonotonicTime now);
+  /// Destroys the subflow now, or as soon as there is another one to take over.
+  void retire(Connection& connection, const SubflowKey& key, bool remove, const std::string& why,
+              MonotonicTime now);
+  bool others_alive(const Connection& connection, const SubflowKey& key) const;
+  void finish_doomed(Connection& connection, MonotonicTime now);
+  const PathRule* rule_for(const Connection& connection, const Path& path) const;
+};
+
+}  // namespace anabranch::paths

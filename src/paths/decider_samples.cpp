@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "paths/decider_impl.hpp"
+
+namespace anabranch::paths {
+namespace {
+
+constexpr milliseconds kBusyStep{10};
+constexpr milliseconds kIdleStep{1000};
+/// After its last octet a connection is looked at closely for so long.
+constexpr milliseconds kBusyFor{1500};
+/// Busy connections that are read at every step; with more of them each has its turn less often.
+constexpr unsigned kBusyAtOnce = 32;
+/// How often it is asked anew which subflows should carry data.
+constexpr milliseconds kAssess{100};
+/// A subflow that received steadily and fell silent, while another one goes on and its path
+/// answers, was lost on the way (a translator forgot it).
+constexpr milliseconds kQuiet{1200};
+/// MP_PRIO is looked at after so long, and repeated so often.
+constexpr milliseconds kVerify{60};
+constexpr unsigned kFlagAttempts = 5;
+
+}  // namespace
+
+void Decider::Impl::schedule_sample(Connection& connection, bool busy_now, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  const bool was = track.busy_until > now;
+  if (busy_now) track.busy_until = std::max(track.busy_until, now + kBusyFor);
+  const bool is = track.busy_until > now;
+  if (is && !was) ++busy;
+  if (!is && was && busy > 0) --busy;
+  due.erase({track.sample_due, connection.token});
+  const auto step = is ? nanoseconds(kBusyStep) * std::max(1U, busy / kBusyAtOnce)
+                       : nanoseconds(kIdleStep) * (connections.size() > 2000 ? 5 : 1);
+  track.sample_due = now + step;
+  due.insert({track.sample_due, connection.token});
+}
+
+void Decider::Impl::take(const input::Sample& input, MonotonicTime now) {
+  const auto found = connections.find(input.connection.token);
+  if (found == connections.end()) return;
+  auto& connection = found->second;
+  auto& track = tracks[connection.token];
+  connection.plain_tcp = input.connection.fallback;
+  connection.last = input.connection;
+  const auto octets = input.connection.octets_received + input.connection.octets_acknowledged +
+                      (input.connection.written - input.connection.unacknowledged);
+  const bool moved = octets != track.seen_octets;
+  track.seen_octets = octets;
+  const bool waiting = input.connection.written != input.connection.unacknowledged;
+
+  // What lies here afterwards may be gone from the maps: work by key.
+  std::vector<SubflowKey> keys;
+  for (const auto& seen : input.subflows) {
+    const SubflowKey key{seen.local, seen.remote};
+    const auto subflow = connection.subflows.find(key);
+    if (subflow == connection.subflows.end()) continue;
+    subflow->second.last = seen;
+    keys.push_back(key);
+  }
+  schedule_sample(connection, moved || waiting, now);
+  if (connection.observed_only || connection.plain_tcp) return;
+  for (const auto& key : keys)
+    if (const auto subflow = connection.subflows.find(key); subflow != connection.subflows.end())
+      look(connection, subflow->second, now);
+  if (!connection.established) return;
+  guard(connection, now);
+  verify_flags(connection, now);
+  if (!connection.server_side && now - track.assessed >= kAssess) {
+    track.assessed = now;
+    plan(connection, now);
+  }
+}
+
+void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime now) {
+  auto& mine = tracks[connection.token].subflows[subflow.key];
+  const auto& seen = subflow.last;
+  const Pair pair{subflow.key.local.address, subflow.key.remote.address};
+  auto& total = totals[pair.local];
+  const bool progress =
+      seen.octets_acknowledged > mine.counted_sent || seen.octets_received > mine.counted_received;
+  if (seen.octets_acknowledged > mine.counted_sent)
+    total.octets_sent += seen.octets_acknowledged - mine.counted_sent;
+  if (seen.octets_received > mine.counted_received)
+    total.octets_received += seen.octets_received - mine.counted_received;
+  if (seen.retransmissions > mine.counted_retransmissions)
+    total.retransmissions += seen.retransmissions - mine.counted_retransmissions;
+  mine.counted_sent = seen.octets_acknowledged;
+  mine.counted_received = seen.octets_received;
+  mine.counted_retransmissions = seen.retransmissions;
+  if (progress) {
+    mine.progressed = now;
+    mine.quiet_since.reset();
+    sign_of_life(pair, now);
+  }
+  if (mine.meter.sample(seen, now)) {
+    subflow.sent_rate = mine.meter.sent();
+    subflow.received_rate = mine.meter.received();
+    book.learn(pair.local, mine.number, mine.meter, seen, now);
+  } else if (seen.minimum_rtt > nanoseconds::zero()) {
+    book.saw_rtt(pair.local, seen.minimum_rtt, now);
+  }
+  if (mine.doomed) return;
+
+  switch (mine.silence.sample(seen, now, caution(pair, now))) {
+    case SilenceDetector::Finding::kNothing:
+      break;
+    case SilenceDetector::Finding::kSending:
+      suspect(connection, subflow, now);
+      return;
+    case SilenceDetector::Finding::kReceiving:
+      // A server cannot ask its clients: translators and firewalls are between.
+      if (!connection.server_side) {
+        mine.quiet_since = now - mine.silence.silence();
+        auto& state = pair_of(subflow);
+        if (state.state == PairHealth::State::kFine) {
+          state.state = PairHealth::State::kSuspected;
+          state.since = now;
+          state.questions = 0;
+          state.suspect = {connection.token, subflow.key};
+          ask(pair, now);
+        }
+      }
+      break;
+  }
+  if (mine.quiet_since && now - *mine.quiet_since > kQuiet &&
+      others_alive(connection, subflow.key)) {
+    const bool others_receive = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+      return entry.first != subflow.key &&
+             entry.second.last.since_data_received < milliseconds(100) &&
+             entry.second.last.octets_received > 0;
+    });
+    if (others_receive) {
+      const auto key = subflow.key;
+      lost(connection, pair, "quiet", now - subflow.since, now);
+      retire(connection, key, true, "quiet", now);
+    }
+  }
+}
+
+/// When we send: a slow subflow that makes the fast ones wait is taken out and comes back as a
+/// backup; the pair of paths is not tried again for a while.
+void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  for (auto& [key, slow] : connection.subflows) {
+    if (slow.backup || slow.state != Subflow::State::kEstablished) continue;
+    const auto quality_slow = quality(connection, key.local.address, now);
+    const Subflow* fast = nullptr;
+    for (const auto& [other_key, other] : connection.subflows) {
+      if (other_key.local.address == key.local.address || other.backup ||
+          other.state != Subflow::State::kEstablished)
+        continue;
+      if (quality(connection, other_key.local.address, now).rate > quality_slow.rate &&
+          stalled_by(connection.last, other.last, slow.last))
+        fast = &other;
+    }
+    if (!track.subflows[key].stall.sample(fast != nullptr, now)) continue;
+    auto& veto = vetoes[{fast->key.local.address, key.local.address}];
+    veto.second = std::clamp<nanoseconds>(veto.second * 2, seconds(15), std::chrono::minutes(10));
+    veto.first = now + veto.second;
+    const auto copy = key;
+    note(connection.token, "stalled",
+         fmt::format("{} holds up {}: backup for {}", copy.local.address.text(),
+                     fast->key.local.address.text(), duration_text(veto.second)));
+    lost(connection, {copy.local.address, copy.remote.address}, "slow-company", {}, now);
+    retire(connection, copy, false, "stalled", now);
+    return;
+  }
+}
+
+void Decider::Impl::verify_flags(Connection& connection, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  for (auto& [key, subflow] : connection.subflows) {
+    auto& mine = track.subflows[key];
+    if (!mine.flag_asked || now - *mine.flag_asked < kVerify) continue;
+    if (subflow.last.requested_backup == subflow.backup || mine.flag_attempts >= kFlagAttempts) {
+      mine.flag_asked.reset();
+      continue;
+    }
+    ++mine.flag_attempts;
+    mine.flag_asked = now;
+    act(action::SetBackup{connection.token, key, subflow.backup}, "verify");
+  }
+}
+
+}  // namespace anabranch::paths

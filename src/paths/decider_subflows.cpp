@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "paths/decider_impl.hpp"
+
+namespace anabranch::paths {
+namespace {
+
+/// The kernel's own limit.
+constexpr unsigned kMostSubflows = 8;
+/// A subflow that was asked for is waited for this long before another try is made.
+constexpr milliseconds kPendingPatience{1000};
+/// A join waits for the measurement of its path at most so long.
+constexpr milliseconds kMeasurePatience{250};
+/// After a change between active and backup the next one rests; longer with every change.
+constexpr milliseconds kSettle{1000};
+constexpr seconds kLongestSettle{60};
+/// Before a slow subflow that was destroyed comes back as a backup.
+constexpr milliseconds kBackAsBackup{600};
+/// An active subflow is demoted only when the rule fails clearly.
+constexpr double kClearly = 1.25;
+
+}  // namespace
+
+const PathRule* Decider::Impl::rule_for(const Connection& connection, const Path& path) const {
+  if (settings.rules.empty()) return nullptr;
+  for (const auto& rule : settings.rules)
+    if (rule.match.matches({connection.remote.address, connection.remote.port, connection.uid,
+                            connection.cgroup, path.interface}))
+      return &rule;
+  return nullptr;
+}
+
+void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now) {
+  auto& track = tracks[token];
+  const auto when = now + delay;
+  if (track.plan_at && *track.plan_at <= when && *track.plan_at >= now) return;
+  track.plan_at = when;
+  at(when, {Timer::Kind::kPlan, token, {}});
+}
+
+void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
+  for (const auto& [address, path] : paths) {
+    if (!path.usable || address.family() != connection.remote.address.family()) continue;
+    if (book.confident(address, now)) continue;
+    const auto running = measuring.find(address);
+    if (running != measuring.end() && now - running->second < seconds(5)) continue;
+    measuring[address] = now;
+    const auto id = next_question++;
+    measurements[id] = address;
+    act(action::Measure{id, address, path.ifindex, connection.remote}, "unknown-rate");
+  }
+}
+
+void Decider::Impl::take(const input::Measured& input, MonotonicTime now) {
+  const auto found = measurements.find(input.id);
+  if (found == measurements.end()) return;
+  const auto address = found->second;
+  measurements.erase(found);
+  measuring.erase(address);
+  if (input.answered > 0) {
+    book.measured(address, input.rate, input.rtt, now);
+    for (auto& [pair, state] : health)
+      if (pair.local == address) state.answers = true;
+  }
+  for (const auto& [token, connection] : connections)
+    if (!connection.server_side && connection.established) plan_later(token, {}, now);
+  prefer(now);
+}
+
+/// What is known of the path, seen from this connection: if it carries more than anybody knew, that
+/// is known now.
+Quality Decider::Impl::quality(const Connection& connection, const IpAddress& local,
+                               MonotonicTime now) const {
+  const bool receiving = connection.last.octets_received > connection.last.octets_acknowledged;
+  auto known = book.quality(local, receiving ? Direction::kReceive : Direction::kSend, now);
+  BitRate here;
+  for (const auto& [key, subflow] : connection.subflows) {
+    if (key.local.address != local) continue;
+    here.bits_per_second +=
+        receiving ? subflow.received_rate.bits_per_second : subflow.sent_rate.bits_per_second;
+    if (known.minimum_rtt == nanoseconds::zero()) known.minimum_rtt = subflow.last.minimum_rtt;
+    if (known.minimum_rtt == nanoseconds::zero()) known.minimum_rtt = subflow.last.rtt;
+  }
+  known.rate = std::max(known.rate, here);
+  return known;
+}
+
+std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connection,
+                                                      MonotonicTime now) const {
+  std::map<IpAddress, Assessment> wishes;
+  std::map<IpAddress, Quality> qualities;
+  const IpAddress* best = nullptr;
+  for (const auto& [address, path] : paths) {
+    if (address.family() != connection.remote.address.family()) continue;
+    auto& mine = wishes[address];
+    if (!path.usable) {
+      mine.code = "path-unusable";
+      continue;
+    }
+    if (const auto* rule = rule_for(connection, path)) {
+      mine.rule = rule->name;
+      if (rule->deny) {
+        mine.code = "denied-by-rule";
+        continue;
+      }
+      if (rule->backup.value_or(false)) {
+        mine.wish = Wish::kBackup;
+        mine.code = "backup-by-rule";
+        continue;
+      }
+      if (rule->backup.has_value()) {
+        mine.wish = Wish::kActive;
+        mine.code = "active-by-rule";
+      }
+    }
+    const auto known = qualities[address] = quality(connection, address, now);
+    const bool established = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+      return entry.first.local.address == address &&
+             entry.second.state == Subflow::State::kEstablished;
+    });
+    // A path that is given up now cannot be what the others are compared with.
+    const auto memory = book.all().find(address);
+    if (memory != book.all().end() && memory->second.failed) continue;
+    if (std::ranges::any_of(connection.peer_addresses,
+                            [&](const auto& peer) {
+                              return failed({address, peer.second.endpoint.address});
+                            }) &&
+        !established)
+      continue;
+    if (known.rate.bits_per_second > 0 && (!best || known.rate > qualities.at(*best).rate))
+      best = &wishes.find(address)->first;
+  }
+  for (auto& [address, mine] : wishes) {
+    if (mine.wish != Wish::kNone || !qualities.contains(address)) continue;
+    const auto& known = qualities.at(address);
+    if (best && address == *best) {
+      mine.wish = Wish::kActive;
+      mine.code = "best-path";
+      continue;
+    }
+    if (!best) {
+      mine.wish = address == connection.local.address ? Wish::kActive : Wish::kBackup;
+      mine.code = mine.wish == Wish::kActive ? "initial" : "unknown-rate";
+    } else if (known.rate.bits_per_second <= 0) {
+      mine.wish = Wish::kBackup;
+      mine.code = "unknown-rate";
+    } else {
+      auto verdict = admit(qualities.at(*best), known);
+      const auto veto = vetoes.find({*best, address});
+      const bool active = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+        return entry.first.local.address == address && !entry.second.backup;
+      });
+      if (active && verdict.code == std::string_view("slow-company") &&
+          static_cast<double>(verdict.need) < kClearly * static_cast<double>(verdict.room))
+        verdict.admitted = true;
+      if (veto != vetoes.end() && veto->second.first > now) {
+        verdict.admitted = false;
+        verdict.code = "stalled-before";
+      }
+      mine.wish = verdict.admitted ? Wish::kActive : Wish::kBackup;
+      mine.code = verdict.admitted ? "good-company" : verdict.code;
+    }
+    const auto running = measuring.find(address);
+    if (mine.code == std::string_view("unknown-rate") && running != measuring.end() &&
+        now - running->second < kMeasurePatience)
+      mine.wish = Wish::kWait;
+  }
+  return wishes;
+}
+
+void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
+  if (connection.server_side || connection.observed_only || connection.plain_tcp ||
+      !connection.established)
+    return;
+  auto& track = tracks[connection.token];
+  std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > seconds(130); });
+  const auto wishes = assess(connection, now);
+  settle(connection, wishes, now);
+
+  auto count = static_cast<unsigned>(track.pending.size());
+  for (const auto& [key, subflow] : connection.subflows) count += subflow.initial ? 0 : 1;
+  const auto busy_with = [&](const IpAddress& local, const IpAddress& remote) {
+    return std::ranges::any_of(connection.subflows,
+                               [&](const auto& entry) {
+                                 return entry.first.local.address == local &&
+                                        entry.first.remote.address == remote &&
+                                        !track.subflows.at(entry.first).doomed;
+                               }) ||
+           std::ranges::any_of(track.pending, [&](const Pending& one) {
+             return one.local == local && one.remote.address == remote &&
+                    now - one.asked < kPendingPatience;
+           });
+  };
+  const auto usable_peer = [&](const PeerAddress& peer) { return may_join(connection, peer); };
+  const auto used = [&](const IpAddress& remote) {
+    return std::ranges::count_if(
+               connection.subflows,
+               [&](const auto& entry) { return entry.first.remote.address == remote; }) +
+           std::ranges::count_if(track.pending,
+                                 [&](const Pending& one) { return one.remote.address == remote; });
+  };
+  const auto try_pair = [&](const Path& path, const PeerAddress& peer, const Assessment& wish) {
+    const Pair pair{path.address, peer.endpoint.address};
+    const auto limit = std::min({kMostSubflows, settings.subflows, [&] {
+                                   const auto* rule = rule_for(connection, path);
+                                   return rule && rule->subflows ? *rule->subflows : kMostSubflows;
+                                 }()});
+    if (count >= limit) return false;
+    if (busy_with(pair.local, pair.remote)) return false;
+    if (const auto state = health.find(pair);
+        state != health.end() && state->second.state == PairHealth::State::kFailed &&
+        (state->second.answers || state->second.questions % 5 != 0))
+      return false;
+    if (const auto retry = track.retries.find(pair);
+        retry != track.retries.end() && retry->second.not_before > now) {
+      plan_later(connection.token, retry->second.not_before - now, now);
+      return false;
+    }
+    create(connection, path, peer.endpoint, wish, now);
+    ++count;
+    return true;
+  };
+
+  for (const auto& [address, wish] : wishes) {
+    if (wish.wish == Wish::kNone) continue;
+    if (wish.wish == Wish::kWait) {
+      plan_later(connection.token, kMeasurePatience / 5, now);
+      continue;
+    }
+    const auto& path = paths.at(address);
+    const bool has = std::ranges::any_of(connection.peer_addresses, [&](const auto& peer) {
+      return busy_with(address, peer.second.endpoint.address);
+    });
+    if (has) continue;
+    // The peer's address that is used least; addresses given first break ties.
+    std::vector<const PeerAddress*> peers;
+    for (const auto& [id, peer] : connection.peer_addresses)
+      if (usable_peer(peer) && peer.endpoint.address.family() == address.family())
+        peers.push_back(&peer);
+    std::ranges::stable_sort(peers, {},
+                             [&](const PeerAddress* peer) { return used(peer->endpoint.address); });
+    for (const auto* peer : peers)
+      if (try_pair(path, *peer, wish)) break;
+  }
+  // Every address that the peer announced is tried over some path.
+  for (const auto& [id, peer] : connection.peer_addresses) {
+    if (!peer.announced || !usable_peer(peer) || used(peer.endpoint.address) > 0) continue;
+    for (const auto& [address, wish] : wishes) {
+      if ((wish.wish != Wish::kActive && wish.wish != Wish::kBackup) ||
+          address.family() != peer.endpoint.address.family())
+        continue;
+      if (try_pair(paths.at(address), peer, wish)) break;
+    }
+  }
+}
+
+void Decider::Impl::create(Connection& connection, const Path& path, const Endpoint& remote,
+                           const Assessment& wish, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  const auto id = connection.ids.of(path.address, now);
+  if (id == 0) {
+    track.retries[{path.address, remote.address}] = {now + seconds(10), seconds(10), "no-id"};
+    return;
+  }
+  const bool backup = wish.wish == Wish::kBackup;
+  const auto number = act(
+      action::CreateSubflow{connection.token, id, path.address, 0, path.ifindex, remote, backup},
+      wish.code);
+  // A try that nothing has been heard of gives way to the new one.
+  std::erase_if(track.pending, [&](const Pending& one) {
+    return one.local == path.address && one.remote == remote;
+  });
+  track.pending.push_back({path.address, remote, id, backup, wish.code, wish.rule, now, number});
+  plan_later(connection.token, kPendingPatience + milliseconds(10), now);
+}
+
+/// Brings the flags of the subflows there are to what is wanted.
+void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Assessment>& wishes,
+                           MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  std::vector<std::pair<SubflowKey, std::string>> out_of_the_way;
+  for (auto& [key, subflow] : connection.subflows) {
+    const auto wish = wishes.find(key.local.address);
+    if (wish == wishes.end() || subflow.state != Subflow::State::kEstablished) continue;
+    if (track.subflows.at(key).doomed) continue;
+    if (wish->second.wish == Wish::kNone &&
+        wish->second.code == std::string_view("denied-by-rule")) {
+      out_of_the_way.emplace_back(key, wish->second.code);
+      continue;
+    }
+    const bool to_active = wish->second.wish == Wish::kActive && subflow.backup;
+    const bool to_backup = wish->second.wish == Wish::kBackup && !subflow.backup;
+    if (!to_active && !to_backup) {
+      if (wish->second.wish == Wish::kActive || wish->second.wish == Wish::kBackup) {
+        subflow.reason = wish->second.code;
+        subflow.rule = wish->second.rule;
+      }
+      continue;
+    }
+    auto& rests = track.settled[key.local.address];
+    auto& length = track.settling[key.local.address];
+    if (now < rests) continue;
+    // What nobody knows is no reason to stop what works.
+    if (to_backup && wish->second.code == std::string_view("unknown-rate")) {
+      const auto best = std::ranges::find_if(wishes, [](const auto& entry) {
+        return entry.second.code == std::string_view("best-path");
+      });
+      if (best == wishes.end()) continue;
+      // Unless its round trip alone is too long for the company of the best one.
+      const auto fast = quality(connection, best->first, now);
+      auto slow = quality(connection, key.local.address, now);
+      slow.rate = fast.rate;
+      if (slow.minimum_rtt == nanoseconds::zero() || admit(fast, slow).admitted) continue;
+    }
+    const bool another = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+      const auto other = wishes.find(entry.first.local.address);
+      return entry.first != key && entry.second.state == Subflow::State::kEstablished &&
+             !entry.second.backup && other != wishes.end() && other->second.wish == Wish::kActive &&
+             !failed({entry.first.local.address, entry.first.remote.address});
+    });
+    if (to_backup && !another) continue;
+    length = std::clamp<nanoseconds>(length * 2, kSettle, kLongestSettle);
+    rests = now + length;
+    subflow.reason = wish->second.code;
+    subflow.rule = wish->second.rule;
+    const auto& last = subflow.last;
+    if (to_backup && (last.unacknowledged > 0 || last.unsent > 0 ||
+                      last.since_data_received < milliseconds(300))) {
+      // What is queued there would be waited for: taken out, it is sent again on the others.
+      out_of_the_way.emplace_back(key, wish->second.code);
+      continue;
+    }
+    subflow.backup = to_backup;
+    act(action::SetBackup{connection.token, key, to_backup}, wish->second.code);
+    auto& mine = track.subflows.at(key);
+    mine.flag_asked = now;
+    mine.flag_attempts = 0;
+  }
+  for (const auto& [key, why] : out_of_the_way) {
+    track.retries[{key.local.address, key.remote.address}] = {now + kBackAsBackup, {}, why};
+    retire(connection, key, false, why, now);
+  }
+}
+
+bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey& key) const {
+  const auto track = tracks.find(connection.token);
+  return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+    if (entry.first == key || entry.second.state != Subflow::State::kEstablished) return false;
+    if (const auto mine = track->second.subflows.find(entry.first);
+        mine == track->second.subflows.end() || mine->second.doomed ||
+        mine->second.silence.silence() > mine->second.silence.patience())
+      return false;
+    const auto health_of = health.find({entry.first.local.address, entry.first.remote.address});
+    const auto path = paths.find(entry.first.local.address);
+    const bool usable = connection.server_side || path == paths.end() || path->second.usable;
+    return usable &&
+           (health_of == health.end() || health_of->second.state != PairHealth::State::kFailed);
+  });
+}
+
+void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool remove,
+                           const std::string& why, MonotonicTime now) {
+  const auto found = connection.subflows.find(key);
+  if (found == connection.subflows.end() || connection.observed_only) return;
+  auto& track = tracks[connection.token];
+  auto& mine = track.subflows[key];
+  if (!others_alive(connection, key)) {
+    // The last one: whatever it is worth, without it the connection would end.
+    mine.doomed = true;
+    mine.doom = why;
+    mine.remove = remove;
+    plan_later(connection.token, {}, now);
+    return;
+  }
+  const auto id = found->second.local_id;
+  const bool shared = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+    return entry.first != key && entry.second.local_id == id;
+  });
+  // REMOVE_ADDR of an id that others use as well would take those too.
+  if (remove && !shared) {
+    act(action::RemoveAddress{connection.token, id}, why);
+    if (id != 0) connection.ids.release(id, now);
+    announcer.removed(connection, id, now);
+  }
+  act(action::DestroySubflow{connection.token, key, found->second.ifindex}, why);
+  drop_subflow(connection, key);
+  plan_later(connection.token, {}, now);
+}
+
+void Decider::Impl::finish_doomed(Connection& connection, MonotonicTime now) {
+  std::vector<SubflowKey> doomed;
+  for (const auto& [key, mine] : tracks[connection.token].subflows)
+    if (mine.doomed) doomed.push_back(key);
+  for (const auto& key : doomed) {
+    auto& mine = tracks[connection.token].subflows[key];
+    mine.doomed = false;
+    // It may have come to life in the meantime.
+    if (mine.doom == "silent" && now - mine.progressed < milliseconds(100)) continue;
+    retire(connection, key, mine.remove, mine.doom, now);
+  }
+}
+
+}  // namespace anabranch::paths

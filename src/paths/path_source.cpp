@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+#include "paths/path_source.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/directories.hpp"
+#include "base/log.hpp"
+#include "policy/rules.hpp"
+#include "status/client.hpp"
+
+namespace anabranch::paths {
+namespace {
+
+using nlohmann::json;
+
+/// Changes come in bursts. The first is looked at at once, so that a link that fails is known; what
+/// follows within this time is looked at together.
+constexpr milliseconds kSettle{20};
+/// A status socket appears a moment before its role listens on it.
+constexpr milliseconds kListenPause{50};
+constexpr unsigned kListenAttempts = 20;
+/// After a look that failed.
+constexpr seconds kRetry{1};
+
+bool is_host_socket(std::string_view name) {
+  return name.starts_with("host-") && name.ends_with(".sock");
+}
+
+/// Unicast and more than its link's (RFC 3927, RFC 4291 sections 2.5 and 2.7, RFC 1112).
+bool is_global(const IpAddress& address) {
+  const auto octets = address.octets();
+  if (address.is_unspecified()) return false;
+  if (address.is_v4())
+    return octets[0] != 127 && octets[0] != 0 && octets[0] < 224 &&
+           !(octets[0] == 169 && octets[1] == 254);
+  static const auto kLoopback = IpAddress::parse("::1").value();
+  return octets[0] != 0xff && !(octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80) &&
+         address != kLoopback;
+}
+
+bool allowed(const std::string& interface, const Settings& settings) {
+  const auto matches = [&](const std::string& pattern) {
+    return policy::name_matches(pattern, interface);
+  };
+  return (settings.allow.empty() || std::ranges::any_of(settings.allow, matches)) &&
+         std::ranges::none_of(settings.deny, matches);
+}
+
+bool is_withdrawn(const IpAddress& address, const std::vector<HostReport>& hosts) {
+  return std::ranges::any_of(
+      hosts, [&](const HostReport& host) { return host.withdrawn.contains(address); });
+}
+
+/// Why it cannot be used; empty when it can.
+std::string obstacle(const kernel::LinkInfo& link, const IpAddress& address, bool routed,
+                     const std::vector<HostReport>& hosts, const Settings& settings) {
+  if (!allowed(link.name, settings)) return "denied";
+  if (!link.operational()) return "link-down";
+  if (is_withdrawn(address, hosts)) return "withdrawn";
+  return routed ? "" : "no-route";
+}
+
+}  // namespace
+
+Result<HostReport> next_host_report(const HostReport& before, std::string_view text) {
+  try {
+    const json report = json::parse(text);
+    HostReport out;
+    for (const auto& path : report.at("paths")) {
+      const auto& address = path.at("address");
+      if (address.is_null()) continue;
+      const auto parsed = IpAddress::parse(address.get<std::string>());
+      if (!parsed) return std::unexpected(parsed.error());
+      (path.at("state") == "down" ? out.withdrawn : out.serving).insert(*parsed);
+    }
+    for (const auto* earlier : {&before.serving, &before.withdrawn})
+      for (const auto& address : *earlier)
+        if (!out.serving.contains(address)) out.withdrawn.insert(address);
+    return out;
+  } catch (const std::exception& error) {
+    return fail(std::string("this is no report of a host: ") + error.what());
+  }
+}
+
+std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostReport>& hosts,
+                             const Settings& settings) {
+  std::map<IpAddress, Path> found;
+  for (const auto& entry : view.addresses) {
+    const auto address = entry.prefix.address();
+    const auto link = std::ranges::find(view.links, entry.ifindex, &kernel::LinkInfo::index);
+    if (!is_global(address) || entry.tentative || entry.deprecated || link == view.links.end() ||
+        link->loopback)
+      continue;
+    const auto route = view.default_routes.find(address);
+    const bool routed = route != view.default_routes.end();
+    Path path;
+    path.address = address;
+    path.interface = link->name;
+    path.ifindex = link->index;
+    if (routed) path.router = route->second.via;
+    path.reason = obstacle(*link, address, routed, hosts, settings);
+    path.usable = path.reason.empty();
+    if (path.reason == "no-route" && entry.prefix.length() < address.width())
+      path.destinations.push_back(entry.prefix.without_host_bits());
+    // The same address on two interfaces: the one that works.
+    const auto known = found.find(address);
+    if (known == found.end() || (path.usable && !known->second.usable))
+      found.insert_or_assign(address, std::move(path));
+  }
+  std::vector<Path> out;
+  for (auto& [address, path] : found) out.push_back(std::move(path));
+  return out;
+}
+
+struct PathSource::Impl {
+  struct Host {
+    status::Subscription subscription;
+    Loop::Handle readable;
+    HostReport report;
+  };
+
+  Impl(Loop& on, Settings with, Changed tell, kernel::Rtnetlink asks, kernel::RouteMonitor watches)
+      : loop(on),
+        settings(std::move(with)),
+        changed(std::move(tell)),
+        netlink(std::move(asks)),
+        monitor(std::move(watches)) {}
+
+  Result<NetworkView> look();
+  void read();
+  void soon();
+  void kernel_changed();
+  void watch_directory();
+  void directory_changed();
+  void follow_host(const std::string& name, unsigned attempts);
+  void host_speaks(std::string name);
+  void publish();
+
+  Loop& loop;
+  Settings settings;
+  Changed changed;
+  kernel::Rtnetlink netlink;
+  kernel::RouteMonitor monitor;
+  Loop::Handle monitor_readable;
+  UniqueFd directory;
+  Loop::Handle directory_readable;
+  std::map<std::string, Host> hosts;  ///< by socket's file name
+  std::map<std::string, Loop::Handle> listen_pauses;
+  NetworkView view;
+  std::vector<Path> paths;
+  MonotonicTime not_before{};
+  Loop::Handle later;
+};
+
+Result<NetworkView> PathSource::Impl::look() {
+  NetworkView out;
+  auto links = netlink.links();
+  if (!links) return std::unexpected(links.error());
+  auto addresses = netlink.addresses();
+  if (!addresses) return std::unexpected(addresses.error());
+  for (const auto& address : *addresses) {
+    const auto source = address.prefix.address();
+    if (!is_global(source)) continue;
+    if (auto route = netlink.default_route(source.family(), source, address.ifindex))
+      out.default_routes.insert_or_assign(source, *std::move(route));
+  }
+  out.links = *std::move(links);
+  out.addresses = *std::move(addresses);
+  return out;
+}
+
+void PathSource::Impl::read() {
+  later.reset();
+  not_before = MonotonicClock::now() + kSettle;
+  auto seen = look();
+  if (!seen) {
+    log::warning("cannot look at the machine's paths: {}; trying again", seen.error().text());
+    later = loop.after(kRetry, [this] { read(); });
+    return;
+  }
+  view = *std::move(seen);
+  publish();
+}
+
+void PathSource::Impl::soon() {
+  if (later) return;
+  later = loop.at(not_before, [this] { read(); });
+}
+
+void PathSource::Impl::kernel_changed() {
+  if (!monitor.drain().any()) return;
+  if (!later && MonotonicClock::now() >= not_before)
+    read();
+  else
+    soon();
+}
+
+void PathSource::Impl::publish() {
+  std::vector<HostReport> reports;
+  for (const auto& [name, host] : hosts) reports.push_back(host.report);
+  auto fresh = paths_from(view, reports, settings);
+  if (fresh == paths) return;
+  paths = std::move(fresh);
+  changed(paths);
+}
+
+/// Host roles come and go: their sockets appear and disappear below the runtime directory.
+void PathSource::Impl::watch_directory() {
+  const auto where = runtime_directory();
+  directory.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!directory || ::inotify_add_watch(directory.get(), where.c_str(), IN_CREATE) < 0)
+    log::warning("{} cannot be watched: host roles that start later are not noticed",
+                 where.string());
+  else
+    directory_readable = loop.on_readable(directory.get(), [this] { directory_changed(); });
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(where, error))
+    follow_host(entry.path().filename().string(), 1);
+}
+
+void PathSource::Impl::directory_changed() {
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  ssize_t got = 0;
+  while ((got = ::read(directory.get(), buffer.data(), buffer.size())) > 0)
+    for (const char* at = buffer.data(); at < buffer.data() + got;) {
+      const auto& event = *reinterpret_cast<const inotify_event*>(at);
+      if (event.len > 0) follow_host(event.name, kListenAttempts);
+      at += sizeof event + event.len;
+    }
+}
+
+void PathSource::Impl::follow_host(const std::string& name, unsigned attempts) {
+  if (!is_host_socket(name) || hosts.contains(name)) return;
+  auto subscription = status::Subscription::open(runtime_directory() / name);
+  if (!subscription) {
+    log::debug("{}", subscription.error().text());
+    if (attempts > 1)
+      listen_pauses[name] =
+          loop.after(kListenPause, [this, name, left = attempts - 1] { follow_host(name, left); });
+    return;
+  }
+  const auto [entry, fresh] =
+      hosts.try_emplace(name, *std::move(subscription), Loop::Handle{}, HostReport{});
+  entry->second.readable =
+      loop.on_readable(entry->second.subscription.fd(), [this, name] { host_speaks(name); });
+  log::info("following the paths of {}", name.substr(0, name.size() - 5));
+}
+
+/// By value: what called us goes away with the host.
+void PathSource::Impl::host_speaks(std::string name) {
+  auto& host = hosts.at(name);
+  for (;;) {
+    const auto text = host.subscription.take();
+    if (text && !*text) break;
+    auto report = text ? next_host_report(host.report, **text)
+                       : Result<HostReport>(std::unexpected(text.error()));
+    if (!report) {
+      // Its paths stay as they are; the kernel says what becomes of them.
+      log::info("{} is followed no more: {}", name, report.error().what);
+      hosts.erase(name);
+      // A role that was started anew may have its socket there already.
+      follow_host(name, kListenAttempts);
+      break;
+    }
+    host.report = *std::move(report);
+  }
+  publish();
+}
+
+PathSource::PathSource(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PathSource::PathSource(PathSource&&) noexcept = default;
+PathSource& PathSource::operator=(PathSource&&) noexcept = default;
+PathSource::~PathSource() = default;
+
+Result<PathSource> PathSource::open(Loop& loop, const Settings& settings, Changed changed) {
+  ANABRANCH_TRY(make_directory(runtime_directory()));
+  auto netlink = kernel::Rtnetlink::open();
+  if (!netlink) return std::unexpected(netlink.error());
+  auto monitor = kernel::RouteMonitor::open();
+  if (!monitor) return std::unexpected(monitor.error());
+  auto impl = std::make_unique<Impl>(loop, settings, std::move(changed), *std::move(netlink),
+                                     *std::move(monitor));
+  Impl& self = *impl;
+  self.monitor_readable = loop.on_readable(self.monitor.fd(), [&self] { self.kernel_changed(); });
+  auto view = self.look();
+  if (!view) return std::unexpected(view.error());
+  self.view = *std::move(view);
+  self.paths = paths_from(self.view, {}, settings);
+  self.watch_directory();
+  return PathSource(std::move(impl));
+}
+
+const std::vector<Path>& PathSource::now() const {
+  return impl_->paths;
+}
+
+void PathSource::configure(const Settings& settings) {
+  impl_->settings = settings;
+  impl_->publish();
+}
+
+}  // namespace anabranch::paths

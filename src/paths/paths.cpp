@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "paths/paths.hpp"
+
+#include <signal.h>
+
+#include "base/directories.hpp"
+#include "base/log.hpp"
+#include "paths/hand_over.hpp"
+#include "paths/paths_role.hpp"
+#include "paths/supervisor.hpp"
+
+namespace anabranch::paths {
+
+Result<void> Role::run() {
+  ANABRANCH_TRY(open());
+  loop_.on_signal({SIGTERM, SIGINT}, [this](int) { loop_.stop(); });
+  loop_.on_signal({SIGHUP}, [this](int) { static_cast<void>(reload()); });
+  feed(input::Paths{source_->now()});
+  ANABRANCH_TRY(adopt_running());
+  ANABRANCH_TRY(take_over());
+  log::info("new MPTCP connections of this network namespace are managed here");
+  service_.ready();
+  loop_.run();
+  service_.stopping();
+  adoption_->save();
+  const auto back = hand_back();
+  log::info("paths ends; the kernel's path manager has new connections again");
+  return back;
+}
+
+Result<void> Role::open() {
+  ANABRANCH_TRY(make_directory(runtime_directory()));
+  auto server =
+      status::Server::open(loop_, status::socket_path("paths"),
+                           [this](const status::Request& request) { return answer(request); });
+  if (!server) return std::unexpected(server.error());
+  server_ = *std::move(server);
+  ANABRANCH_TRY(open_kernel());
+  if (!options_.record.empty()) {
+    auto recorder = Recorder::open(options_.record, settings_);
+    if (!recorder) return std::unexpected(recorder.error());
+    recorder_ = *std::move(recorder);
+  }
+  remembered_ = load_remembered();
+  adoption_.emplace(
+      loop_, [this]() -> const auto& { return decider_.connections(); });
+  ANABRANCH_TRY(fallback_->keep(source_->now()));
+  return serve_metrics();
+}
+
+Result<void> Role::open_kernel() {
+  auto events = kernel::MptcpEventMonitor::open();
+  if (!events) return std::unexpected(events.error());
+  events_ = *std::move(events);
+  events_watch_ = loop_.on_readable(events_->fd(), [this] { read_events(); });
+  auto commands = kernel::MptcpCommands::open();
+  if (!commands) return std::unexpected(commands.error());
+  commands_ = *std::move(commands);
+  auto diag = kernel::SocketDiag::open();
+  if (!diag) return std::unexpected(diag.error());
+  diag_ = *std::move(diag);
+  sampler_.emplace(*diag_);
+  auto prober = probe::PathProber::open(
+      loop_,
+      {.answered =
+           [this](const probe::Answer& answer) {
+             feed(input::Probed{answer.id, true, answer.rtt});
+           },
+       .measured =
+           [this](const probe::Measurement& measured) {
+             feed(input::Measured{measured.id, measured.answered, measured.rtt, measured.rate});
+           }});
+  if (!prober) return std::unexpected(prober.error());
+  prober_ = *std::move(prober);
+  auto route = FirstRoute::open();
+  if (!route) return std::unexpected(route.error());
+  route_ = *std::move(route);
+  auto fallback = KernelFallback::open(settings_.subflows);
+  if (!fallback) return std::unexpected(fallback.error());
+  fallback_ = *std::move(fallback);
+  auto source = PathSource::open(loop_, settings_, [this](std::vector<Path> paths) {
+    if (const auto kept = fallback_->keep(paths); !kept) log::warning("{}", kept.error().text());
+    feed(input::Paths{std::move(paths)});
+  });
+  if (!source) return std::unexpected(source.error());
+  source_ = *std::move(source);
+  listeners_.emplace(loop_, *diag_);
+  return {};
+}
+
+Result<std::string> Role::answer(const status::Request& request) {
+  if (request.verb == "show") return "{}";
+  return fail("the path manager does not know '" + request.verb + "'", {}, "show, subscribe",
+              ExitCode::kBadInput);
+}
+
+Result<void> Role::reload() { return {}; }
+Result<void> Role::serve_metrics() { return {}; }
+
+Result<void> run_paths(const RunOptions& options) {
+  const auto settings = options.file.load();
+  if (!settings) return std::unexpected(settings.error());
+  const auto ended = supervise([&]() -> Result<void> { return Role(options, *settings).run(); });
+  if (!ended) return std::unexpected(ended.error());
+  if (*ended != ExitCode::kOk) return fail("the path manager has ended", {}, {}, *ended);
+  return {};
+}
+
+}  // namespace anabranch::paths

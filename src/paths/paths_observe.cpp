@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.hpp"
+#include "kernel/cgroup.hpp"
+#include "kernel/mptcp_counters.hpp"
+#include "paths/paths_role.hpp"
+
+namespace anabranch::paths {
+namespace {
+
+constexpr milliseconds kShortestStep{2};
+constexpr seconds kCounterStep{1};
+
+}  // namespace
+
+void Role::feed(Input input) {
+  inbox_.push_back(std::move(input));
+  if (!feeding_) work();
+}
+
+/// Deals with everything in the inbox; what comes up meanwhile is dealt with as well.
+void Role::work() {
+  feeding_ = true;
+  while (!inbox_.empty()) {
+    const auto input = std::move(inbox_.front());
+    inbox_.pop_front();
+    const auto now = MonotonicClock::now();
+    const auto actions = decider_.handle(input, now);
+    if (recorder_) recorder_->write(input, now, actions);
+    for (const auto& action : actions) carry_out(action);
+  }
+  feeding_ = false;
+  arm();
+}
+
+void Role::arm() {
+  const auto now = MonotonicClock::now();
+  if (const auto next = decider_.next_tick())
+    tick_timer_ = loop_.at(std::max(*next, now), [this] { feed(input::Tick{}); });
+  else
+    tick_timer_.reset();
+  if (const auto interval = decider_.watch(now).interval; interval != nanoseconds::max())
+    sample_timer_ =
+        loop_.after(std::max<nanoseconds>(interval, kShortestStep), [this] { sample(); });
+  else
+    sample_timer_.reset();
+  if (decider_.wants_counters() && !counter_timer_)
+    counter_timer_ = loop_.after(kCounterStep, [this] { read_counters(); });
+}
+
+void Role::read_events() {
+  const bool complete = events_->drain([this](const kernel::MptcpEvent& event) {
+    ++counters_.events;
+    feed(input::Event{event});
+    if (event.type == kernel::MptcpEvent::Type::kCreated && !settings_.rules.empty())
+      tell_owner(event.token);
+  });
+  adoption_->changed();
+  if (complete) return;
+  ++counters_.overruns;
+  log::warning("the kernel dropped events because they came too fast; reading everything again");
+  read_again();
+}
+
+void Role::tell_owner(Token token) {
+  const auto info = diag_->connection(token);
+  if (info && *info) feed(input::Owner{token, (*info)->uid, kernel::cgroup_path((*info)->cgroup)});
+}
+
+/// What is true now, whatever was missed.
+void Role::read_again() {
+  if (const auto done = adopt_running(); !done) log::error("{}", done.error().text());
+}
+
+Result<void> Role::adopt_running() {
+  // What this daemon knows is newer than what the last one left.
+  auto remembered = std::exchange(remembered_, {});
+  for (const auto& [token, connection] : decider_.connections())
+    remembered.insert_or_assign(token, remember(connection));
+  auto running = adopt(*diag_, remembered);
+  if (!running) return std::unexpected(running.error());
+  std::set<Token> there;
+  for (auto& one : *running) {
+    there.insert(one.connection.token);
+    feed(std::move(one));
+  }
+  std::vector<Token> gone;
+  for (const auto& [token, connection] : decider_.connections())
+    if (!there.contains(token)) gone.push_back(token);
+  for (const auto token : gone) feed(input::Gone{token});
+  return {};
+}
+
+void Role::sample() {
+  const auto watch = decider_.watch(MonotonicClock::now() + kShortestStep);
+  ++counters_.samples;
+  const auto done = sampler_->read(watch.tokens, decider_.connections(),
+                                   [this](Input input) { inbox_.push_back(std::move(input)); });
+  if (!done) {
+    log::error("{}", done.error().text());
+    sample_timer_ = loop_.after(seconds(1), [this] { sample(); });
+    return;
+  }
+  work();
+}
+
+void Role::read_counters() {
+  counter_timer_.reset();
+  const auto counters = kernel::mptcp_counters();
+  const auto value = [&](const char* name) {
+    const auto found = counters.find(name);
+    return found == counters.end() ? 0 : found->second;
+  };
+  feed(input::Counters{value("AddAddrTx"), value("EchoAdd")});
+}
+
+}  // namespace anabranch::paths

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "paths/peer_addresses.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace anabranch::paths {
+namespace {
+
+const IpPrefix& prefix(std::size_t index) {
+  static const auto prefixes = [] {
+    constexpr std::array<std::string_view, 9> kTexts = {
+        "127.0.0.0/8", "::1/128",  "0.0.0.0/8",      "224.0.0.0/4", "255.255.255.255/32",
+        "::/128",      "ff00::/8", "169.254.0.0/16", "fe80::/10"};
+    std::array<IpPrefix, kTexts.size()> out;
+    for (std::size_t i = 0; i < kTexts.size(); ++i)
+      out[i] = IpPrefix::parse(kTexts[i]).value_or(IpPrefix::host(IpAddress()));
+    return out;
+  }();
+  return prefixes[index];
+}
+
+constexpr std::size_t kLoopbacks = 2;
+constexpr std::size_t kSpecials = 9;
+
+bool carries_subflow(const Connection& connection, const Endpoint& remote) {
+  return std::ranges::any_of(connection.subflows,
+                             [&](const auto& entry) { return entry.first.remote == remote; });
+}
+
+bool acceptable(const Connection& connection, const Endpoint& endpoint) {
+  if (endpoint.port == 0) return false;
+  if (is_loopback(endpoint.address)) return is_loopback(connection.remote.address);
+  return announceable(endpoint.address);
+}
+
+}  // namespace
+
+bool is_loopback(const IpAddress& address) {
+  for (std::size_t i = 0; i < kLoopbacks; ++i)
+    if (prefix(i).contains(address)) return true;
+  return false;
+}
+
+bool announceable(const IpAddress& address) {
+  for (std::size_t i = 0; i < kSpecials; ++i)
+    if (prefix(i).contains(address)) return false;
+  return true;
+}
+
+Acceptance accept_announced(Connection& connection, const kernel::MptcpEvent& event) {
+  // Id 0 is the initial subflow's address, which is known without being told.
+  if (event.remote_id == 0 || !acceptable(connection, event.remote)) return Acceptance::kRejected;
+  auto& known = connection.peer_addresses;
+  const auto same = known.find(event.remote_id);
+  if (same != known.end()) {
+    if (same->second.endpoint == event.remote) return Acceptance::kRefreshed;
+    // Another address should come after a REMOVE_ADDR only. That one has no echo and may be lost,
+    // while ADD_ADDR is authenticated: it is believed unless traffic says otherwise.
+    const bool other_port = same->second.endpoint.address == event.remote.address;
+    if (!other_port && carries_subflow(connection, same->second.endpoint))
+      return Acceptance::kConflict;
+    same->second = {.id = event.remote_id, .endpoint = event.remote, .announced = true};
+    return Acceptance::kStored;
+  }
+  // The same place under a new id: the peer took the old one back and that was lost.
+  std::erase_if(known, [&](const auto& entry) {
+    return entry.second.announced && entry.second.endpoint == event.remote;
+  });
+  const auto announced =
+      std::ranges::count_if(known, [](const auto& entry) { return entry.second.announced; });
+  if (static_cast<std::size_t>(announced) >= kMostAnnouncedAddresses) return Acceptance::kFull;
+  known[event.remote_id] = {.id = event.remote_id, .endpoint = event.remote, .announced = true};
+  return Acceptance::kStored;
+}
+
+std::optional<PeerAddress> accept_removed(Connection& connection, std::uint8_t id) {
+  const auto found = connection.peer_addresses.find(id);
+  if (found == connection.peer_addresses.end()) return std::nullopt;
+  const PeerAddress out = found->second;
+  connection.peer_addresses.erase(found);
+  return out;
+}
+
+bool may_join(const Connection& connection, const PeerAddress& address) {
+  return !connection.deny_join_id0 || address.endpoint != connection.remote;
+}
+
+}  // namespace anabranch::paths

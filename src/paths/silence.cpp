@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "paths/silence.hpp"
+
+#include <algorithm>
+
+namespace anabranch::paths {
+namespace {
+
+/// The kernel counts these pauses in ticks of up to 4 ms, samples come every 10 ms.
+constexpr milliseconds kGrain{15};
+constexpr milliseconds kShortest{35};
+/// Longest delayed ACK of common stacks, and then some.
+constexpr milliseconds kDelayedAck{250};
+/// A sample that came so late says nothing: it was this machine that stood still.
+constexpr milliseconds kLate{60};
+/// Pauses are forgotten with this half-life in samples of progress.
+constexpr double kForget = 0.99;
+
+nanoseconds scaled(nanoseconds time, double factor) {
+  return std::chrono::duration_cast<nanoseconds>(time * factor);
+}
+
+}  // namespace
+
+void SilenceDetector::Rhythm::progress(MonotonicTime now, nanoseconds pause) {
+  longest = std::max(pause, scaled(longest, kForget));
+  if (beats < 1000) ++beats;
+  last = now;
+}
+
+void SilenceDetector::Rhythm::rest(MonotonicTime now) {
+  last = now;
+  beats = 0;
+}
+
+SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen, MonotonicTime now,
+                                                 double caution) {
+  const bool late = !first_ && now - previous_ > kLate;
+  const bool acked = seen.octets_acknowledged != acknowledged_;
+  const bool got = seen.octets_received != received_;
+  acknowledged_ = seen.octets_acknowledged;
+  received_ = seen.octets_received;
+  previous_ = now;
+  if (first_) {
+    first_ = false;
+    acks_.rest(now);
+    data_.rest(now);
+    return Finding::kNothing;
+  }
+  if (late) {
+    // Pauses while we did not look are nobody's fault.
+    acks_.last = std::max(acks_.last, now - kGrain);
+    data_.last = std::max(data_.last, now - kGrain);
+  }
+
+  // Any ACK shows that the path lives, also one that acknowledges nothing new.
+  if (seen.unacknowledged == 0)
+    acks_.rest(now);
+  else if (const auto heard = now - seen.since_ack; acked || heard > acks_.last + kGrain)
+    acks_.progress(std::max(acks_.last, heard), std::max<nanoseconds>(heard - acks_.last, {}));
+  if (got) {
+    const auto heard = now - seen.since_data_received;
+    data_.progress(std::max(data_.last, heard), std::max<nanoseconds>(heard - data_.last, {}));
+  }
+
+  if (seen.unacknowledged > 0) {
+    silence_ = now - acks_.last;
+    const auto round_trip = seen.rtt + 4 * seen.rtt_variance;
+    patience_ = acks_.steady() ? std::max<nanoseconds>(3 * acks_.longest + kGrain, kShortest)
+                               : std::max<nanoseconds>(2 * seen.rtt, round_trip) + kDelayedAck;
+    patience_ = scaled(
+        std::min<nanoseconds>(
+            patience_, std::max<nanoseconds>(round_trip, seen.rtt + kShortest) + kDelayedAck),
+        caution);
+    if (silence_ > patience_) return Finding::kSending;
+  }
+  if (data_.steady()) {
+    const auto silence = now - data_.last;
+    const auto patience =
+        scaled(std::max<nanoseconds>(3 * data_.longest + kGrain, kShortest), caution);
+    // Once said; the supply may simply have ended.
+    if (silence > patience) {
+      silence_ = silence;
+      patience_ = patience;
+      data_.rest(data_.last);
+      return Finding::kReceiving;
+    }
+  }
+  return Finding::kNothing;
+}
+
+}  // namespace anabranch::paths

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// When is a subflow's silence suspicious? One detector a subflow, fed with every sample.
+//
+// A path that dies silently sends no message; what stops is the steady arrival of ACKs (when we
+// send) or of data (when we receive). How steady it was is known: the detector keeps the longest
+// pause of the last seconds, and three times that, plus a little, is out of character. A subflow
+// whose traffic is not steady is judged by its round trip instead, like TCP does it, with the
+// peer's delayed ACK allowed for. A path that once stood still and answered again is given more
+// time.
+#pragma once
+
+#include <cstdint>
+
+#include "base/units.hpp"
+#include "kernel/socket_diag.hpp"
+
+namespace anabranch::paths {
+
+class SilenceDetector {
+ public:
+  enum class Finding : std::uint8_t {
+    kNothing,
+    kSending,    ///< what we sent is not acknowledged
+    kReceiving,  ///< data that came steadily has stopped: the path, or just the sender's supply
+  };
+
+  /// `caution` >= 1 stretches the patience.
+  Finding sample(const kernel::SubflowDiag& now_seen, MonotonicTime now, double caution);
+
+  /// How long the present silence may last before it is a finding.
+  nanoseconds patience() const { return patience_; }
+  nanoseconds silence() const { return silence_; }
+
+ private:
+  /// Pauses in one direction.
+  struct Rhythm {
+    MonotonicTime last{};   ///< progress, or nothing to wait for
+    nanoseconds longest{};  ///< pause of late, decaying
+    unsigned beats = 0;     ///< samples with progress in a row, short pauses allowed
+    bool steady() const { return beats >= 12; }
+    void progress(MonotonicTime now, nanoseconds pause);
+    void rest(MonotonicTime now);
+  };
+
+  Rhythm acks_;
+  Rhythm data_;
+  std::uint64_t acknowledged_ = 0;
+  std::uint64_t received_ = 0;
+  MonotonicTime previous_{};
+  bool first_ = true;
+  nanoseconds patience_{};
+  nanoseconds silence_{};
+};
+
+}  // namespace anabranch::paths
