@@ -32,6 +32,8 @@ void add_lab_workload(CLI::App& lab, Outcome& outcome);
 /// The hidden verb "lab herd".
 void add_lab_herd(CLI::App& lab, Outcome& outcome);
 void add_paths(CLI::App& app, Outcome& outcome);
+/// The verb "paths explain".
+void add_paths_explain(CLI::App& paths, Outcome& outcome);
 void add_run(CLI::App& app, Outcome& outcome);
 void add_doctor(CLI::App& app, Outcome& outcome);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The members of each type are listed once, in a function describe() that a Writer and a Reader
-// both go through: what is written is what is read.
+// both go through: what is written is what is read. Structured bindings name every member, so that
+// one that is added to a type and forgotten here does not compile.
 #include "paths/codec.hpp"
 
 #include <array>
@@ -68,242 +69,287 @@ template <class Value, class Type>
 concept Is = std::same_as<std::remove_const_t<Value>, Type>;
 
 void describe(auto& visit, Is<kernel::MptcpEvent> auto& value) {
-  visit("type", value.type);
-  visit("token", value.token);
-  visit("local", value.local);
-  visit("remote", value.remote);
-  visit("local_id", value.local_id);
-  visit("remote_id", value.remote_id);
-  visit("server_side", value.server_side);
-  visit("deny_join_id0", value.deny_join_id0);
-  visit("backup", value.backup);
-  visit("error", value.error);
-  visit("ifindex", value.ifindex);
-  visit("reset_reason", value.reset_reason);
+  auto& [type, token, local, remote, local_id, remote_id, server_side, deny_join_id0, backup, error,
+         ifindex, reset_reason] = value;
+  visit("type", type);
+  visit("token", token);
+  visit("local", local);
+  visit("remote", remote);
+  visit("local_id", local_id);
+  visit("remote_id", remote_id);
+  visit("server_side", server_side);
+  visit("deny_join_id0", deny_join_id0);
+  visit("backup", backup);
+  visit("error", error);
+  visit("ifindex", ifindex);
+  visit("reset_reason", reset_reason);
 }
 
 void describe(auto& visit, Is<kernel::ConnectionInfo> auto& value) {
-  visit("token", value.token);
-  visit("local", value.local);
-  visit("remote", value.remote);
-  visit("state", value.state);
-  visit("uid", value.uid);
-  visit("cgroup", value.cgroup);
-  visit("ifindex", value.ifindex);
-  visit("fallback", value.fallback);
-  visit("extra_subflows", value.extra_subflows);
-  visit("announced", value.announced);
-  visit("accepted_announced", value.accepted_announced);
-  visit("written", value.written);
-  visit("unacknowledged", value.unacknowledged);
-  visit("received_next", value.received_next);
-  visit("octets_sent", value.octets_sent);
-  visit("octets_received", value.octets_received);
-  visit("octets_acknowledged", value.octets_acknowledged);
-  visit("octets_retransmitted", value.octets_retransmitted);
+  auto& [token, local, remote, state, uid, cgroup, ifindex, fallback, extra_subflows, announced,
+         accepted_announced, written, unacknowledged, received_next, octets_sent, octets_received,
+         octets_acknowledged, octets_retransmitted] = value;
+  visit("token", token);
+  visit("local", local);
+  visit("remote", remote);
+  visit("state", state);
+  visit("uid", uid);
+  visit("cgroup", cgroup);
+  visit("ifindex", ifindex);
+  visit("fallback", fallback);
+  visit("extra_subflows", extra_subflows);
+  visit("announced", announced);
+  visit("accepted_announced", accepted_announced);
+  visit("written", written);
+  visit("unacknowledged", unacknowledged);
+  visit("received_next", received_next);
+  visit("octets_sent", octets_sent);
+  visit("octets_received", octets_received);
+  visit("octets_acknowledged", octets_acknowledged);
+  visit("octets_retransmitted", octets_retransmitted);
 }
 
 void describe(auto& visit, Is<kernel::SubflowDiag> auto& value) {
-  visit("token", value.token);
-  visit("local", value.local);
-  visit("remote", value.remote);
-  visit("ifindex", value.ifindex);
-  visit("local_id", value.local_id);
-  visit("remote_id", value.remote_id);
-  visit("state", value.state);
-  visit("initial", value.initial);
-  visit("backup", value.backup);
-  visit("requested_backup", value.requested_backup);
-  visit("congestion_state", value.congestion_state);
-  visit("backoff", value.backoff);
-  visit("congestion_window", value.congestion_window);
-  visit("segment", value.segment);
-  visit("unacknowledged", value.unacknowledged);
-  visit("unsent", value.unsent);
-  visit("retransmissions", value.retransmissions);
-  visit("octets_sent", value.octets_sent);
-  visit("octets_acknowledged", value.octets_acknowledged);
-  visit("octets_received", value.octets_received);
-  visit("octets_retransmitted", value.octets_retransmitted);
-  visit("rtt", value.rtt);
-  visit("rtt_variance", value.rtt_variance);
-  visit("minimum_rtt", value.minimum_rtt);
-  visit("receiver_rtt", value.receiver_rtt);
-  visit("since_ack", value.since_ack);
-  visit("since_data_received", value.since_data_received);
-  visit("since_data_sent", value.since_data_sent);
-  visit("pacing_rate", value.pacing_rate);
-  visit("delivery_rate", value.delivery_rate);
-  visit("send_buffer", value.send_buffer);
-  visit("receive_buffer", value.receive_buffer);
+  auto& [token, local, remote, ifindex, local_id, remote_id, state, initial, backup,
+         requested_backup, congestion_state, backoff, congestion_window, segment, unacknowledged,
+         unsent, retransmissions, octets_sent, octets_acknowledged, octets_received,
+         octets_retransmitted, rtt, rtt_variance, minimum_rtt, receiver_rtt, since_ack,
+         since_data_received, since_data_sent, pacing_rate, delivery_rate, send_buffer,
+         receive_buffer] = value;
+  visit("token", token);
+  visit("local", local);
+  visit("remote", remote);
+  visit("ifindex", ifindex);
+  visit("local_id", local_id);
+  visit("remote_id", remote_id);
+  visit("state", state);
+  visit("initial", initial);
+  visit("backup", backup);
+  visit("requested_backup", requested_backup);
+  visit("congestion_state", congestion_state);
+  visit("backoff", backoff);
+  visit("congestion_window", congestion_window);
+  visit("segment", segment);
+  visit("unacknowledged", unacknowledged);
+  visit("unsent", unsent);
+  visit("retransmissions", retransmissions);
+  visit("octets_sent", octets_sent);
+  visit("octets_acknowledged", octets_acknowledged);
+  visit("octets_received", octets_received);
+  visit("octets_retransmitted", octets_retransmitted);
+  visit("rtt", rtt);
+  visit("rtt_variance", rtt_variance);
+  visit("minimum_rtt", minimum_rtt);
+  visit("receiver_rtt", receiver_rtt);
+  visit("since_ack", since_ack);
+  visit("since_data_received", since_data_received);
+  visit("since_data_sent", since_data_sent);
+  visit("pacing_rate", pacing_rate);
+  visit("delivery_rate", delivery_rate);
+  visit("send_buffer", send_buffer);
+  visit("receive_buffer", receive_buffer);
 }
 
 void describe(auto& visit, Is<Path> auto& value) {
-  visit("address", value.address);
-  visit("interface", value.interface);
-  visit("ifindex", value.ifindex);
-  visit("router", value.router);
-  visit("usable", value.usable);
-  visit("reason", value.reason);
+  auto& [address, interface, ifindex, router, usable, reason, destinations] = value;
+  visit("address", address);
+  visit("interface", interface);
+  visit("ifindex", ifindex);
+  visit("router", router);
+  visit("usable", usable);
+  visit("reason", reason);
+  visit("destinations", destinations);
 }
 
 void describe(auto& visit, Is<SubflowKey> auto& value) {
-  visit("local", value.local);
-  visit("remote", value.remote);
+  auto& [local, remote] = value;
+  visit("local", local);
+  visit("remote", remote);
+}
+
+void describe(auto& visit, Is<PeerAddress> auto& value) {
+  auto& [id, endpoint, announced] = value;
+  visit("id", id);
+  visit("endpoint", endpoint);
+  visit("announced", announced);
 }
 
 void describe(auto& visit, Is<OwnAddress> auto& value) {
-  visit("id", value.id);
-  visit("endpoint", value.endpoint);
-  visit("announced", value.announced);
-}
-void describe(auto& visit, Is<PeerAddress> auto& value) {
-  visit("id", value.id);
-  visit("endpoint", value.endpoint);
-  visit("announced", value.announced);
+  auto& [id, endpoint, announced] = value;
+  visit("id", id);
+  visit("endpoint", endpoint);
+  visit("announced", announced);
 }
 
 void describe(auto& visit, Is<input::Paths> auto& value) {
-  visit("paths", value.paths);
+  auto& [paths] = value;
+  visit("paths", paths);
 }
 void describe(auto& visit, Is<input::Event> auto& value) {
-  describe(visit, value.event);
+  auto& [event] = value;
+  describe(visit, event);
 }
 void describe(auto& visit, Is<input::Owner> auto& value) {
-  visit("token", value.token);
-  visit("uid", value.uid);
-  visit("cgroup", value.cgroup);
+  auto& [token, uid, cgroup] = value;
+  visit("token", token);
+  visit("uid", uid);
+  visit("cgroup", cgroup);
 }
 void describe(auto& visit, Is<input::Sample> auto& value) {
-  visit("connection", value.connection);
-  visit("subflows", value.subflows);
+  auto& [connection, subflows] = value;
+  visit("connection", connection);
+  visit("subflows", subflows);
 }
 void describe(auto& visit, Is<input::Adopted> auto& value) {
-  visit("connection", value.connection);
-  visit("subflows", value.subflows);
-  visit("peer_addresses", value.peer_addresses);
-  visit("own_addresses", value.own_addresses);
-  visit("server_side", value.server_side);
-  visit("deny_join_id0", value.deny_join_id0);
-  visit("observed_only", value.observed_only);
+  auto& [connection, subflows, peer_addresses, own_addresses, server_side, deny_join_id0,
+         observed_only] = value;
+  visit("connection", connection);
+  visit("subflows", subflows);
+  visit("peer_addresses", peer_addresses);
+  visit("own_addresses", own_addresses);
+  visit("server_side", server_side);
+  visit("deny_join_id0", deny_join_id0);
+  visit("observed_only", observed_only);
 }
 void describe(auto& visit, Is<input::Gone> auto& value) {
-  visit("token", value.token);
+  auto& [token] = value;
+  visit("token", token);
 }
 void describe(auto& visit, Is<input::Probed> auto& value) {
-  visit("id", value.id);
-  visit("answered", value.answered);
-  visit("rtt", value.rtt);
+  auto& [id, answered, rtt] = value;
+  visit("id", id);
+  visit("answered", answered);
+  visit("rtt", rtt);
 }
 void describe(auto& visit, Is<input::Measured> auto& value) {
-  visit("id", value.id);
-  visit("answered", value.answered);
-  visit("rtt", value.rtt);
-  visit("rate", value.rate);
+  auto& [id, answered, rtt, rate] = value;
+  visit("id", id);
+  visit("answered", answered);
+  visit("rtt", rtt);
+  visit("rate", rate);
 }
 void describe(auto& visit, Is<input::Failed> auto& value) {
-  visit("action", value.action);
-  visit("error", value.error);
-  visit("what", value.what);
+  auto& [action, error, what] = value;
+  visit("action", action);
+  visit("error", error);
+  visit("what", what);
 }
 void describe(auto& visit, Is<input::Listening> auto& value) {
-  visit("endpoint", value.endpoint);
-  visit("listens", value.listens);
+  auto& [endpoint, listens] = value;
+  visit("endpoint", endpoint);
+  visit("listens", listens);
 }
 void describe(auto& visit, Is<input::Counters> auto& value) {
-  visit("announcements_sent", value.announcements_sent);
-  visit("echoes_received", value.echoes_received);
+  auto& [announcements_sent, echoes_received] = value;
+  visit("announcements_sent", announcements_sent);
+  visit("echoes_received", echoes_received);
 }
 void describe(auto&, Is<input::Tick> auto&) {}
 
 void describe(auto& visit, Is<action::CreateSubflow> auto& value) {
-  visit("token", value.token);
-  visit("local_id", value.local_id);
-  visit("local", value.local);
-  visit("local_port", value.local_port);
-  visit("ifindex", value.ifindex);
-  visit("remote", value.remote);
-  visit("backup", value.backup);
+  auto& [token, local_id, local, local_port, ifindex, remote, backup] = value;
+  visit("token", token);
+  visit("local_id", local_id);
+  visit("local", local);
+  visit("local_port", local_port);
+  visit("ifindex", ifindex);
+  visit("remote", remote);
+  visit("backup", backup);
 }
 void describe(auto& visit, Is<action::DestroySubflow> auto& value) {
-  visit("token", value.token);
-  describe(visit, value.key);
-  visit("ifindex", value.ifindex);
+  auto& [token, key, ifindex] = value;
+  visit("token", token);
+  describe(visit, key);
+  visit("ifindex", ifindex);
 }
 void describe(auto& visit, Is<action::RemoveAddress> auto& value) {
-  visit("token", value.token);
-  visit("id", value.id);
+  auto& [token, id] = value;
+  visit("token", token);
+  visit("id", id);
 }
 void describe(auto& visit, Is<action::SetBackup> auto& value) {
-  visit("token", value.token);
-  describe(visit, value.key);
-  visit("backup", value.backup);
+  auto& [token, key, backup] = value;
+  visit("token", token);
+  describe(visit, key);
+  visit("backup", backup);
 }
 void describe(auto& visit, Is<action::Announce> auto& value) {
-  visit("token", value.token);
-  visit("id", value.id);
-  visit("endpoint", value.endpoint);
-  visit("ifindex", value.ifindex);
+  auto& [token, id, endpoint, ifindex] = value;
+  visit("token", token);
+  visit("id", id);
+  visit("endpoint", endpoint);
+  visit("ifindex", ifindex);
 }
 template <class Value>
 requires Is<Value, action::AskListening> || Is<Value, action::OpenListener> ||
     Is<Value, action::CloseListener>
 void describe(auto& visit, Value& value) {
-  visit("endpoint", value.endpoint);
+  auto& [endpoint] = value;
+  visit("endpoint", endpoint);
 }
 void describe(auto& visit, Is<action::Probe> auto& value) {
-  visit("id", value.id);
-  visit("source", value.source);
-  visit("ifindex", value.ifindex);
-  visit("remote", value.remote);
-  visit("patience", value.patience);
+  auto& [id, source, ifindex, remote, patience] = value;
+  visit("id", id);
+  visit("source", source);
+  visit("ifindex", ifindex);
+  visit("remote", remote);
+  visit("patience", patience);
 }
 void describe(auto& visit, Is<action::Measure> auto& value) {
-  visit("id", value.id);
-  visit("source", value.source);
-  visit("ifindex", value.ifindex);
-  visit("remote", value.remote);
+  auto& [id, source, ifindex, remote] = value;
+  visit("id", id);
+  visit("source", source);
+  visit("ifindex", ifindex);
+  visit("remote", remote);
 }
 void describe(auto& visit, Is<action::PreferPath> auto& value) {
-  visit("family", value.family);
-  visit("address", value.address);
+  auto& [family, address] = value;
+  visit("family", family);
+  visit("address", address);
 }
 void describe(auto& visit, Is<action::LimitSubflows> auto& value) {
-  visit("fast", value.fast);
-  visit("slow", value.slow);
+  auto& [fast, slow] = value;
+  visit("fast", fast);
+  visit("slow", slow);
 }
 void describe(auto& visit, Is<action::Note> auto& value) {
-  visit("token", value.token);
-  visit("code", value.code);
-  visit("text", value.text);
+  auto& [token, code, text] = value;
+  visit("token", token);
+  visit("code", code);
+  visit("text", text);
 }
 
 void describe(auto& visit, Is<policy::PortRange> auto& value) {
-  visit("first", value.first);
-  visit("last", value.last);
+  auto& [first, last] = value;
+  visit("first", first);
+  visit("last", last);
 }
 void describe(auto& visit, Is<PathRule> auto& value) {
-  visit("name", value.name);
-  visit("to", value.match.destinations);
-  visit("ports", value.match.ports);
-  visit("uids", value.match.uids);
-  visit("cgroups", value.match.cgroups);
-  visit("interfaces", value.match.interfaces);
-  visit("deny", value.deny);
-  visit("backup", value.backup);
-  visit("subflows", value.subflows);
+  auto& [name, match, deny, backup, subflows] = value;
+  auto& [destinations, ports, uids, cgroups, interfaces] = match;
+  visit("name", name);
+  visit("to", destinations);
+  visit("ports", ports);
+  visit("uids", uids);
+  visit("cgroups", cgroups);
+  visit("interfaces", interfaces);
+  visit("deny", deny);
+  visit("backup", backup);
+  visit("subflows", subflows);
 }
 void describe(auto& visit, Is<Settings> auto& value) {
-  visit("allow", value.allow);
-  visit("deny", value.deny);
-  visit("subflows", value.subflows);
-  visit("announce", value.announce);
-  visit("prefer_route", value.prefer_route);
-  visit("limit_with_bpf", value.limit_with_bpf);
-  visit("cgroup", value.cgroup);
-  visit("probe_interval", value.probe_interval);
-  visit("probe_interval_limit", value.probe_interval_limit);
-  visit("rules", value.rules);
+  auto& [allow, deny, subflows, announce, prefer_route, limit_with_bpf, cgroup, probe_interval,
+         probe_interval_limit, rules, metrics] = value;
+  visit("allow", allow);
+  visit("deny", deny);
+  visit("subflows", subflows);
+  visit("announce", announce);
+  visit("prefer_route", prefer_route);
+  visit("limit_with_bpf", limit_with_bpf);
+  visit("cgroup", cgroup);
+  visit("probe_interval", probe_interval);
+  visit("probe_interval_limit", probe_interval_limit);
+  visit("rules", rules);
 }
 
 template <class Value>

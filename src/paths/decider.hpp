@@ -39,6 +39,14 @@ struct Totals {
   std::uint64_t returns = 0;
 };
 
+/// A subflow that there could be and that is not tried now.
+struct Waiting {
+  IpAddress local;
+  Endpoint remote;
+  std::string code;                    ///< why, stable
+  std::optional<MonotonicTime> until;  ///< nothing: until its path answers again
+};
+
 class Decider {
  public:
   explicit Decider(Settings settings);
@@ -55,6 +63,9 @@ class Decider {
   const std::map<IpAddress, Path>& paths() const;
   const std::map<IpAddress, PathMemory>& memory() const;
   const std::map<IpAddress, Totals>& totals() const;  ///< by local address
+  std::vector<Waiting> waiting(Token token) const;
+  /// The path of new connections that choose no source address; nothing: as the routes say.
+  std::optional<IpAddress> preferred(Family family) const;
   /// Connections whose figures should be read in the next sampling step, and how long until it.
   struct Watch {
     std::vector<Token> tokens;
