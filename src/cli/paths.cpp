@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // anabranch paths: run.
+#include "paths/paths.hpp"
+
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "paths/paths.hpp"
 
 namespace anabranch::cli {
 
@@ -16,7 +17,10 @@ void add_paths(CLI::App& app, Outcome& outcome) {
   run->add_option("--record", options->record, "Record")->type_name("FILE");
   run->callback([options, &outcome]() {
     const auto done = paths::run_paths(*options);
-    if (done) outcome.value = ExitCode::kOk; else outcome.value = std::unexpected(done.error());
+    if (done)
+      outcome.value = ExitCode::kOk;
+    else
+      outcome.value = std::unexpected(done.error());
   });
 }
 
