@@ -246,7 +246,7 @@ def rates(wire, prober):
         for family in (4, 6):
             # 0.5 Mbit/s with a queue of four packets.
             wire.set(1, mbit, 10, queue_ms=4 * OCTETS * 8 / mbit / 1000 + 1 if mbit < 1 else 50)
-            for _ in range(3):  # a busy machine delays the emulator
+            for _ in range(5):  # a busy machine delays the emulator
                 got = measured(prober, family)
                 middle = statistics.median(rate for _, _, rate in got)
                 if abs(middle / mbit - 1) <= 0.1:
