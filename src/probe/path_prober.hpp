@@ -8,9 +8,9 @@
 // Accuracy. The round trip is from just before the system call that sends to the kernel's time of
 // arrival: some 10 us too long, and longer by the resolution of the next hop's link address when
 // that is unknown. The rate is within a tenth or so on an idle path. Beside other traffic it is
-// what that leaves at the moment, with a wide spread: less than the link has. It is more than the
-// link has where a shaper lets the first packets of a burst through, and cannot exceed some twenty
-// times the rate of the way back, which the answers need (60 octets for 1400).
+// anything between what that leaves at the moment and what the link has: mostly less than the link
+// has. It is more where a shaper lets the first packets of a burst through, and cannot exceed some
+// twenty times the rate of the way back, which the answers need (60 octets for 1400).
 #pragma once
 
 #include <cstdint>
