@@ -80,6 +80,7 @@ Result<void> Role::open_kernel() {
   fallback_ = *std::move(fallback);
   auto source = PathSource::open(loop_, settings_, [this](std::vector<Path> paths) {
     if (const auto kept = fallback_->keep(paths); !kept) log::warning("{}", kept.error().text());
+    if (const auto kept = route_->follow(paths); !kept) log::warning("{}", kept.error().text());
     feed(input::Paths{std::move(paths)});
   });
   if (!source) return std::unexpected(source.error());

@@ -79,7 +79,7 @@ Result<std::string> ask(const std::filesystem::path& socket, std::string_view ve
 }
 
 Result<Subscription> Subscription::open(const std::filesystem::path& socket,
-                                         std::string_view verb) {
+                                        std::string_view verb) {
   auto fd = connect_to(socket, verb, {}, SOCK_NONBLOCK);
   if (!fd) return std::unexpected(fd.error());
   return Subscription(*std::move(fd));
