@@ -11,6 +11,7 @@
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_deep.hpp"
 #include "lab/scenario_faults.hpp"
+#include "lab/scenario_paths_load.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
@@ -39,7 +40,8 @@ std::span<const Scenario> scenarios() {
                                  single_homed_16_scenario(),     single_homed_deep_scenario(),
                                  single_homed_faults_scenario(), gateway_forwarding_scenario(),
                                  roles_idle_scenario(),          wire_limits_scenario(),
-                                 single_homed_8_scenario(),      soak_scenario()};
+                                 single_homed_8_scenario(),      soak_scenario(),
+                                 paths_load_scenario()};
   return all;
 }
 
