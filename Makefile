@@ -47,6 +47,8 @@ soak: build
 	$(EXECUTABLE) lab run single-homed-16 --full
 	$(EXECUTABLE) lab run single-homed-deep --full
 	$(EXECUTABLE) lab run single-homed-faults --full
+	$(EXECUTABLE) lab run failover --full
+	$(EXECUTABLE) lab run flapping --full
 	$(EXECUTABLE) lab run soak --full
 
 # build/deb/*.deb, looked at by lintian.

@@ -23,6 +23,7 @@ struct RunArguments {
   std::string node;
   std::string json;
   std::string report;
+  lab::Choice choice;
   bool quick = false;
   bool full = false;
 };
@@ -59,6 +60,7 @@ ExitCode print_error(const Error& error) {
 Result<ExitCode> run(const RunArguments& arguments) {
   const auto scenario = lab::find_scenario(arguments.scenario);
   if (!scenario) return std::unexpected(scenario.error());
+  ANABRANCH_TRY(lab::check_choice(**scenario, arguments.choice));
   const auto json = open_output(arguments.json);
   if (!json) return std::unexpected(json.error());
   const auto report = open_output(arguments.report);
@@ -67,7 +69,8 @@ Result<ExitCode> run(const RunArguments& arguments) {
                      : arguments.quick ? lab::Scale::kQuick
                                        : lab::Scale::kNormal;
   const auto code = lab::run_in_sandbox([&] {
-    const auto result = lab::run_scenario(**scenario, scale, ANABRANCH_VERSION, STDOUT_FILENO);
+    const auto result =
+        lab::run_scenario(**scenario, scale, arguments.choice, ANABRANCH_VERSION, STDOUT_FILENO);
     if (!result) return static_cast<int>(print_error(result.error()));
     std::fputs(lab::final_table(*result, lab::is_live_terminal(STDOUT_FILENO)).c_str(), stdout);
     write_output(*json, lab::report_json(*result) + "\n");
@@ -139,6 +142,14 @@ void add_lab(CLI::App& app, Outcome& outcome) {
   run_command->add_option("--json", arguments->json, "Write the figures there")->type_name("FILE");
   run_command->add_option("--report", arguments->report, "Write a self-contained HTML report there")
       ->type_name("FILE");
+  run_command
+      ->add_option("--only", arguments->choice.only,
+                   "Parts of the scenario, as 'A,C,download' of never-worse")
+      ->type_name("WORD,...")
+      ->delimiter(',');
+  run_command->add_option("--runs", arguments->choice.runs, "Repetitions of each measurement")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
   run_command->callback([arguments, &outcome] { outcome.value = run(*arguments); });
 
   auto* shell_command =
@@ -151,6 +162,7 @@ void add_lab(CLI::App& app, Outcome& outcome) {
 
   add_wire(*lab, outcome);
   add_lab_workload(*lab, outcome);
+  add_lab_herd(*lab, outcome);
 }
 
 }  // namespace anabranch::cli

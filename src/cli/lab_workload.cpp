@@ -21,6 +21,7 @@ struct WorkloadWords {
   std::string remote;
   std::string bind;
   double seconds = 0;
+  unsigned sample_ms = 100;
   lab::WorkloadOptions options;
 };
 
@@ -30,6 +31,7 @@ Result<lab::WorkloadOptions> options_from(const WorkloadWords& words) {
   options.send = words.send;
   options.mptcp = !words.tcp;
   options.duration = nanoseconds(static_cast<std::int64_t>(words.seconds * 1e9));
+  options.sample_every = milliseconds(words.sample_ms);
   if (!words.remote.empty()) {
     const auto remote = IpAddress::parse(words.remote);
     if (!remote) return std::unexpected(remote.error());
@@ -63,6 +65,9 @@ void add_lab_workload(CLI::App& lab, Outcome& outcome) {
   command->add_option("--seconds", words->seconds, "How long to send")
       ->check(CLI::Range(0.0, 86400.0));
   command->add_option("--octets", words->options.octets, "How much to send");
+  command->add_option("--sample-ms", words->sample_ms, "Time between samples")
+      ->check(CLI::Range(1, 60000))
+      ->capture_default_str();
   command->add_option("--congestion", words->options.congestion, "Congestion control")
       ->capture_default_str();
   command->add_option("--seed", words->options.seed, "Of the pseudo-random payload")

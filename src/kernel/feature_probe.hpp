@@ -75,6 +75,7 @@ Finding probe_nft_tproxy();
 Finding probe_conntrack();
 
 Finding probe_bpf();
+Finding probe_subflow_limits();
 Finding probe_lockdown();
 
 Finding probe_program(std::string_view program);

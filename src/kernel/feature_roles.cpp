@@ -45,6 +45,7 @@ constexpr Need kNeeds[] = {
     {"paths", "mptcp_path_managers", kRequired, "the kernel keeps all decisions to itself"},
     {"paths", "privileges", kUseful, "only as root"},
     {"paths", "mptcp_diag", kUseful, "it cannot see how subflows perform"},
+    {"paths", "subflow_limits", kUseful, "slow subflows may queue as much as fast ones"},
 
     {"converter", "mptcp", kRequired, "it has no multipath side"},
     {"converter", "cubic", kUseful, "sockets keep the default congestion control"},

@@ -20,6 +20,7 @@
 
 #include "base/fd.hpp"
 #include "kernel/feature_probe.hpp"
+#include "kernel/subflow_limits.hpp"
 #include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
@@ -87,6 +88,15 @@ Finding load_trivial_program() {
   if (errno == EPERM && ::geteuid() != 0)
     return {FeatureState::kRefused, "only root may load programs", "run the role as root"};
   return finding_from_errno(errno, "loading an XDP program");
+}
+
+Finding load_subflow_limits() {
+  const auto loadable = SubflowLimits::loadable();
+  if (loadable && cgroup2_root()) return {FeatureState::kOk, "the BPF program could be loaded"};
+  if (!loadable && ::geteuid() != 0)
+    return {FeatureState::kRefused, "only root may load programs", "run the role as root"};
+  const Error error = loadable ? cgroup2_root().error() : loadable.error();
+  return {FeatureState::kRefused, error.what, error.hint};
 }
 
 /// In a mount namespace of our own, where securityfs can be mounted if the system has not.
@@ -184,6 +194,10 @@ Finding probe_user_namespaces() {
 
 Finding probe_bpf() {
   return run_probe(ProbeGround::kHere, load_trivial_program);
+}
+
+Finding probe_subflow_limits() {
+  return run_probe(ProbeGround::kHere, load_subflow_limits);
 }
 
 Finding probe_lockdown() {

@@ -11,8 +11,8 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-/// Columns two blanks apart; the second (the figure) is aligned to the right.
-std::string aligned(const std::vector<Row>& rows) {
+/// Columns two blanks apart; the second (the figure), or all from there on, aligned to the right.
+std::string aligned(const std::vector<Row>& rows, bool figures_to_the_end = false) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -24,7 +24,8 @@ std::string aligned(const std::vector<Row>& rows) {
     std::string line = " ";
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - visible_columns(row[i]), ' ');
-      line += i == 1 ? "  " + space + row[i] : (i == 0 ? " " : "  ") + row[i] + space;
+      const bool figure = i == 1 || (figures_to_the_end && i > 1);
+      line += figure ? "  " + space + row[i] : (i == 0 ? " " : "  ") + row[i] + space;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';
@@ -40,11 +41,15 @@ std::string marked(bool ok, const std::string& text, bool colours) {
 
 std::string final_table(const ScenarioResult& result, bool colours) {
   std::string out;
-  if (!result.measurements.empty()) {
-    std::vector<Row> rows;
-    for (const auto& measurement : result.measurements)
-      rows.push_back({measurement.name, display_number(measurement.value), measurement.unit});
-    out += "Measured\n" + aligned(rows);
+  std::vector<Row> measured;
+  for (const auto& measurement : result.measurements)
+    if (!measurement.detail)
+      measured.push_back({measurement.name, display_number(measurement.value), measurement.unit});
+  if (!measured.empty()) out += "Measured\n" + aligned(measured);
+  for (const auto& table : result.tables) {
+    std::vector<Row> rows = {table.head};
+    rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+    out += table.title + '\n' + aligned(rows, true);
   }
   if (!result.expectations.empty()) {
     std::vector<Row> rows;

@@ -90,6 +90,12 @@ std::string_view manager_name(Manager manager) {
   return "?";
 }
 
+std::vector<std::string_view> manager_names() {
+  std::vector<std::string_view> out;
+  for (const auto manager : kManagers) out.push_back(manager_name(manager));
+  return out;
+}
+
 std::vector<Role> manager_roles() {
   return {{.name = std::string(kMptcpdRole),
            .command = {kMptcpdProgram, "--log=stderr", "--plugin-dir=" + mptcpd_plugins(),

@@ -17,6 +17,7 @@ namespace anabranch::lab {
 enum class Manager : std::uint8_t { kKernel, kMptcpd, kAnabranch };
 inline constexpr Manager kManagers[] = {Manager::kKernel, Manager::kMptcpd, Manager::kAnabranch};
 std::string_view manager_name(Manager manager);  ///< "kernel", "mptcpd", "anabranch"
+std::vector<std::string_view> manager_names();
 
 /// Whether the program is installed; the reason why it is not as the error.
 Result<void> find_manager(Manager manager);

@@ -49,6 +49,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  /// For who learns only now how many steps there will be.
+  void set_steps(unsigned steps) { state_.steps = steps; }
   void step(std::string what, nanoseconds expected);
   /// New figures of the current step; shown on a terminal only.
   void update(const std::vector<PathRow>& paths, nanoseconds elapsed);

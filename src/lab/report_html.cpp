@@ -54,6 +54,20 @@ std::string measurements_table(const std::vector<Measurement>& measurements) {
   return out + "</table></section>\n";
 }
 
+std::string figures_table(const Table& table) {
+  std::string out = fmt::format("<section><h2>{}</h2>\n<table>", escape_html(table.title));
+  const auto add_row = [&](const std::vector<std::string>& cells, std::string_view tag) {
+    out += "<tr>";
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      out += fmt::format("<{0}{1}>{2}</{0}>", tag, i == 0 ? "" : " class=\"number\"",
+                         escape_html(cells[i]));
+    out += "</tr>\n";
+  };
+  add_row(table.head, "th");
+  for (const auto& row : table.rows) add_row(row, "td");
+  return out + "</table></section>\n";
+}
+
 }  // namespace
 
 std::string report_html(const ScenarioResult& result) {
@@ -71,6 +85,7 @@ std::string report_html(const ScenarioResult& result) {
                        chart_html(chart));
   out += "<div class=\"tables\">\n";
   if (!result.expectations.empty()) out += expectations_table(result.expectations);
+  for (const auto& table : result.tables) out += figures_table(table);
   if (!result.measurements.empty()) out += measurements_table(result.measurements);
   out += fmt::format(
       "</div>\n<footer><span>anabranch {}</span><span>Linux "

@@ -13,7 +13,15 @@ namespace anabranch::lab {
 struct Measurement {
   std::string name;  ///< snake_case, the key in the JSON
   double value = 0;
-  std::string unit;  ///< "Mbit/s", "ms", "ratio", "octets", "count"
+  std::string unit;     ///< "Mbit/s", "ms", "ratio", "octets", "count"
+  bool detail = false;  ///< in the files, not in the table on the terminal
+};
+
+/// Figures of one kind that are read side by side; the measurements hold them too.
+struct Table {
+  std::string title;
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows;
 };
 
 struct Expectation {
@@ -59,6 +67,7 @@ struct ScenarioResult {
   std::string version;  ///< of this executable
   Topology topology;
   std::vector<Measurement> measurements;
+  std::vector<Table> tables;
   std::vector<Expectation> expectations;
   std::vector<Chart> charts;
 

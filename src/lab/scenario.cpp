@@ -6,11 +6,15 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <fmt/ranges.h>
 #include <sys/utsname.h>
 
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_deep.hpp"
+#include "lab/scenario_failover.hpp"
 #include "lab/scenario_faults.hpp"
+#include "lab/scenario_flapping.hpp"
+#include "lab/scenario_never_worse.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
@@ -26,6 +30,13 @@ std::string kernel_release() {
 
 }  // namespace
 
+bool Choice::wants(std::string_view word, std::span<const std::string_view> kind) const {
+  const auto chosen = [&](std::string_view candidate) {
+    return std::ranges::find(only, candidate) != only.end();
+  };
+  return std::ranges::none_of(kind, chosen) || chosen(word);
+}
+
 void ScenarioRun::measure(std::string name, double value, std::string unit) {
   result.measurements.push_back({std::move(name), value, std::move(unit)});
 }
@@ -35,11 +46,19 @@ void ScenarioRun::expect(Expectation expectation) {
 }
 
 std::span<const Scenario> scenarios() {
-  static const std::array all = {single_homed_scenario(),        single_homed_4_scenario(),
-                                 single_homed_16_scenario(),     single_homed_deep_scenario(),
-                                 single_homed_faults_scenario(), gateway_forwarding_scenario(),
-                                 roles_idle_scenario(),          wire_limits_scenario(),
-                                 single_homed_8_scenario(),      soak_scenario()};
+  static const std::array all = {single_homed_scenario(),
+                                 single_homed_4_scenario(),
+                                 single_homed_16_scenario(),
+                                 single_homed_deep_scenario(),
+                                 single_homed_faults_scenario(),
+                                 gateway_forwarding_scenario(),
+                                 roles_idle_scenario(),
+                                 wire_limits_scenario(),
+                                 single_homed_8_scenario(),
+                                 soak_scenario(),
+                                 failover_scenario(),
+                                 flapping_scenario(),
+                                 never_worse_scenario()};
   return all;
 }
 
@@ -53,7 +72,18 @@ Result<const Scenario*> find_scenario(std::string_view name) {
               ExitCode::kBadInput);
 }
 
-Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale,
+Result<void> check_choice(const Scenario& scenario, const Choice& choice) {
+  if (scenario.words.empty() && (!choice.only.empty() || choice.runs > 0))
+    return fail("the scenario '" + std::string(scenario.name) + "' is run as a whole only", {}, {},
+                ExitCode::kBadInput);
+  for (const auto& word : choice.only)
+    if (std::ranges::find(scenario.words, word) == scenario.words.end())
+      return fail("the scenario '" + std::string(scenario.name) + "' has no '" + word + "'", {},
+                  fmt::format("some of {}", fmt::join(scenario.words, ", ")), ExitCode::kBadInput);
+  return {};
+}
+
+Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale, const Choice& choice,
                                     const std::string& version, int terminal_fd) {
   ScenarioResult result;
   result.scenario = scenario.name;
@@ -64,7 +94,7 @@ Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale,
   const auto network = Network::build(result.topology);
   if (!network) return std::unexpected(network.error());
   Progress progress(terminal_fd, std::string(scenario.name), scenario.steps(scale));
-  ScenarioRun run{scale, **network, progress, result};
+  ScenarioRun run{scale, **network, progress, result, choice};
   if (const auto done = scenario.body(run); !done) {
     Error error = done.error();
     error.what += "\n" + (*network)->logs();

@@ -28,7 +28,9 @@ struct End {
   std::optional<event::Done> done;
   bool listening = false;
 
-  bool finished() const { return done.has_value(); }
+  bool given_up = false;  ///< it, or its peer, has failed
+
+  bool finished() const { return done.has_value() || given_up; }
 };
 
 Result<End> start(const Network& network, const std::string& node, const WorkloadOptions& options) {
@@ -52,8 +54,12 @@ Result<End> start(const Network& network, const std::string& node, const Workloa
 class Session {
  public:
   Session(const Network& network, const std::vector<TransferPlan>& plans,
-          const std::vector<TimedAction>& actions, const SampleObserver& observe)
-      : network_(network), plans_(plans), actions_(actions), observe_(observe) {
+          const std::vector<TimedAction>& actions, const SampleObserver& observe, Failures failures)
+      : network_(network),
+        plans_(plans),
+        actions_(actions),
+        observe_(observe),
+        failures_(failures) {
     outcome_.records.resize(plans.size());
   }
 
@@ -72,11 +78,13 @@ class Session {
           return std::ranges::all_of(ends_, [](const auto& e) { return e.end.finished(); });
         },
         now_ns() + (longest + kGrace).count()));
-    if (next_action_ < actions_.size())
+    const bool all_failed = std::ranges::all_of(
+        outcome_.records, [](const auto& record) { return !record.failure.empty(); });
+    if (next_action_ < actions_.size() && !all_failed)
       return fail("the transfer ended before everything planned was done to it");
     for (const auto& [plan, listener, end] : ends_) {
       auto& record = outcome_.records[plan];
-      (end.receives ? record.receiver : record.sender) = *end.done;
+      (end.receives ? record.receiver : record.sender) = end.done.value_or(event::Done{});
       (listener ? record.server : record.client) = end.connected.value_or(event::Connected{});
     }
     return std::move(outcome_);
@@ -99,6 +107,7 @@ class Session {
     options.duration = plan.duration;
     options.octets = plan.octets;
     options.seed = plan.seed;
+    options.sample_every = plan.sample_every;
     if (!listener) {
       options.remote = plan.server_address;
       options.bind = plan.source;
@@ -117,7 +126,10 @@ class Session {
       if (outcome_.start_ns != 0 && next_action_ < actions_.size())
         wake = std::min(wake, outcome_.start_ns + actions_[next_action_].after.count());
       const std::int64_t left = std::max<std::int64_t>(0, wake - now_ns());
-      if (left == 0 && now_ns() >= deadline) return fail("a transfer did not end in time");
+      if (left == 0 && now_ns() >= deadline) {
+        ANABRANCH_TRY(give_up_all(fail("a transfer did not end in time")));
+        continue;
+      }
       std::vector<pollfd> polls;
       for (const auto& entry : ends_)
         polls.push_back({entry.end.finished() ? -1 : entry.end.output.get(), POLLIN, 0});
@@ -125,8 +137,25 @@ class Session {
       if (::ppoll(polls.data(), polls.size(), &timeout, nullptr) < 0 && errno != EINTR)
         return fail_errno("cannot poll");
       for (std::size_t i = 0; i < polls.size(); ++i)
-        if (polls[i].revents != 0) ANABRANCH_TRY(read(ends_[i]));
+        if (polls[i].revents != 0)
+          if (auto done = read(ends_[i]); !done) ANABRANCH_TRY(give_up(ends_[i], std::move(done)));
     }
+    return {};
+  }
+
+  /// Records the failure with the plan, or hands it on.
+  Result<void> give_up(const Entry& failed, Result<void> why) {
+    if (failures_ == Failures::kEnd) return why;
+    auto& failure = outcome_.records[failed.plan].failure;
+    if (failure.empty()) failure = why.error().text();
+    for (auto& entry : ends_)
+      if (entry.plan == failed.plan) entry.end.given_up = true;
+    return {};
+  }
+
+  Result<void> give_up_all(const Result<void>& why) {
+    for (const auto& entry : ends_)
+      if (!entry.end.finished()) ANABRANCH_TRY(give_up(entry, why));
     return {};
   }
 
@@ -188,6 +217,7 @@ class Session {
   const std::vector<TransferPlan>& plans_;
   const std::vector<TimedAction>& actions_;
   const SampleObserver& observe_;
+  const Failures failures_;
   std::vector<Entry> ends_;
   std::size_t next_action_ = 0;
   TransferOutcome outcome_;
@@ -234,8 +264,8 @@ nanoseconds TransferRecord::longest_gap(std::int64_t from_ns, std::int64_t to_ns
 Result<TransferOutcome> run_transfers(const Network& network,
                                       const std::vector<TransferPlan>& plans,
                                       const std::vector<TimedAction>& actions,
-                                      const SampleObserver& observe) {
-  return Session(network, plans, actions, observe).run();
+                                      const SampleObserver& observe, Failures failures) {
+  return Session(network, plans, actions, observe, failures).run();
 }
 
 }  // namespace anabranch::lab

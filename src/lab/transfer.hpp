@@ -26,6 +26,7 @@ struct TransferPlan {
   nanoseconds duration{};
   std::uint64_t octets = 0;
   std::uint64_t seed = 1;
+  nanoseconds sample_every = milliseconds(100);
 };
 
 /// Something done while transfers run, counted from the first payload octet of the first transfer.
@@ -41,6 +42,8 @@ struct TransferRecord {
   event::Done receiver;
   std::vector<event::Sample> samples;  ///< of the receiver
   std::vector<event::Gap> gaps;        ///< of the receiver
+  /// Why it did not come to its end; empty: it did. Only with Failures::kRecord.
+  std::string failure;
 
   bool hashes_equal() const { return !sender.sha256.empty() && sender.sha256 == receiver.sha256; }
   /// Over the whole transfer, first to last payload octet.
@@ -60,11 +63,17 @@ struct TransferOutcome {
 /// Called with every sample of a receiver: index of the plan, the sample.
 using SampleObserver = std::function<void(std::size_t, const event::Sample&)>;
 
+enum class Failures : std::uint8_t {
+  kEnd,     ///< a transfer that fails ends all, as an error
+  kRecord,  ///< the others go on; TransferRecord::failure tells
+};
+
 /// Runs all plans at once to their ends. An end that fails, or one that takes 60 s longer than
-/// planned, is an error.
+/// planned, is a failure.
 Result<TransferOutcome> run_transfers(const Network& network,
                                       const std::vector<TransferPlan>& plans,
                                       const std::vector<TimedAction>& actions = {},
-                                      const SampleObserver& observe = {});
+                                      const SampleObserver& observe = {},
+                                      Failures failures = Failures::kEnd);
 
 }  // namespace anabranch::lab

@@ -23,7 +23,6 @@
 namespace anabranch::lab {
 namespace {
 
-constexpr nanoseconds kSampleEvery = milliseconds(100);
 /// While the last octets are acknowledged the figures are read more often: the peer's close ends
 /// them.
 constexpr nanoseconds kRefreshAtTheEnd = milliseconds(5);
@@ -66,6 +65,8 @@ Result<void> check(const WorkloadOptions& options) {
   if (options.send && options.duration.count() <= 0 && options.octets == 0)
     return fail("the sender has neither a duration nor a number of octets", {},
                 "give --seconds or --octets", ExitCode::kBadInput);
+  if (options.sample_every < milliseconds(1))
+    return fail("samples closer than a millisecond", {}, {}, ExitCode::kBadInput);
   if (!options.listen && options.bind && options.bind->family() != options.remote.family())
     return fail("the address to bind and the address to connect to are of different families",
                 options.bind->text() + ", " + options.remote.text(), {}, ExitCode::kBadInput);
@@ -274,7 +275,7 @@ Result<void> Workload::transfer() {
   if (!options_.send) buffer_.resize(kReadBuffer);
   const auto start = MonotonicClock::now();
   if (options_.duration.count() > 0) send_until_ = start + options_.duration;
-  auto next_sample = start + kSampleEvery;
+  auto next_sample = start + options_.sample_every;
   while (phase_ != Phase::kFinished) {
     const auto now = MonotonicClock::now();
     if (now >= deadline_)
@@ -283,7 +284,7 @@ Result<void> Workload::transfer() {
     if (now >= next_sample) {
       ANABRANCH_TRY(sample());
       // Samples keep their rhythm; after a pause of this process the missed ones are left out.
-      while (next_sample <= now) next_sample += kSampleEvery;
+      while (next_sample <= now) next_sample += options_.sample_every;
     }
     const bool sent_all = options_.octets > 0 && octets_ == options_.octets;
     if (phase_ == Phase::kSending && (sent_all || now >= send_until_)) {

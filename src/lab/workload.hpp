@@ -29,6 +29,7 @@ struct WorkloadOptions {
   nanoseconds duration{};    ///< how long to send; zero: `octets`
   std::uint64_t octets = 0;  ///< how much to send; zero: for `duration`
   std::string congestion = "cubic";
+  nanoseconds sample_every = milliseconds(100);
   std::uint64_t seed = 1;  ///< of the pseudo-random payload
 };
 
@@ -53,7 +54,7 @@ struct Connected {
   double setup_ms = 0;  ///< connect() to established; 0 on the listening side
 };
 
-/// Every 100 ms.
+/// Every WorkloadOptions::sample_every.
 struct Sample {
   std::int64_t at_ns = 0;    ///< CLOCK_MONOTONIC
   std::uint64_t octets = 0;  ///< payload so far

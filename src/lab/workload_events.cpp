@@ -123,6 +123,9 @@ std::vector<std::string> workload_arguments(const WorkloadOptions& options) {
                                          options.duration.count() % 1000000000)});
   if (options.octets > 0) out.insert(out.end(), {"--octets", std::to_string(options.octets)});
   out.insert(out.end(),
+             {"--sample-ms",
+              std::to_string(std::chrono::ceil<milliseconds>(options.sample_every).count())});
+  out.insert(out.end(),
              {"--congestion", options.congestion, "--seed", std::to_string(options.seed)});
   return out;
 }

@@ -89,13 +89,47 @@ Result<void> Role::open_kernel() {
 }
 
 Result<std::string> Role::answer(const status::Request& request) {
-  if (request.verb == "show") return "{}";
-  return fail("the path manager does not know '" + request.verb + "'", {}, "show, subscribe",
-              ExitCode::kBadInput);
+  if (request.verb == "show") return report_json(decider_, MonotonicClock::now(), request.argument);
+  if (request.verb != "reload")
+    return fail("the path manager does not know '" + request.verb + "'", {},
+                "show, subscribe, monitor, reload", ExitCode::kBadInput);
+  if (!request.privileged)
+    return fail("only root may make the path manager reload", {}, {}, ExitCode::kNotPermitted);
+  if (const auto done = reload(); !done) return std::unexpected(done.error());
+  return "{}";
 }
 
-Result<void> Role::reload() { return {}; }
-Result<void> Role::serve_metrics() { return {}; }
+Result<void> Role::reload() {
+  const status::ServiceManager::Reload told(service_);
+  const auto fresh = options_.file.load();
+  if (!fresh) {
+    log::error("the changed file is refused and the old settings stay:\n{}", fresh.error().text());
+    return std::unexpected(fresh.error());
+  }
+  const auto old = std::exchange(settings_, *fresh);
+  log::info("{} read again", options_.file.path.string());
+  if (settings_.metrics != old.metrics)
+    if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());
+  // A decider's settings are for life: a new one takes over what runs, as after a restart.
+  remembered_.clear();
+  for (const auto& [token, connection] : decider_.connections())
+    remembered_.insert_or_assign(token, remember(connection));
+  decider_ = Decider(settings_);
+  if (recorder_) recorder_->start_anew(settings_);
+  source_->configure(settings_);
+  feed(input::Paths{source_->now()});
+  return adopt_running();
+}
+
+Result<void> Role::serve_metrics() {
+  metrics_.reset();
+  if (!settings_.metrics) return {};
+  auto served = status::MetricsServer::open(loop_, *settings_.metrics,
+                                            [this] { return metrics(decider_, counts_); });
+  if (!served) return std::unexpected(served.error());
+  metrics_ = *std::move(served);
+  return {};
+}
 
 Result<void> run_paths(const RunOptions& options) {
   const auto settings = options.file.load();

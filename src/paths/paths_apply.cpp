@@ -13,7 +13,7 @@ constexpr seconds kMeasurePatience{2};
 void Role::carry_out(const Action& action) {
   const auto done = std::visit([this](const auto& what) { return apply(what); }, action.what);
   if (done) return;
-  ++counters_.refused;
+  ++counts_.refused;
   log::debug("action {} ({}) was refused: {}", action.number, action.reason, done.error().text());
   inbox_.push_back(input::Failed{action.number, kernel::last_netlink_error(), done.error().what});
 }

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/mptcp_counters.hpp"
+#include "paths/monitor.hpp"
 #include "paths/paths_role.hpp"
 
 namespace anabranch::paths {
@@ -33,10 +34,21 @@ void Role::work() {
     const auto now = MonotonicClock::now();
     const auto actions = decider_.handle(input, now);
     if (recorder_) recorder_->write(input, now, actions);
+    tell(input, actions);
     for (const auto& action : actions) carry_out(action);
   }
   feeding_ = false;
   arm();
+}
+
+/// To the metrics and to those who monitor.
+void Role::tell(const Input& input, const std::vector<Action>& actions) {
+  counts_.note(input);
+  for (const auto& action : actions) counts_.note(action);
+  if (!server_->monitored()) return;
+  const auto now = std::chrono::system_clock::now();
+  if (const auto line = monitor_json(input, now)) server_->publish_event(*line);
+  for (const auto& action : actions) server_->publish_event(monitor_json(action, now));
 }
 
 void Role::arm() {
@@ -56,14 +68,13 @@ void Role::arm() {
 
 void Role::read_events() {
   const bool complete = events_->drain([this](const kernel::MptcpEvent& event) {
-    ++counters_.events;
     feed(input::Event{event});
     if (event.type == kernel::MptcpEvent::Type::kCreated && !settings_.rules.empty())
       tell_owner(event.token);
   });
   adoption_->changed();
   if (complete) return;
-  ++counters_.overruns;
+  ++counts_.overruns;
   log::warning("the kernel dropped events because they came too fast; reading everything again");
   read_again();
 }
@@ -99,7 +110,6 @@ Result<void> Role::adopt_running() {
 
 void Role::sample() {
   const auto watch = decider_.watch(MonotonicClock::now() + kShortestStep);
-  ++counters_.samples;
   const auto done = sampler_->read(watch.tokens, decider_.connections(),
                                    [this](Input input) { inbox_.push_back(std::move(input)); });
   if (!done) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/loop.hpp"
 #include "kernel/mptcp_commands.hpp"
@@ -19,6 +20,7 @@
 #include "paths/first_route.hpp"
 #include "paths/kernel_fallback.hpp"
 #include "paths/listeners.hpp"
+#include "paths/metrics.hpp"
 #include "paths/path_source.hpp"
 #include "paths/paths.hpp"
 #include "paths/recording.hpp"
@@ -48,6 +50,7 @@ class Role {
   // paths_observe.cpp
   void feed(Input input);
   void work();
+  void tell(const Input& input, const std::vector<Action>& actions);
   void read_events();
   void read_again();
   Result<void> adopt_running();
@@ -93,13 +96,7 @@ class Role {
   RememberedConnections remembered_;  ///< what an earlier daemon left
   std::deque<Input> inbox_;           ///< what came up while an input was dealt with
   bool feeding_ = false;
-  /// What the daemon itself did, for the metrics.
-  struct Counters {
-    std::uint64_t events = 0;
-    std::uint64_t overruns = 0;
-    std::uint64_t samples = 0;
-    std::uint64_t refused = 0;
-  } counters_;
+  Counts counts_;
 
   Loop::Handle events_watch_;
   Loop::Handle sample_timer_;

@@ -33,6 +33,7 @@ std::vector<Feature> machine(std::string_view name = {}, FeatureState state = Fe
                             "bridge",
                             "user_namespaces",
                             "bpf",
+                            "subflow_limits",
                             "nft",
                             "kea-dhcp4",
                             "nginx",

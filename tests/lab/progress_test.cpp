@@ -173,6 +173,22 @@ TEST(FinalTable, AlignsFiguresAndMarksWhatWasMissed) {
             "sixteen-hosts: MISSED, 1 of 4 expectations do not hold\n");
 }
 
+TEST(FinalTable, ShowsTablesAndLeavesDetailsToTheFiles) {
+  ScenarioResult result;
+  result.scenario = "pairs";
+  result.measurements = {{"rounds", 2, "count"}, {"known_A_ratio", 1, "ratio", true}};
+  result.tables = {
+      {"Ratios", {"pair", "least", "most"}, {{"A", "1", "1.05"}, {"Z10", "0.9", "1"}}}};
+  EXPECT_EQ(final_table(result, false),
+            "Measured\n"
+            "  rounds  2  count\n"
+            "Ratios\n"
+            "  pair  least  most\n"
+            "  A         1  1.05\n"
+            "  Z10     0.9     1\n"
+            "pairs: nothing was expected\n");
+}
+
 TEST(FinalTable, ColoursOnlyWhenAsked) {
   const auto result = fixture::sixteen_hosts();
   EXPECT_THAT(final_table(result, false), Not(HasSubstr("\x1b")));

@@ -68,17 +68,19 @@ TEST(WorkloadArguments, SayWhatTheOptionsSay) {
   options.send = true;
   options.remote = kHost;
   options.duration = milliseconds(1500);
-  EXPECT_THAT(workload_arguments(options),
-              ElementsAre("--connect", "10.1.0.2", "--send", "--port", "5001", "--seconds",
-                          "1.500000000", "--congestion", "cubic", "--seed", "1"));
+  EXPECT_THAT(
+      workload_arguments(options),
+      ElementsAre("--connect", "10.1.0.2", "--send", "--port", "5001", "--seconds", "1.500000000",
+                  "--sample-ms", "100", "--congestion", "cubic", "--seed", "1"));
   WorkloadOptions listening;
   listening.listen = true;
   listening.mptcp = false;
   listening.bind = kServer;
   listening.octets = 10;
-  EXPECT_THAT(workload_arguments(listening),
-              ElementsAre("--listen", "--receive", "--tcp", "--bind", "2001:db8::1", "--port",
-                          "5001", "--octets", "10", "--congestion", "cubic", "--seed", "1"));
+  EXPECT_THAT(
+      workload_arguments(listening),
+      ElementsAre("--listen", "--receive", "--tcp", "--bind", "2001:db8::1", "--port", "5001",
+                  "--octets", "10", "--sample-ms", "100", "--congestion", "cubic", "--seed", "1"));
 }
 
 std::string hash_in_pieces(std::uint64_t seed, std::size_t total, std::size_t piece) {

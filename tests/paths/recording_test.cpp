@@ -275,11 +275,11 @@ struct Counting {
   }
 };
 
-std::string recording_of(int inputs) {
+std::string recording_of(int inputs, milliseconds begin = milliseconds(1000)) {
   std::string out = recording_header(default_settings());
   Counting decide;
   for (int i = 0; i < inputs; ++i) {
-    const MonotonicTime now(milliseconds(1000 + i));
+    const MonotonicTime now(begin + milliseconds(i));
     out += recording_line(input::Tick{}, now, decide(input::Tick{}, now));
   }
   return out;
@@ -324,7 +324,7 @@ TEST(Replay, TheDeciderGetsTheSettingsOfTheRecording) {
 }
 
 TEST(Replay, AfterAChangeOfTheSettingsAFreshDeciderGoesOn) {
-  const auto result = replay_text(recording_of(3) + recording_of(3), 4);
+  const auto result = replay_text(recording_of(3) + recording_of(3, seconds(2)), 4);
   ASSERT_TRUE(result) << result.error().text();
   EXPECT_EQ(result->inputs, 6u);
   EXPECT_FALSE(result->difference) << "none of the two has had four inputs";

@@ -103,9 +103,13 @@ struct Connection {
   UniqueFd server;
 
   /// The server listens on an IPv6 socket, as most do, and so has the client's IPv4 address mapped.
-  Connection(const TwoHosts& hosts, int protocol = kernel::kIpprotoMptcp) {
+  explicit Connection(const TwoHosts& hosts, int protocol = kernel::kIpprotoMptcp)
+      : Connection(hosts, protocol, protocol) {}
+  Connection(const TwoHosts& hosts, int client_protocol, int server_protocol) {
     listener = hosts.server.inside([&] {
-      UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, protocol));
+      UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, server_protocol));
+      const int on = 1;
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
       sockaddr_in6 any{};
       any.sin6_family = AF_INET6;
       any.sin6_port = htons(kServerPort);
@@ -115,7 +119,7 @@ struct Connection {
       return fd;
     });
     client = hosts.client.inside([&] {
-      UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol));
+      UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, client_protocol));
       const auto to = socket_address(endpoint("10.77.1.2", kServerPort));
       if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(sockaddr_in)) != 0)
         throw std::runtime_error("cannot connect");

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "paths/path_source.hpp"
+
+#include <gtest/gtest.h>
+
+namespace anabranch::paths {
+namespace {
+
+IpPrefix prefix(const char* text) {
+  return IpPrefix::parse(text).value();
+}
+IpAddress address(const char* text) {
+  return IpAddress::parse(text).value();
+}
+
+kernel::LinkInfo link(unsigned index, const char* name) {
+  kernel::LinkInfo out;
+  out.index = index;
+  out.name = name;
+  out.admin_up = out.carrier = true;
+  return out;
+}
+
+/// eth0 with IPv4 and IPv6 and a router each, wlan0 with IPv4 and a router, docker0 without.
+NetworkView laptop() {
+  NetworkView out;
+  auto lo = link(1, "lo");
+  lo.loopback = true;
+  out.links = {lo, link(2, "eth0"), link(3, "wlan0"), link(4, "docker0")};
+  for (const auto& [index, text] : {std::pair{1u, "127.0.0.1/8"},
+                                    {2u, "192.0.2.10/24"},
+                                    {2u, "2001:db8::10/64"},
+                                    {2u, "fe80::10/64"},
+                                    {3u, "198.51.100.10/24"},
+                                    {4u, "172.17.0.1/16"}}) {
+    kernel::Address one;
+    one.ifindex = index;
+    one.prefix = prefix(text);
+    out.addresses.push_back(one);
+  }
+  for (const auto& [from, via] : {std::pair{"192.0.2.10", "192.0.2.1"},
+                                  {"2001:db8::10", "fe80::1"},
+                                  {"198.51.100.10", "198.51.100.1"}}) {
+    kernel::Route route;
+    route.via = address(via);
+    out.default_routes[address(from)] = route;
+  }
+  return out;
+}
+
+std::map<std::string, std::string> reasons(const NetworkView& view, const Settings& settings = {},
+                                           const std::vector<HostReport>& hosts = {}) {
+  std::map<std::string, std::string> out;
+  for (const auto& path : paths_from(view, hosts, settings)) {
+    EXPECT_EQ(path.usable, path.reason.empty());
+    out[path.address.text()] = path.usable ? "usable" : path.reason;
+  }
+  return out;
+}
+
+using Reasons = std::map<std::string, std::string>;
+
+TEST(PathSource, EveryGlobalAddressWithADefaultRouteIsAPath) {
+  EXPECT_EQ(reasons(laptop()), (Reasons{{"192.0.2.10", "usable"},
+                                        {"198.51.100.10", "usable"},
+                                        {"2001:db8::10", "usable"},
+                                        {"172.17.0.1", "no-route"}}));
+  const auto paths = paths_from(laptop(), {}, {});
+  EXPECT_EQ(paths[1].address, address("192.0.2.10"));
+  EXPECT_EQ(paths[1].interface, "eth0");
+  EXPECT_EQ(paths[1].router, address("192.0.2.1"));
+}
+
+TEST(PathSource, WithoutADefaultRouteOnlyTheOwnLinkIsReached) {
+  const auto paths = paths_from(laptop(), {}, {});
+  const auto docker = std::ranges::find(paths, "docker0", &Path::interface);
+  ASSERT_NE(docker, paths.end());
+  EXPECT_TRUE(docker->reaches(address("172.17.0.9")));
+  EXPECT_FALSE(docker->reaches(address("203.0.113.1")));
+  EXPECT_TRUE(paths[1].reaches(address("203.0.113.1")));
+}
+
+TEST(PathSource, AnInterfaceWithoutCarrierIsDown) {
+  auto view = laptop();
+  view.links[1].carrier = false;
+  EXPECT_EQ(reasons(view)["192.0.2.10"], "link-down");
+  EXPECT_EQ(reasons(view)["2001:db8::10"], "link-down");
+  EXPECT_EQ(reasons(view)["198.51.100.10"], "usable");
+}
+
+TEST(PathSource, TentativeAndDeprecatedAddressesAreNoPaths) {
+  auto view = laptop();
+  view.addresses[1].tentative = true;
+  view.addresses[2].deprecated = true;
+  EXPECT_EQ(reasons(view), (Reasons{{"198.51.100.10", "usable"}, {"172.17.0.1", "no-route"}}));
+}
+
+TEST(PathSource, InterfacesAreAllowedAndDeniedByPattern) {
+  Settings settings;
+  settings.deny = {"docker*"};
+  EXPECT_EQ(reasons(laptop(), settings)["172.17.0.1"], "denied");
+  EXPECT_EQ(reasons(laptop(), settings)["192.0.2.10"], "usable");
+  settings.allow = {"wlan?"};
+  EXPECT_EQ(reasons(laptop(), settings)["192.0.2.10"], "denied");
+  EXPECT_EQ(reasons(laptop(), settings)["198.51.100.10"], "usable");
+}
+
+TEST(PathSource, AnAddressOnTwoInterfacesIsTheOneThatWorks) {
+  auto view = laptop();
+  auto twice = view.addresses[1];
+  twice.ifindex = 3;
+  view.addresses.insert(view.addresses.begin(), twice);
+  view.links[2].carrier = false;
+  EXPECT_EQ(reasons(view)["192.0.2.10"], "usable");
+}
+
+constexpr auto kUp = R"({"interface":"eth0","paths":[
+  {"index":1,"family":"ipv4","address":"192.0.2.10","interface":"eth0","state":"up"},
+  {"index":2,"family":"ipv4","address":"198.51.100.10","interface":"wlan0","state":"up"}]})";
+constexpr auto kDown = R"({"interface":"eth0","paths":[
+  {"index":1,"address":"192.0.2.10","state":"up"},
+  {"index":2,"address":"198.51.100.10","state":"down"}]})";
+constexpr auto kLost = R"({"interface":"eth0","paths":[
+  {"index":1,"address":"192.0.2.10","state":"up"},
+  {"index":2,"address":null,"state":"acquiring"}]})";
+
+TEST(PathSource, WhatAHostRoleHasDownOrGivesUpIsWithdrawnUntilItIsUpAgain) {
+  const auto up = next_host_report({}, kUp).value();
+  EXPECT_EQ(reasons(laptop(), {}, {up})["198.51.100.10"], "usable");
+  const auto down = next_host_report(up, kDown).value();
+  EXPECT_EQ(reasons(laptop(), {}, {down})["198.51.100.10"], "withdrawn");
+  const auto lost = next_host_report(up, kLost).value();
+  EXPECT_EQ(reasons(laptop(), {}, {lost})["198.51.100.10"], "withdrawn")
+      << "the address is there still, but the lease is not";
+  EXPECT_EQ(reasons(laptop(), {}, {lost})["192.0.2.10"], "usable");
+  EXPECT_EQ(next_host_report(next_host_report(lost, kLost).value(), kUp).value(), up);
+}
+
+TEST(PathSource, AHostThatSpeaksOtherwiseIsAnError) {
+  for (const auto* text : {"", "{", "[]", "{}", R"({"paths":[{}]})", R"({"paths":3})",
+                           R"({"paths":[{"address":"nonsense","state":"up"}]})",
+                           R"({"paths":[{"address":7,"state":"up"}]})"})
+    EXPECT_FALSE(next_host_report({}, text)) << text;
+}
+
+}  // namespace
+}  // namespace anabranch::paths
