@@ -262,10 +262,15 @@ Result<void> run_blows(ScenarioRun& run, const Paths& paths, const std::vector<P
     const std::int64_t until = record.receiver.last_ns;
     const auto half = share(paths.alone.of(victim.path, victim.upload), 0.5);
     const auto back = carries_again(record, victim.path, at, until, half, victim.port);
-    figures.add(victim.pair.manager,
-                BlowOutcome{blow,
-                            ms(record.longest_gap(at, until)),
-                            {back.has_value(), ms(back.value_or(nanoseconds(until - at)))}});
+    const BlowOutcome struck{blow,
+                             ms(record.longest_gap(at, until)),
+                             {back.has_value(), ms(back.value_or(nanoseconds(until - at)))}};
+    figures.add(victim.pair.manager, struck);
+    if (victim.pair.manager == Manager::kAnabranch)
+      run.progress.note(fmt::format(
+          "{}, {}, path {}: silence {:.0f} ms, {} {:.0f} ms", manager_name(victim.pair.manager),
+          direction_name(victim.upload), victim.path, struck.silence_ms,
+          struck.returned.back ? "back after" : "not back within", struck.returned.ms));
   }
   return {};
 }

@@ -90,7 +90,9 @@ std::optional<Finding> judge_way(const PairCase& pair) {
   const auto from = local.address.text();
   if (way.to_ourselves) return std::nullopt;
   const bool right = way.ifindex == local.ifindex;
-  if (is_bound(pair) ? !way.bound && !right : !right) {
+  // What the peer opened may be answered by another interface than it came in at.
+  const bool any_will_do = pair.subject.server_side && way.ifindex.has_value();
+  if (!right && !any_will_do && !(is_bound(pair) && way.bound)) {
     const auto where =
         way.ifindex ? fmt::format("leave by {} instead of {}",
                                   interface_name(pair.facts.machine, *way.ifindex), local.interface)

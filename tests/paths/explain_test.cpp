@@ -230,7 +230,10 @@ TEST(Explain, AnInterfaceThatIsDenied) {
 
 TEST(Explain, ARuleThatDeniesTheConnectionThePath) {
   auto facts = good_facts();
-  facts.settings.rules = {{.name = "metered", .match = {.interfaces = {"wwan*"}}, .deny = true}};
+  facts.settings.rules.resize(1);
+  facts.settings.rules[0].name = "metered";
+  facts.settings.rules[0].match.interfaces = {"wwan*"};
+  facts.settings.rules[0].deny = true;
   EXPECT_EQ(code(facts, new_connection()), "rule-denied");
   EXPECT_EQ(code(facts, connection()), "rule-denied");
   EXPECT_NE(words(facts, connection()).find("metered"), std::string::npos);
@@ -398,7 +401,7 @@ TEST(Explain, TwoSubflowsOfAPeerWhichHasAPortOfItsOwnForEach) {
 TEST(Explain, WhatTheDaemonWaitsFor) {
   auto facts = good_facts();
   auto subject = connection();
-  subject.waiting = {{.local = kModem, .remote = kService}};
+  subject.waiting = {{.local = kModem, .remote = kService, .code = {}}};
   auto& waiting = subject.waiting[0];
   for (const auto* name :
        {"subflow-limit", "id-limit", "retry-wait", "path-failed", "join-reset"}) {
