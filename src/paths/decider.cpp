@@ -72,8 +72,14 @@ std::uint64_t Decider::Impl::act(decltype(Action::what) what, std::string reason
 }
 
 void Decider::Impl::announced(MonotonicTime now) {
-  for (auto& action : out)
-    if (action.number == 0) action.number = next_action++;
+  constexpr std::size_t kRemembered = 1024;
+  for (auto& action : out) {
+    if (action.number != 0) continue;
+    action.number = next_action++;
+    if (const auto* announce = std::get_if<action::Announce>(&action.what))
+      announcements[action.number] = {announce->token, announce->id};
+  }
+  while (announcements.size() > kRemembered) announcements.erase(announcements.begin());
   const auto next = announcer.next();
   if (!next || (announcer_timer && *announcer_timer <= *next)) return;
   announcer_timer = std::max(*next, now);

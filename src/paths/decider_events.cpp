@@ -167,6 +167,7 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
     subflow.rule = asked->rule;
     track.pending.erase(asked);
   }
+  if (event.local_id != 0) connection.ids.use(event.local_id, event.local.address);
   if (subflow.ifindex == 0)
     if (const auto path = paths.find(event.local.address); path != paths.end())
       subflow.ifindex = path->second.ifindex;
@@ -350,6 +351,12 @@ void Decider::Impl::take(const input::Failed& input, MonotonicTime now) {
     lost(connection, pair, input.error == ERANGE ? "limit" : "command-refused", {}, now);
     return;
   }
+  const auto told = announcements.find(input.action);
+  if (told == announcements.end()) return;
+  const auto [token, id] = told->second;
+  announcements.erase(told);
+  if (const auto connection = connections.find(token); connection != connections.end())
+    announcer.failed(connection->second, id);
 }
 
 void Decider::Impl::take(const input::Listening& input, MonotonicTime now) {

@@ -95,7 +95,8 @@ void Decider::Impl::suspect(Connection& connection, Subflow& subflow, MonotonicT
     pair_of(subflow);
     declare_failed(pair, false, now);
   }
-  retire(connection, key, true, "silent", now);
+  // A server's address may serve the other subflows, too, and the client decides what to join.
+  retire(connection, key, !connection.server_side, "silent", now);
 }
 
 void Decider::Impl::declare_failed(const Pair& pair, bool confirmed, MonotonicTime now) {

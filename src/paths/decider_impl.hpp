@@ -143,6 +143,8 @@ struct Decider::Impl {
   unsigned busy = 0;
   Announcer announcer;
   std::optional<MonotonicTime> announcer_timer;
+  /// The last ones, by action, should the kernel refuse them.
+  std::map<std::uint64_t, std::pair<Token, std::uint8_t>> announcements;
 
   // decider.cpp
   std::uint64_t act(decltype(Action::what) what, std::string reason);

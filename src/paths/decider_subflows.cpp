@@ -322,7 +322,8 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
     const bool another = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
       const auto other = wishes.find(entry.first.local.address);
       return entry.first != key && entry.second.state == Subflow::State::kEstablished &&
-             proven(entry.second, now) && !entry.second.backup && other != wishes.end() && other->second.wish == Wish::kActive &&
+             proven(entry.second, now) && !entry.second.backup && other != wishes.end() &&
+             other->second.wish == Wish::kActive &&
              !failed({entry.first.local.address, entry.first.remote.address});
     });
     if (to_backup && !another) continue;
@@ -349,8 +350,8 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
   }
 }
 
-/// A peer may refuse a join after all when it has seen our third packet; until an answer to that one
-/// would have come, the subflow is nothing to rely on.
+/// A peer may refuse a join after all when it has seen our third packet; until an answer to that
+/// one would have come, the subflow is nothing to rely on.
 bool Decider::Impl::proven(const Subflow& subflow, MonotonicTime now) const {
   constexpr milliseconds kAnswer{40};
   if (subflow.initial || subflow.last.octets_received > 0 || subflow.last.octets_acknowledged > 1)
@@ -399,7 +400,7 @@ void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool r
     return entry.first != key && entry.second.local_id == id;
   });
   // REMOVE_ADDR of an id that others use as well would take those too.
-  if (remove && !shared) {
+  if (remove && !shared && (id == 0 || connection.ids.used(id))) {
     act(action::RemoveAddress{connection.token, id}, why);
     if (id != 0) connection.ids.release(id, now);
     announcer.removed(connection, id, now);

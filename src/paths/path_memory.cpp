@@ -9,15 +9,10 @@ namespace {
 
 /// A subflow that has not told its rate for so long adds nothing.
 constexpr milliseconds kShareLifetime{500};
-/// Time in which a rate that is too high falls to a third, once the path is known to be full.
-constexpr double kFallSending = 2.0;
-/// A receiver does not see whether the sender has more to send: it believes in less only slowly.
-constexpr double kFallReceiving = 20.0;
-
-void approach(BitRate& rate, BitRate seen, double window_seconds, double constant_seconds) {
-  const double part = 1 - std::exp(-window_seconds / constant_seconds);
-  rate.bits_per_second += (seen.bits_per_second - rate.bits_per_second) * part;
-}
+/// Part of the way that the rate of a full path goes towards what a window has shown.
+constexpr double kFollow = 0.15;
+/// Two windows are even when they differ by less than this part.
+constexpr double kEvenness = 0.12;
 
 }  // namespace
 
@@ -35,9 +30,16 @@ bool RateMeter::sample(const kernel::SubflowDiag& seen, MonotonicTime now) {
   if (window < kRateWindow) return false;
   sent_ =
       rate_of(seen.octets_acknowledged - std::min(acknowledged_, seen.octets_acknowledged), window);
+  const auto before = received_;
   received_ =
       rate_of(seen.octets_received - std::min(received_octets_, seen.octets_received), window);
   sender_full_ = samples_ >= 4 && full_samples_ * 10 >= samples_ * 8;
+  even_windows_ = std::abs(received_.bits_per_second - before.bits_per_second) <
+                          kEvenness * before.bits_per_second
+                      ? even_windows_ + 1
+                      : 0;
+  queued_ = seen.minimum_rtt > nanoseconds::zero() &&
+            seen.receiver_rtt > seen.minimum_rtt + seen.minimum_rtt / 4 + milliseconds(4);
   // A window that nobody looked into (the connection was idle) tells an average over the idleness.
   const bool looked = samples_ >= 4;
   since_ = now;
@@ -58,19 +60,11 @@ void PathBook::learn(const IpAddress& path, std::uint64_t subflow, const RateMet
     sent.bits_per_second += share.sent.bits_per_second;
     received.bits_per_second += share.received.bits_per_second;
   }
+  auto& rates = rates_[path];
+  take(rates.send, sent, meter.sender_full(), now);
+  take(rates.receive, received, meter.receiver_full(), now);
   auto& memory = memory_[path];
-  const double window = std::chrono::duration<double>(RateMeter::kRateWindow).count();
-  if (sent >= memory.send_rate)
-    memory.send_rate = sent;
-  else if (meter.sender_full())
-    approach(memory.send_rate, sent, window, kFallSending);
-  if (received >= memory.receive_rate)
-    memory.receive_rate = received;
-  else if (received.bits_per_second > memory.receive_rate.bits_per_second / 3)
-    approach(memory.receive_rate, received, window, kFallReceiving);
-  if (meter.sender_full()) confident_[path] = now;
-  if (sent.bits_per_second > 0 || received.bits_per_second > 0) memory.learned = now;
-
+  publish(path, now);
   if (seen.minimum_rtt > nanoseconds::zero()) saw_rtt(path, seen.minimum_rtt, now);
   const bool receiving = meter.received() > meter.sent();
   const auto loaded = receiving ? seen.receiver_rtt : seen.rtt;
@@ -83,6 +77,31 @@ void PathBook::learn(const IpAddress& path, std::uint64_t subflow, const RateMet
   }
 }
 
+void PathBook::take(Seen& seen, BitRate rate, bool full, MonotonicTime now) {
+  if (full && !seen.full) {
+    seen = {rate, true, now};
+    return;
+  }
+  if (rate >= seen.rate) {
+    // More than a full path could carry: it has grown, or a window caught a burst.
+    if (seen.full)
+      seen.rate.bits_per_second += (rate.bits_per_second - seen.rate.bits_per_second) / 2;
+    else
+      seen.rate = rate;
+    seen.at = now;
+  } else if (full) {
+    seen.rate.bits_per_second += (rate.bits_per_second - seen.rate.bits_per_second) * kFollow;
+    seen.at = now;
+  }
+}
+
+void PathBook::publish(const IpAddress& path, MonotonicTime now) {
+  auto& memory = memory_[path];
+  memory.send_rate = quality(path, Direction::kSend, now).rate;
+  memory.receive_rate = quality(path, Direction::kReceive, now).rate;
+  memory.learned = now;
+}
+
 void PathBook::forget_subflow(const IpAddress& path, std::uint64_t subflow) {
   if (const auto found = shares_.find(path); found != shares_.end()) found->second.erase(subflow);
 }
@@ -90,10 +109,9 @@ void PathBook::forget_subflow(const IpAddress& path, std::uint64_t subflow) {
 void PathBook::measured(const IpAddress& path, BitRate rate, nanoseconds rtt, MonotonicTime now) {
   if (rtt > nanoseconds::zero()) saw_rtt(path, rtt, now);
   if (rate.bits_per_second <= 0) return;
-  auto& memory = memory_[path];
-  memory.send_rate = std::max(memory.send_rate, rate);
-  memory.learned = now;
-  confident_[path] = now;
+  rates_[path].measured = rate;
+  rates_[path].measured_at = now;
+  publish(path, now);
 }
 
 void PathBook::saw_rtt(const IpAddress& path, nanoseconds rtt, MonotonicTime) {
@@ -104,19 +122,28 @@ void PathBook::saw_rtt(const IpAddress& path, nanoseconds rtt, MonotonicTime) {
 void PathBook::forget(const IpAddress& path) {
   memory_.erase(path);
   shares_.erase(path);
-  confident_.erase(path);
+  rates_.erase(path);
 }
 
 Quality PathBook::quality(const IpAddress& path, Direction direction, MonotonicTime now) const {
   const auto found = memory_.find(path);
   if (found == memory_.end()) return {};
   const auto& memory = found->second;
-  const bool fresh = memory.learned != MonotonicTime{} && now - memory.learned < kLifetime;
-  auto rate = direction == Direction::kSend ? memory.send_rate : memory.receive_rate;
-  const auto other = direction == Direction::kSend ? memory.receive_rate : memory.send_rate;
-  // Traffic that was mostly acknowledgements says nothing of what the path could carry.
-  if (rate.bits_per_second < other.bits_per_second / 20) rate = other;
-  return {fresh ? rate : BitRate{}, memory.minimum_rtt, memory.loaded_rtt};
+  Quality out{{}, memory.minimum_rtt, memory.loaded_rtt};
+  const auto known = rates_.find(path);
+  if (known == rates_.end()) return out;
+  const auto fresh = [&](MonotonicTime at) {
+    return at != MonotonicTime{} && now - at < kLifetime;
+  };
+  const auto& own = direction == Direction::kSend ? known->second.send : known->second.receive;
+  const auto& other = direction == Direction::kSend ? known->second.receive : known->second.send;
+  if (fresh(own.at)) out.rate = own.rate;
+  if (own.full && fresh(own.at)) return out;
+  if (other.full && fresh(other.at))
+    out.rate = std::max(out.rate, other.rate);
+  else if (fresh(known->second.measured_at))
+    out.rate = std::max(out.rate, known->second.measured);
+  return out;
 }
 
 bool PathBook::knows_rate(const IpAddress& path, MonotonicTime now) const {
@@ -124,8 +151,14 @@ bool PathBook::knows_rate(const IpAddress& path, MonotonicTime now) const {
 }
 
 bool PathBook::confident(const IpAddress& path, MonotonicTime now) const {
-  const auto found = confident_.find(path);
-  return found != confident_.end() && now - found->second < kLifetime;
+  const auto known = rates_.find(path);
+  if (known == rates_.end()) return false;
+  const auto& rates = known->second;
+  const auto fresh = [&](MonotonicTime at) {
+    return at != MonotonicTime{} && now - at < kLifetime;
+  };
+  return fresh(rates.measured_at) || (rates.send.full && fresh(rates.send.at)) ||
+         (rates.receive.full && fresh(rates.receive.at));
 }
 
 }  // namespace anabranch::paths

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the machine has learned of its paths: rates in both directions and round trips, from all
-// connections and from measurements, with its age. Rates rise with what is seen at once and fall
-// slowly, and only while a path has more to carry than it can.
+// connections and from measurements, with its age. What traffic got says how much a path can carry
+// at least; how much at most it says only while the path was full. Until a direction has been seen
+// full, a measurement or the other direction stands in for it.
 #pragma once
 
 #include <map>
@@ -22,7 +23,10 @@ class RateMeter {
   bool sample(const kernel::SubflowDiag& seen, MonotonicTime now);
   BitRate sent() const { return sent_; }
   BitRate received() const { return received_; }
+  /// There was more to send than the path took, all the time.
   bool sender_full() const { return sender_full_; }
+  /// Data came at the same rate for a second, behind a queue that has grown: the path was full.
+  bool receiver_full() const { return even_windows_ >= kEven && queued_; }
 
  private:
   bool started_ = false;
@@ -32,6 +36,9 @@ class RateMeter {
   unsigned samples_ = 0;
   unsigned full_samples_ = 0;
   bool sender_full_ = false;
+  static constexpr unsigned kEven = 4;
+  unsigned even_windows_ = 0;
+  bool queued_ = false;
   BitRate sent_{};
   BitRate received_{};
 };
@@ -54,7 +61,6 @@ class PathBook {
   /// Another network behind the same address: begin anew.
   void forget(const IpAddress& path);
 
-  /// A direction nobody has seen is taken to be like the other.
   Quality quality(const IpAddress& path, Direction direction, MonotonicTime now) const;
   bool knows_rate(const IpAddress& path, MonotonicTime now) const;
   /// Its rate was measured or seen full, not just what somebody happened to need.
@@ -64,13 +70,27 @@ class PathBook {
   const std::map<IpAddress, PathMemory>& all() const { return memory_; }
 
  private:
+  /// What traffic has shown of one direction.
+  struct Seen {
+    BitRate rate{};
+    bool full = false;  ///< the path carries no more than that
+    MonotonicTime at{};
+  };
+  struct Rates {
+    Seen send;
+    Seen receive;
+    BitRate measured{};
+    MonotonicTime measured_at{};
+  };
   struct Share {
     MonotonicTime at{};
     BitRate sent{};
     BitRate received{};
   };
   std::map<IpAddress, PathMemory> memory_;
-  std::map<IpAddress, MonotonicTime> confident_;
+  std::map<IpAddress, Rates> rates_;
+  static void take(Seen& seen, BitRate rate, bool full, MonotonicTime now);
+  void publish(const IpAddress& path, MonotonicTime now);
   std::map<IpAddress, std::map<std::uint64_t, Share>> shares_;
 };
 

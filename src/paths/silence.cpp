@@ -13,8 +13,14 @@ constexpr milliseconds kShortest{35};
 constexpr milliseconds kDelayedAck{250};
 /// A sample that came so late says nothing: it was this machine that stood still.
 constexpr milliseconds kLate{60};
-/// Pauses are forgotten with this half-life in samples of progress.
-constexpr double kForget = 0.99;
+/// Pauses fade by this factor with each sample of progress.
+constexpr double kForget = 0.98;
+/// How much longer than the longest pause of late is out of character. A receiver only asks the
+/// path then, a sender acts.
+constexpr double kOddSending = 1.6;
+constexpr double kOddReceiving = 1.2;
+constexpr milliseconds kShortestReceiving{24};
+constexpr milliseconds kLongestReceiving{90};
 
 nanoseconds scaled(nanoseconds time, double factor) {
   return std::chrono::duration_cast<nanoseconds>(time * factor);
@@ -66,8 +72,9 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
   if (seen.unacknowledged > 0) {
     silence_ = now - acks_.last;
     const auto round_trip = seen.rtt + 4 * seen.rtt_variance;
-    patience_ = acks_.steady() ? std::max<nanoseconds>(3 * acks_.longest + kGrain, kShortest)
-                               : std::max<nanoseconds>(2 * seen.rtt, round_trip) + kDelayedAck;
+    patience_ = acks_.steady()
+                    ? std::max<nanoseconds>(scaled(acks_.longest, kOddSending) + kGrain, kShortest)
+                    : std::max<nanoseconds>(2 * seen.rtt, round_trip) + kDelayedAck;
     patience_ = scaled(
         std::min<nanoseconds>(
             patience_, std::max<nanoseconds>(round_trip, seen.rtt + kShortest) + kDelayedAck),
@@ -76,8 +83,8 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
   }
   if (data_.steady()) {
     const auto silence = now - data_.last;
-    const auto patience =
-        scaled(std::max<nanoseconds>(3 * data_.longest + kGrain, kShortest), caution);
+    const auto patience = std::clamp<nanoseconds>(scaled(data_.longest, kOddReceiving),
+                                                  kShortestReceiving, kLongestReceiving);
     // Once said; the supply may simply have ended.
     if (silence > patience) {
       silence_ = silence;
