@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "paths/path_source.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace anabranch::paths {
