@@ -17,7 +17,7 @@ namespace anabranch::lab {
 
 struct HerdOptions {
   bool listen = false;        ///< take connections and echo, else connect
-  IpAddress address;          ///< to listen at, or to connect to
+  IpAddress address{};        ///< to listen at, or to connect to
   std::uint16_t port = 5100;  ///< first of `ports`
   unsigned ports = 1;
   unsigned connections = 0;  ///< to open and hold; 0: short ones for `duration`

@@ -20,12 +20,6 @@ std::vector<std::string_view> pair_names() {
   return out;
 }
 
-std::vector<std::string_view> manager_names() {
-  std::vector<std::string_view> out;
-  for (const auto manager : kManagers) out.push_back(manager_name(manager));
-  return out;
-}
-
 /// As few batches as will do, all of about the same size.
 std::vector<std::vector<Lane>> in_batches(const std::vector<Lane>& lanes) {
   const std::size_t count = (lanes.size() + kMostAtOnce - 1) / kMostAtOnce;

@@ -15,6 +15,7 @@
 #include "lab/scenario_faults.hpp"
 #include "lab/scenario_flapping.hpp"
 #include "lab/scenario_never_worse.hpp"
+#include "lab/scenario_paths_load.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
@@ -58,7 +59,8 @@ std::span<const Scenario> scenarios() {
                                  soak_scenario(),
                                  failover_scenario(),
                                  flapping_scenario(),
-                                 never_worse_scenario()};
+                                 never_worse_scenario(),
+                                 paths_load_scenario()};
   return all;
 }
 

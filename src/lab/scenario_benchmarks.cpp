@@ -2,12 +2,11 @@
 #include "lab/scenario_benchmarks.hpp"
 
 #include <algorithm>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "base/directories.hpp"
+#include "lab/process_figures.hpp"
 #include "lab/scenario_support.hpp"
 #include "lab/single_homed.hpp"
 #include "lab/single_homed_roles.hpp"
@@ -168,28 +167,6 @@ Result<void> gateway_forwarding(ScenarioRun& run) {
   run.expect(at_least("forwarding_ratio_single", *single, kForwardingBound));
   run.expect(at_least("forwarding_ratio_single_against_one_rule", *against_rule, kForwardingBound));
   return {};
-}
-
-struct ProcessFigures {
-  double resident_kilobytes = 0;
-  double processor_ms = 0;
-};
-
-Result<ProcessFigures> process_figures(pid_t pid) {
-  const auto status = read_file(fmt::format("/proc/{}/status", pid));
-  const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
-  if (!status || !stat) return fail(fmt::format("process {} is gone", pid));
-  ProcessFigures out;
-  if (const auto at = status->find("VmRSS:"); at != std::string::npos)
-    out.resident_kilobytes = std::stod(status->substr(at + 6));
-  // utime and stime are the 12th and 13th field after the name, which may hold spaces.
-  std::istringstream fields(stat->substr(stat->rfind(')') + 1));
-  std::string field;
-  double ticks = 0;
-  for (int i = 1; fields >> field && i <= 13; ++i)
-    if (i >= 12) ticks += std::stod(field);
-  out.processor_ms = ticks * 1000 / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return out;
 }
 
 Result<void> roles_idle(ScenarioRun& run) {

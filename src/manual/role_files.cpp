@@ -5,6 +5,7 @@
 
 #include "gateway/settings.hpp"
 #include "host/settings.hpp"
+#include "paths/settings.hpp"
 
 namespace anabranch::manual {
 
@@ -15,7 +16,10 @@ std::span<const RoleFile> role_files() {
                .settings = gateway::setting_definitions()},
       RoleFile{.role = "host",
                .introduction = "Configuration of anabranch host. Every setting may be left out.",
-               .settings = host::setting_definitions()}};
+               .settings = host::setting_definitions()},
+      RoleFile{.role = "paths",
+               .introduction = "Configuration of anabranch paths. Every setting may be left out.",
+               .settings = paths::setting_definitions()}};
   return kFiles;
 }
 

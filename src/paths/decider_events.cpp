@@ -181,7 +181,6 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   mine = {};
   mine.number = next_subflow++;
   mine.progressed = now;
-  track.retries.erase({key.local.address, key.remote.address});
   ++totals[key.local.address].subflows_opened;
   sign_of_life({key.local.address, key.remote.address}, now);
   announcer.established_on(connection, key.local);
@@ -189,7 +188,6 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   schedule_sample(connection, true, now);
   // A SYN that was given up for lost may have come through after all.
   if (twice) return retire(connection, key, false, "twice", now);
-  finish_doomed(connection, now);
   plan_later(connection.token, {}, now);
 }
 

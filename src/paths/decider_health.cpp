@@ -67,7 +67,7 @@ void Decider::Impl::sign_of_life(const Pair& pair, MonotonicTime now) {
 
 void Decider::Impl::suspect(Connection& connection, Subflow& subflow, MonotonicTime now) {
   const Pair pair{subflow.key.local.address, subflow.key.remote.address};
-  if (!others_alive(connection, subflow.key)) {
+  if (!others_alive(connection, subflow.key, now)) {
     // Nothing to fall back on: look for one, and ask whether it is the path.
     auto& state = pair_of(subflow);
     if (connection.server_side || state.state != PairHealth::State::kFine) return;

@@ -207,7 +207,8 @@ struct Decider::Impl {
   /// Destroys the subflow now, or as soon as there is another one to take over.
   void retire(Connection& connection, const SubflowKey& key, bool remove, const std::string& why,
               MonotonicTime now);
-  bool others_alive(const Connection& connection, const SubflowKey& key) const;
+  bool others_alive(const Connection& connection, const SubflowKey& key, MonotonicTime now) const;
+  bool proven(const Subflow& subflow, MonotonicTime now) const;
   void finish_doomed(Connection& connection, MonotonicTime now);
   const PathRule* rule_for(const Connection& connection, const Path& path) const;
 };

@@ -127,7 +127,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       break;
   }
   if (mine.quiet_since && now - *mine.quiet_since > kQuiet &&
-      others_alive(connection, subflow.key)) {
+      others_alive(connection, subflow.key, now)) {
     const bool others_receive = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
       return entry.first != subflow.key &&
              entry.second.last.since_data_received < milliseconds(100) &&

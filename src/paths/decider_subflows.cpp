@@ -13,6 +13,8 @@ namespace {
 constexpr unsigned kMostSubflows = 8;
 /// A subflow that was asked for is waited for this long before another try is made.
 constexpr milliseconds kPendingPatience{1000};
+/// How often it is looked whether a subflow that is to go can go now.
+constexpr milliseconds kDoomedStep{20};
 /// A join waits for the measurement of its path at most so long.
 constexpr milliseconds kMeasurePatience{250};
 /// After a change between active and backup the next one rests; longer with every change.
@@ -178,6 +180,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
     return;
   auto& track = tracks[connection.token];
   std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > seconds(130); });
+  finish_doomed(connection, now);
   const auto wishes = assess(connection, now);
   settle(connection, wishes, now);
 
@@ -319,7 +322,7 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
     const bool another = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
       const auto other = wishes.find(entry.first.local.address);
       return entry.first != key && entry.second.state == Subflow::State::kEstablished &&
-             !entry.second.backup && other != wishes.end() && other->second.wish == Wish::kActive &&
+             proven(entry.second, now) && !entry.second.backup && other != wishes.end() && other->second.wish == Wish::kActive &&
              !failed({entry.first.local.address, entry.first.remote.address});
     });
     if (to_backup && !another) continue;
@@ -346,10 +349,25 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
   }
 }
 
-bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey& key) const {
+/// A peer may refuse a join after all when it has seen our third packet; until an answer to that one
+/// would have come, the subflow is nothing to rely on.
+bool Decider::Impl::proven(const Subflow& subflow, MonotonicTime now) const {
+  constexpr milliseconds kAnswer{40};
+  if (subflow.initial || subflow.last.octets_received > 0 || subflow.last.octets_acknowledged > 1)
+    return true;
+  auto rtt = subflow.last.rtt;
+  if (const auto memory = book.all().find(subflow.key.local.address);
+      rtt == nanoseconds::zero() && memory != book.all().end())
+    rtt = memory->second.minimum_rtt;
+  return now - subflow.since > rtt + rtt / 2 + kAnswer;
+}
+
+bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey& key,
+                                 MonotonicTime now) const {
   const auto track = tracks.find(connection.token);
   return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
     if (entry.first == key || entry.second.state != Subflow::State::kEstablished) return false;
+    if (!proven(entry.second, now)) return false;
     if (const auto mine = track->second.subflows.find(entry.first);
         mine == track->second.subflows.end() || mine->second.doomed ||
         mine->second.silence.silence() > mine->second.silence.patience())
@@ -368,12 +386,12 @@ void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool r
   if (found == connection.subflows.end() || connection.observed_only) return;
   auto& track = tracks[connection.token];
   auto& mine = track.subflows[key];
-  if (!others_alive(connection, key)) {
+  if (!others_alive(connection, key, now)) {
     // The last one: whatever it is worth, without it the connection would end.
     mine.doomed = true;
     mine.doom = why;
     mine.remove = remove;
-    plan_later(connection.token, {}, now);
+    plan_later(connection.token, kDoomedStep, now);
     return;
   }
   const auto id = found->second.local_id;

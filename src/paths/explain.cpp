@@ -101,12 +101,16 @@ Finding finding_of_subflow(const Subject::UsedPair& used, const PairCase& pair) 
 }
 
 /// Addresses that can be part of a pair at all. One of the loopback, or of an IPv6 link alone, is
-/// only told of where it is in use: every machine has them.
+/// only told of where it is in use or announced: every machine has them.
 bool is_candidate(const LocalAddress& local, const Subject& subject) {
   const auto octets = local.address.octets();
   const bool used = local.address == subject.local.address ||
-                    std::ranges::any_of(subject.subflows, [&](const Subject::UsedPair& pair) {
-                      return pair.local.address == local.address;
+                    std::ranges::any_of(subject.subflows,
+                                        [&](const Subject::UsedPair& pair) {
+                                          return pair.local.address == local.address;
+                                        }) ||
+                    std::ranges::any_of(subject.announcements, [&](const Subject::Told& told) {
+                      return told.endpoint.address == local.address;
                     });
   if (used) return true;
   const bool loopback =

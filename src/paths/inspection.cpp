@@ -7,6 +7,8 @@
 #include <charconv>
 #include <iterator>
 
+#include <fmt/core.h>
+
 #include "kernel/mptcp_commands.hpp"
 #include "kernel/mptcp_counters.hpp"
 #include "kernel/mptcp_socket.hpp"
@@ -263,8 +265,11 @@ void add_trials(Facts& facts, const Question& question, kernel::RouteLookup& rou
   }
 }
 
-Result<DaemonView> ask_daemon() {
-  const auto answer = status::ask(status::socket_path(kRole), "show");
+/// About the one connection only: the daemon does not list thousands. Of a destination all is asked
+/// for, since a connection may go there by a further subflow.
+Result<DaemonView> ask_daemon(const Question& question) {
+  const auto about = question.token ? fmt::format("{:#010x}", *question.token) : std::string();
+  const auto answer = status::ask(status::socket_path(kRole), "show", seconds(10), about);
   if (!answer) return std::unexpected(answer.error());
   return parse_daemon_view(*answer);
 }
@@ -300,7 +305,7 @@ Result<Facts> inspect(const Question& question) {
   auto machine = machine_facts();
   if (!machine) return std::unexpected(machine.error());
   out.machine = *std::move(machine);
-  const auto view = ask_daemon();
+  const auto view = ask_daemon(question);
   if (!view && view.error().code != ExitCode::kNotRunning) return std::unexpected(view.error());
   out.machine.daemon = view.has_value();
   if (view) out.paths = view->paths;

@@ -116,6 +116,7 @@ Result<void> Role::reload() {
   for (const auto& [token, connection] : decider_.connections())
     remembered_.insert_or_assign(token, remember(connection));
   decider_ = Decider(settings_);
+  if (recorder_) recorder_->start_anew(settings_);
   source_->configure(settings_);
   feed(input::Paths{source_->now()});
   return adopt_running();

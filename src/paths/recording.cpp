@@ -21,6 +21,8 @@ using nlohmann::json;
 /// All subflows of a connection, or all paths of a machine, are far below that.
 constexpr std::size_t kLongestLine = 4u << 20;
 
+constexpr std::string_view kHeaderBegin = R"({"anabranch_recording")";
+
 std::string line_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
 }
@@ -132,6 +134,10 @@ void Recorder::write(const Input& input, MonotonicTime now, std::span<const Acti
   if (fd_) put(recording_line(input, now, actions));
 }
 
+void Recorder::start_anew(const Settings& settings) {
+  if (fd_) put(recording_header(settings));
+}
+
 void Recorder::put(const std::string& line) {
   for (std::string_view rest = line; !rest.empty();) {
     const ssize_t written = ::write(fd_.get(), rest.data(), rest.size());
@@ -146,7 +152,7 @@ void Recorder::put(const std::string& line) {
 }
 
 Result<Replay> replay(std::istream& in, const std::string& name,
-                      const std::function<Decide(Settings)>& start, const Told& told) {
+                      const std::function<Decide(Settings)>& start) {
   std::uint64_t number = 1;
   const auto at_line = [&](Error error) {
     error.where = name + ":" + std::to_string(number);
@@ -161,19 +167,24 @@ Result<Replay> replay(std::istream& in, const std::string& name,
   if (!header) return at_line(header.error());
   Replay out;
   out.version = std::move(header->version);
-  const Decide decide = start(std::move(header->settings));
+  Decide decide = start(std::move(header->settings));
   std::optional<MonotonicTime> first;
   MonotonicTime last;
   for (auto got = read_line(in, text); got != Got::kEnd; got = read_line(in, text)) {
     ++number;
     if (got == Got::kTooLong) return at_line(too_long);
+    if (text.starts_with(kHeaderBegin)) {
+      auto again = parse_header(text);
+      if (!again) return at_line(again.error());
+      decide = start(std::move(again->settings));
+      continue;
+    }
     const auto line = parse_line(text);
     if (!line) return at_line(line.error());
     if (first && line->time < last) return at_line(Error{"time runs backwards"});
     if (!first) first = line->time;
     last = line->time;
     const auto actions = decide(line->input, line->time);
-    if (told) told(number, line->input, line->time, actions);
     ++out.inputs;
     out.actions += actions.size();
     out.span = last - *first;

@@ -8,7 +8,8 @@
 //
 //   {"time":912345678,"input":{"event":{...}},"actions":[{"number":7,"reason":"...",...}]}
 //
-// The Decider has no clock and no chance in it, so that the same inputs give the same actions.
+// A header in between is a fresh Decider, after the settings have changed. The Decider has no clock
+// and no chance in it, so that the same inputs give the same actions.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,9 @@ class Recorder {
   /// says so and the recording ends.
   void write(const Input& input, MonotonicTime now, std::span<const Action> actions);
 
+  /// A fresh Decider goes on from here, since the settings have changed.
+  void start_anew(const Settings& settings);
+
  private:
   Recorder(UniqueFd fd, std::filesystem::path file) : fd_(std::move(fd)), file_(std::move(file)) {}
   void put(const std::string& line);
@@ -67,16 +71,12 @@ struct Replay {
   std::optional<Difference> difference;  ///< the first; nothing is replayed behind it
 };
 
-/// Called with the line's number and what was decided there.
-using Told =
-    std::function<void(std::uint64_t line, const Input&, MonotonicTime, std::span<const Action>)>;
-
 /// Decides everything again. Errors (kBadInput) name file:line: no recording, another format, a
 /// line that is cut or means nothing, time that runs backwards. A last line without an end, as a
 /// crash leaves it, is left out.
 Result<Replay> replay(std::istream& in, const std::string& name,
-                      const std::function<Decide(Settings)>& start, const Told& told = {});
+                      const std::function<Decide(Settings)>& start);
 /// The same with a file and a fresh Decider.
-Result<Replay> replay(const std::filesystem::path& file, const Told& told = {});
+Result<Replay> replay(const std::filesystem::path& file);
 
 }  // namespace anabranch::paths

@@ -32,7 +32,7 @@ void OpenQuestions::add(Question question) {
   for (std::size_t i = 0; i < question.syns.size(); ++i)
     waiting_.emplace(key_of(question.syns[i]), Place{number, i});
   deadlines_.emplace(question.deadline, number);
-  ++open_[index_of(question.family())];
+  ++open_[question.source()];
   questions_.emplace(number, std::move(question));
 }
 
@@ -69,7 +69,7 @@ std::vector<Question> OpenQuestions::expire(MonotonicTime now) {
 Question OpenQuestions::remove(Number number) {
   auto question = std::move(questions_.extract(number).mapped());
   deadlines_.erase({question.deadline, number});
-  --open_[index_of(question.family())];
+  if (const auto it = open_.find(question.source()); --it->second == 0) open_.erase(it);
   for (std::size_t i = 0; i < question.syns.size(); ++i) {
     if (question.arrivals[i]) continue;
     const auto [begin, end] = waiting_.equal_range(key_of(question.syns[i]));

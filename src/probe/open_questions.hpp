@@ -37,7 +37,7 @@ struct Question {
   std::vector<SentSyn> syns = {};
   std::vector<std::optional<MonotonicTime>> arrivals = {};  ///< of the answers, one for each SYN
 
-  Family family() const { return syns.front().flow.remote.family(); }
+  const IpAddress& source() const { return syns.front().flow.local; }
   unsigned answered() const;
   /// Of the quickest answer; zero when there is none.
   nanoseconds rtt() const;
@@ -49,7 +49,7 @@ class OpenQuestions {
   static constexpr std::size_t kLargest = 4096;
 
   bool room_for(std::size_t syns) const { return waiting_.size() + syns <= kLargest; }
-  bool any(Family family) const { return open_[index_of(family)] > 0; }
+  bool any_from(const IpAddress& source) const { return open_.contains(source); }
   std::optional<MonotonicTime> next_deadline() const;
 
   /// `question` has at least one SYN and no answer yet.
@@ -75,7 +75,6 @@ class OpenQuestions {
     std::size_t syn;
   };
 
-  static std::size_t index_of(Family family) { return family == Family::kIpv4 ? 0 : 1; }
   static Key key_of(const SentSyn& syn);
   Question remove(Number number);
 
@@ -83,7 +82,7 @@ class OpenQuestions {
   std::map<Number, Question> questions_;
   std::multimap<Key, Place> waiting_;
   std::set<std::pair<MonotonicTime, Number>> deadlines_;
-  std::size_t open_[2] = {};
+  std::map<IpAddress, std::size_t> open_;  ///< questions by source; none is zero
 };
 
 }  // namespace anabranch::probe

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ constexpr std::size_t kPorts = PathProber::kLongestTrain;
 /// what every IPv4 host takes.
 constexpr std::array<unsigned, 2> kShorter{1280, 576};
 
+constexpr nanoseconds kLongestPatience = std::chrono::hours(1);
 constexpr unsigned kShortestPacket = 100;
 constexpr unsigned kLongestPacket = 9000;
 
@@ -52,11 +54,11 @@ Result<void> check(const Target& target, nanoseconds patience) {
 }  // namespace
 
 struct PathProber::Impl {
-  /// What one family needs. The socket is there while one of its questions is open.
+  /// Of one source address, while it has an open question.
   struct Channel {
-    std::optional<ReservedPorts> ports;
-    std::optional<RawSocket> socket;
-    Loop::Handle readable;
+    explicit Channel(RawSocket its_socket) : socket(std::move(its_socket)) {}
+    RawSocket socket;
+    Loop::Handle readable = {};
   };
   using Finished = std::vector<Question>;
 
@@ -65,31 +67,30 @@ struct PathProber::Impl {
         callbacks(std::make_shared<const Callbacks>(std::move(its_callbacks))),
         sequence(numbers) {}
 
-  Channel& channel(Family family) { return channels[family == Family::kIpv4 ? 0 : 1]; }
-
-  Result<void> prepare(Family family) {
-    auto& channel_ = channel(family);
-    if (!channel_.ports) {
-      auto ports = ReservedPorts::open(family, kPorts);
-      if (!ports) return std::unexpected(std::move(ports).error());
-      channel_.ports = *std::move(ports);
+  /// Those of a family, reserved when it is first asked.
+  Result<ReservedPorts*> ports_of(Family family) {
+    auto& ports = reserved[family == Family::kIpv4 ? 0 : 1];
+    if (!ports) {
+      auto opened = ReservedPorts::open(family, kPorts);
+      if (!opened) return std::unexpected(std::move(opened).error());
+      ports = *std::move(opened);
     }
-    if (channel_.socket) return {};
-    auto socket = RawSocket::open(family, channel_.ports->ports());
+    return &*ports;
+  }
+
+  Result<RawSocket*> socket_of(const IpAddress& source, const ReservedPorts& ports) {
+    const auto known = channels.find(source);
+    if (known != channels.end()) return &known->second.socket;
+    auto socket = RawSocket::open(source, ports.ports());
     if (!socket) return std::unexpected(std::move(socket).error());
-    channel_.socket = *std::move(socket);
-    channel_.readable = loop.on_readable(channel_.socket->fd(), [this, family] { read(family); });
-    return {};
+    auto& channel = channels.emplace(source, *std::move(socket)).first->second;
+    channel.readable = loop.on_readable(channel.socket.fd(), [this, source] { read(source); });
+    return &channel.socket;
   }
 
   /// Closes what no open question needs.
   void settle() {
-    for (const auto family : {Family::kIpv4, Family::kIpv6}) {
-      auto& channel_ = channel(family);
-      if (!channel_.socket || questions.any(family)) continue;
-      channel_.readable.reset();
-      channel_.socket.reset();
-    }
+    std::erase_if(channels, [&](const auto& entry) { return !questions.any_from(entry.first); });
     arm();
   }
 
@@ -105,19 +106,17 @@ struct PathProber::Impl {
   void expire() {
     armed.reset();
     // An answer that lies in the socket came before the deadline, though this loop was late.
-    for (const auto family : {Family::kIpv4, Family::kIpv6})
-      if (channel(family).socket) collect(family);
+    for (auto& [source, channel] : channels) collect(channel.socket);
     deliver(questions.expire(MonotonicClock::now()));
   }
 
-  void read(Family family) {
-    collect(family);
+  void read(const IpAddress& source) {
+    collect(channels.at(source).socket);
     deliver({});
   }
 
   /// Takes replies from the socket to `answered`.
-  void collect(Family family) {
-    auto& socket = *channel(family).socket;
+  void collect(RawSocket& socket) {
     socket.receive(
         [&](const IpAddress& remote, std::span<const std::uint8_t> segment, MonotonicTime arrived) {
           const auto reply = parse_reply(segment);
@@ -138,7 +137,7 @@ struct PathProber::Impl {
   /// without a route of its source address would leave the peer with half a connection.
   static void reset(RawSocket& socket, const SentSyn& syn, unsigned ifindex, const Reply& reply) {
     const std::array segments{build_reset(syn.flow, reply.acknowledged)};
-    socket.send({syn.flow.local, ifindex, syn.flow.remote}, segments);
+    socket.send(syn.flow.remote, ifindex, segments);
   }
 
   /// Tells `answered` and `expired`. Callbacks may ask again and may destroy this.
@@ -166,18 +165,16 @@ struct PathProber::Impl {
   }
 
   /// Sends the SYNs of a question; `octets` is zero for a SYN alone.
-  RawSocket::Outcome send(Question& question, const Target& target, unsigned packets,
-                          unsigned octets) {
-    const auto family = target.destination.family();
-    const unsigned headers = ip_header_octets(family) + kSynOctets;
-    auto& channel_ = channel(family);
+  RawSocket::Outcome send(RawSocket& socket, ReservedPorts& ports, Question& question,
+                          const Target& target, unsigned packets, unsigned octets) {
+    const unsigned headers = ip_header_octets(target.destination.family()) + kSynOctets;
     question.octets = octets == 0 ? headers : octets;
     const unsigned payload = question.octets - headers;
     std::vector<std::vector<std::uint8_t>> segments;
     question.syns.clear();
     for (unsigned i = 0; i < packets; ++i) {
       const Flow flow{.local = target.source,
-                      .local_port = channel_.ports->next(),
+                      .local_port = ports.next(),
                       .remote = target.destination,
                       .remote_port = target.port};
       const auto number = sequence.next(flow);
@@ -185,8 +182,7 @@ struct PathProber::Impl {
       segments.push_back(build_syn(flow, number, payload));
     }
     question.sent = MonotonicClock::now();
-    const auto outcome =
-        channel_.socket->send({target.source, target.ifindex, target.destination}, segments);
+    const auto outcome = socket.send(target.destination, target.ifindex, segments);
     question.syns.resize(outcome.sent);
     counters.sent += outcome.sent;
     return outcome;
@@ -197,17 +193,20 @@ struct PathProber::Impl {
     ANABRANCH_TRY(check(target, patience));
     if (!questions.room_for(packets))
       return fail("too many probes are waiting for their answers", where_of(target));
-    ANABRANCH_TRY(prepare(target.destination.family()));
+    const auto ports = ports_of(target.destination.family());
+    if (!ports) return std::unexpected(ports.error());
+    const auto socket = socket_of(target.source, **ports);
+    if (!socket) return std::unexpected(socket.error());
     question.ifindex = target.ifindex;
-    auto outcome = send(question, target, packets, octets);
+    auto outcome = send(**socket, **ports, question, target, packets, octets);
     for (const auto shorter : kShorter)
       if (outcome.sent == 0 && outcome.error == EMSGSIZE && octets > shorter)
-        outcome = send(question, target, packets, shorter);
+        outcome = send(**socket, **ports, question, target, packets, shorter);
     if (outcome.sent == 0) {
       settle();
       return fail_errno(outcome.error, "cannot send a probe", where_of(target));
     }
-    question.deadline = question.sent + patience;
+    question.deadline = question.sent + std::min(patience, kLongestPatience);
     questions.add(std::move(question));
     arm();
     return {};
@@ -217,7 +216,8 @@ struct PathProber::Impl {
   std::shared_ptr<const Callbacks> callbacks;
   SequenceNumbers sequence;
   OpenQuestions questions;
-  std::array<Channel, 2> channels;
+  std::array<std::optional<ReservedPorts>, 2> reserved;
+  std::map<IpAddress, Channel> channels;
   Loop::Handle timer;
   std::optional<MonotonicTime> armed;
   Finished answered;
@@ -226,7 +226,7 @@ struct PathProber::Impl {
 
 Result<PathProber> PathProber::open(Loop& loop, Callbacks callbacks) {
   // Whether it is permitted is better told now than by the first question.
-  if (const auto tried = RawSocket::open(Family::kIpv4, {}); !tried)
+  if (const auto tried = RawSocket::open(IpAddress{}, {}); !tried)
     return std::unexpected(tried.error());
   auto numbers = SequenceNumbers::with_random_key();
   if (!numbers) return std::unexpected(std::move(numbers).error());

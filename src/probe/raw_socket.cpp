@@ -95,18 +95,18 @@ struct Control {
 };
 
 /// Source address and interface of a packet that is sent.
-Control packet_info(const RawSocket::Route& route) {
+Control packet_info(const IpAddress& source, unsigned ifindex) {
   Control control;
-  const auto source = route.source.octets();
-  if (route.source.is_v4()) {
+  const auto octets = source.octets();
+  if (source.is_v4()) {
     in_pktinfo info{};
-    info.ipi_ifindex = static_cast<int>(route.ifindex);
-    std::memcpy(&info.ipi_spec_dst, source.data(), source.size());
+    info.ipi_ifindex = static_cast<int>(ifindex);
+    std::memcpy(&info.ipi_spec_dst, octets.data(), octets.size());
     control.hold(IPPROTO_IP, IP_PKTINFO, info);
   } else {
     in6_pktinfo info{};
-    info.ipi6_ifindex = route.ifindex;
-    std::memcpy(&info.ipi6_addr, source.data(), source.size());
+    info.ipi6_ifindex = ifindex;
+    std::memcpy(&info.ipi6_addr, octets.data(), octets.size());
     control.hold(IPPROTO_IPV6, IPV6_PKTINFO, info);
   }
   return control;
@@ -139,7 +139,8 @@ std::uint16_t ReservedPorts::next() {
   return ports_[next_++ % ports_.size()];
 }
 
-Result<RawSocket> RawSocket::open(Family family, std::span<const std::uint16_t> ports) {
+Result<RawSocket> RawSocket::open(const IpAddress& source, std::span<const std::uint16_t> ports) {
+  const auto family = source.family();
   UniqueFd fd(
       ::socket(address_family(family), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!fd) return fail_errno("cannot open a raw socket for probes");
@@ -155,18 +156,22 @@ Result<RawSocket> RawSocket::open(Family family, std::span<const std::uint16_t> 
     ANABRANCH_TRY(
         set(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, "IPV6_MTU_DISCOVER"));
   }
-  RawSocket socket(family, std::move(fd));
+  sockaddr_storage name{};
+  const auto size = source.to_sockaddr(0, name);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0)
+    return fail_errno("cannot send probes from this address", source.text());
+  RawSocket socket(source, std::move(fd));
   // What came between opening and the filter.
   socket.receive([](const auto&, auto, auto) {});
   return socket;
 }
 
-RawSocket::Outcome RawSocket::send(const Route& route,
+RawSocket::Outcome RawSocket::send(const IpAddress& destination, unsigned ifindex,
                                    std::span<const std::vector<std::uint8_t>> segments) {
   sockaddr_storage to{};
-  const auto size = route.destination.to_sockaddr(0, to);
-  if (family_ == Family::kIpv6) reinterpret_cast<sockaddr_in6*>(&to)->sin6_scope_id = route.ifindex;
-  auto control = packet_info(route);
+  const auto size = destination.to_sockaddr(0, to);
+  if (!source_.is_v4()) reinterpret_cast<sockaddr_in6*>(&to)->sin6_scope_id = ifindex;
+  auto control = packet_info(source_, ifindex);
   std::vector<iovec> vectors(segments.size());
   std::vector<mmsghdr> messages(segments.size());
   for (std::size_t i = 0; i < segments.size(); ++i) {
@@ -222,7 +227,7 @@ void RawSocket::receive(const Taker& take) {
     const auto remote = IpAddress::from_sockaddr(slots[i].from);
     if (!remote) continue;
     std::span<const std::uint8_t> segment(slots[i].octets.data(), messages[i].msg_len);
-    if (family_ == Family::kIpv4) segment = tcp_of_ipv4(segment);
+    if (source_.is_v4()) segment = tcp_of_ipv4(segment);
     const auto stamp = stamp_of(messages[i].msg_hdr);
     take(*remote, segment, stamp ? std::min(now, MonotonicTime(*stamp + offset)) : now);
   }

@@ -2,9 +2,11 @@
 // Sends TCP segments that we made and hears the replies to our ports: a raw socket with a filter,
 // and the ports' reservation.
 //
-// A raw socket of TCP is shown every TCP packet this host receives, before its filter, so it is
-// there only while a question is open. A packet socket would be shown no less, and closing one
-// waits until all processors have let go of it (some 10 ms here), which an event loop must not.
+// A raw socket of TCP is shown, before its filter, every TCP packet that this host receives for the
+// address it is bound to. So there is one for each path, and only while the path has an open
+// question: transfers over other paths do not notice it. A packet socket would be shown no less,
+// and closing one waits until all processors have let go of it (8 to 16 ms), which an event loop
+// must not.
 #pragma once
 
 #include <cstddef>
@@ -37,22 +39,20 @@ class ReservedPorts {
 
 class RawSocket {
  public:
-  /// Hears SYN/ACKs and resets to `ports` only. Needs CAP_NET_RAW.
-  static Result<RawSocket> open(Family family, std::span<const std::uint16_t> ports);
+  /// Sends from `source` and hears SYN/ACKs and resets to it at `ports` only. Errors: this host has
+  /// no such address, not permitted (CAP_NET_RAW).
+  static Result<RawSocket> open(const IpAddress& source, std::span<const std::uint16_t> ports);
   int fd() const { return fd_.get(); }
 
-  struct Route {
-    IpAddress source;
-    unsigned ifindex = 0;  ///< 0: as the routes say
-    IpAddress destination;
-  };
   struct Outcome {
     std::size_t sent = 0;
     int error = 0;  ///< errno of the first that was refused; 0 when all were sent
   };
-  /// Whole TCP segments, back to back, never in fragments (EMSGSIZE). Does not block: a neighbour
-  /// that is not resolved yet makes the kernel hold them back.
-  Outcome send(const Route& route, std::span<const std::vector<std::uint8_t>> segments);
+  /// Whole TCP segments, back to back, never in fragments (EMSGSIZE); by the interface `ifindex`,
+  /// or as the routes say when it is 0. Does not block: while a neighbour is not resolved the
+  /// kernel holds them back.
+  Outcome send(const IpAddress& destination, unsigned ifindex,
+               std::span<const std::vector<std::uint8_t>> segments);
 
   /// Calls `take` with sender, TCP segment and arrival (by the kernel's clock) for up to 64
   /// packets.
@@ -61,9 +61,9 @@ class RawSocket {
   void receive(const Taker& take);
 
  private:
-  RawSocket(Family family, UniqueFd fd) : family_(family), fd_(std::move(fd)) {}
+  RawSocket(const IpAddress& source, UniqueFd fd) : source_(source), fd_(std::move(fd)) {}
 
-  Family family_;
+  IpAddress source_;
   UniqueFd fd_;
 };
 

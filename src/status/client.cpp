@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "status/client.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -51,6 +52,9 @@ Result<bool> read_some(int fd, std::string& buffer) {
   return true;
 }
 
+/// poll() takes no more than 24 days.
+constexpr std::int64_t kLongestPoll_ms = 24 * 3600 * 1000;
+
 Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience) {
   const auto deadline = MonotonicClock::now() + patience;
   std::size_t searched = 0;
@@ -59,9 +63,12 @@ Result<std::string> read_line(int fd, std::string& buffer, nanoseconds patience)
     searched = buffer.size();
     const auto left =
         std::chrono::duration_cast<milliseconds>(deadline - MonotonicClock::now()).count();
+    if (left < 0) return fail("no answer in " + duration_text(patience));
     pollfd poll{fd, POLLIN, 0};
-    if (left < 0 || ::poll(&poll, 1, static_cast<int>(left)) == 0)
-      return fail("no answer in " + duration_text(patience));
+    if (::poll(&poll, 1, static_cast<int>(std::min<std::int64_t>(left, kLongestPoll_ms))) == 0) {
+      if (left < kLongestPoll_ms) return fail("no answer in " + duration_text(patience));
+      continue;
+    }
     if (const auto more = read_some(fd, buffer); !more) return std::unexpected(more.error());
   }
 }

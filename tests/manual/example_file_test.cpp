@@ -13,6 +13,7 @@
 #include "host/settings.hpp"
 #include "manual/role_files.hpp"
 #include "manual/settings_text.hpp"
+#include "paths/settings.hpp"
 
 namespace anabranch::manual {
 namespace {
@@ -41,6 +42,7 @@ std::string complaints(const RoleFile& file, const std::string& text) {
   const auto of = [](const auto& read) { return read ? std::string() : read.error().text(); };
   if (file.role == "gateway") return of(gateway::parse(text, "f.toml"));
   if (file.role == "host") return of(host::parse_settings(text, "f.toml"));
+  if (file.role == "paths") return of(paths::parse_settings(text, "f.toml"));
   return "no reader is known for the role " + std::string(file.role);
 }
 

@@ -44,9 +44,10 @@ TEST(ExplainCodes, EachHasANameOfItsOwnByWhichItIsFound) {
 }
 
 TEST(ExplainCodes, WhatIsToBeMendedSaysHow) {
-  for (const auto& entry : explain_entries())
-    if (entry.kind == ExplainKind::kFault && entry.code != ExplainCode::kAddressNotUsable)
-      EXPECT_FALSE(entry.hint.empty()) << entry.name;
+  for (const auto& entry : explain_entries()) {
+    if (entry.kind != ExplainKind::kFault || entry.code == ExplainCode::kAddressNotUsable) continue;
+    EXPECT_FALSE(entry.hint.empty()) << entry.name;
+  }
 }
 
 }  // namespace

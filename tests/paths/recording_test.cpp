@@ -108,7 +108,8 @@ std::vector<Input> every_input() {
   out.push_back(input::Event{});
   out.push_back(input::Owner{1, 1000, "/user.slice/ä\n"});
   out.push_back(input::Sample{connection(), {subflow(), {}}});
-  out.push_back(input::Adopted{connection(), {subflow()}, {{7, kThere6, true}}, {{3, kHere6, true}}, true, true, true});
+  out.push_back(input::Adopted{
+      connection(), {subflow()}, {{7, kThere6, true}}, {{3, kHere6, true}}, true, true, true});
   out.push_back(input::Gone{2});
   out.push_back(input::Probed{~std::uint64_t{0}, true, nanoseconds(1)});
   out.push_back(input::Measured{3, 6, nanoseconds(2), BitRate{49'999'999.5}});
@@ -274,11 +275,11 @@ struct Counting {
   }
 };
 
-std::string recording_of(int inputs) {
+std::string recording_of(int inputs, milliseconds begin = milliseconds(1000)) {
   std::string out = recording_header(default_settings());
   Counting decide;
   for (int i = 0; i < inputs; ++i) {
-    const MonotonicTime now(milliseconds(1000 + i));
+    const MonotonicTime now(begin + milliseconds(i));
     out += recording_line(input::Tick{}, now, decide(input::Tick{}, now));
   }
   return out;
@@ -320,6 +321,13 @@ TEST(Replay, TheDeciderGetsTheSettingsOfTheRecording) {
   });
   ASSERT_TRUE(result);
   EXPECT_EQ(got, 5u);
+}
+
+TEST(Replay, AfterAChangeOfTheSettingsAFreshDeciderGoesOn) {
+  const auto result = replay_text(recording_of(3) + recording_of(3, seconds(2)), 4);
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_EQ(result->inputs, 6u);
+  EXPECT_FALSE(result->difference) << "none of the two has had four inputs";
 }
 
 TEST(Replay, ALineThatACrashHasCutIsLeftOut) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "paths/report_text.hpp"
+
 namespace anabranch::paths {
 namespace {
 
@@ -173,6 +175,27 @@ TEST(PathsReport, AnAnswerHasBoundsAndCountsTheRest) {
   const auto report = json::parse(report_json(two.view(), kNow));
   EXPECT_EQ(report.at("connections").size(), kMostReported);
   EXPECT_EQ(report.at("connections_total"), kMostReported + 501);
+}
+
+TEST(PathsReport, IsReadByPeople) {
+  const auto text = report_text(report_json(TwoPaths().view(), kNow));
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text,
+            R"(PATH      INTERFACE  STATE          SEND       RECEIVE  RTT    LOADED  LEARNED
+10.1.0.2  eth0       up, preferred  20 Mbit/s  -        10 ms  -       7 s ago
+10.2.0.2  wwan0      link-down      -          -        -      -       -
+
+0x0d7282f7  10.1.0.2:4321 > 198.18.0.1:5001  opened here, the peer takes no joins to its first address, user 1000, 1 min
+  LOCAL          REMOTE           INTERFACE  STATE                 RTT    SEND         RECEIVE  SENT  RECEIVED  RETRANS  RULE    WHY
+  10.1.0.2:4321  198.18.0.1:5001  eth0       established, initial  12 ms  19.5 Mbit/s  -        1 kB  0 B       2        -       best-path
+  10.2.0.2:4322  198.18.0.1:5001  wwan0      silent, backup        -      -            -        0 B   0 B       0        mobile  -
+  waiting: 10.2.0.2 > 198.18.0.1:5001: path-failed, until the path answers
+  waiting: 10.1.0.2 > 198.18.0.1:5001: reset, again in 1.5 s
+)");
+  EXPECT_EQ(report_text(*report_json(Decider(default_settings()), kNow)).value(),
+            "no paths\n\nno connections\n");
+  for (const char* wrong : {"", "{}", "[]", "1", R"({"paths":1,"connections":[],"x":0})"})
+    EXPECT_FALSE(report_text(wrong)) << wrong;
 }
 
 TEST(PathsReport, ADeciderThatKnowsNothingIsShown) {

@@ -35,13 +35,13 @@ constexpr auto kLater = [](int ms) { return kStart + milliseconds(ms); };
 TEST(OpenQuestions, AnAnswerAcknowledgesTheSyn) {
   OpenQuestions open;
   open.add(question(7, {syn(kSequence)}));
-  EXPECT_TRUE(open.any(Family::kIpv4));
-  EXPECT_FALSE(open.any(Family::kIpv6));
+  EXPECT_TRUE(open.any_from(kLocal));
+  EXPECT_FALSE(open.any_from(kServer));
   const auto match = open.take(kServer, reply(kSequence + 1), kLater(20));
   ASSERT_TRUE(match && match->finished);
   EXPECT_EQ(match->finished->id, 7U);
   EXPECT_EQ(match->finished->rtt(), milliseconds(20));
-  EXPECT_FALSE(open.any(Family::kIpv4));
+  EXPECT_FALSE(open.any_from(kLocal));
   EXPECT_FALSE(open.next_deadline());
 }
 
