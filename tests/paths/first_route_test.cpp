@@ -284,9 +284,9 @@ TEST_P(FirstRouteOnTwoLinks, RoutesComeBackWithTheirInterfaceAndGoWithTheirAddre
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FirstRouteOnTwoLinks, testing::Values(kIpv4, kIpv6),
-                         [](const auto& info) {
-                           return info.param.server.find(':') == std::string::npos ? "Ipv4"
-                                                                                   : "Ipv6";
+                         [](const auto& chosen) {
+                           return chosen.param.server.find(':') == std::string::npos ? "Ipv4"
+                                                                                     : "Ipv6";
                          });
 
 TEST(FirstRoute, WhatAnEarlierRunChoseIsReadFromItsRoutesAndRules) {
