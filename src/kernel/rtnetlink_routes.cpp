@@ -304,7 +304,8 @@ std::optional<Route> Rtnetlink::default_route(Family family, std::optional<IpAdd
   // IPv4 takes a destination for on-link when the interface is given and no route is found; only
   // the entry itself tells. IPv6 does not, and its search for the entry ignores the source.
   const bool entry = v4 && ifindex != 0;
-  header.rtm_flags = RTM_F_LOOKUP_TABLE | (entry ? RTM_F_FIB_MATCH : 0);
+  // IPv6 names the table unasked, and refuses to be asked.
+  if (v4) header.rtm_flags = RTM_F_LOOKUP_TABLE | (entry ? RTM_F_FIB_MATCH : 0);
   Message message(RTM_GETROUTE, 0);
   message.header(header).put_address(RTA_DST, anywhere);
   if (source) message.put_address(RTA_SRC, *source);

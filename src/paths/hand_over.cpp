@@ -20,8 +20,12 @@ namespace {
 constexpr std::pair<const char*, const char*> kPathManager{"net/mptcp/path_manager", "userspace"};
 constexpr std::pair<const char*, const char*> kPathManagerType{"net/mptcp/pm_type", "1"};
 
+std::filesystem::path saved_path() {
+  return runtime_directory() / "paths.sysctls";
+}
+
 kernel::SavedSysctls saved() {
-  return kernel::SavedSysctls(runtime_directory() / "paths.sysctls");
+  return kernel::SavedSysctls(saved_path());
 }
 
 /// Keeps the first error and goes on: giving back half is better than nothing.
@@ -45,7 +49,8 @@ Result<void> take_over() {
     return fail("this kernel has no path manager in user space", key,
                 "Linux 5.19 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
                 ExitCode::kNotPermitted);
-  if (*before == value)
+  // Unless it was an earlier run that could not hand back.
+  if (*before == value && !std::filesystem::exists(saved_path()))
     log::info("the path manager was in user space already; if another one runs, stop it");
   return saved().set(key, value);
 }

@@ -3,6 +3,8 @@
 // server lies behind both.
 #include "paths/first_route.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
@@ -32,6 +34,11 @@ const Ways kIpv6{{"fd77:1::1", "fd77:2::1"}, {"fd77:1::2", "fd77:2::2"}, "fd99::
 
 class FirstRouteOnTwoLinks : public testing::TestWithParam<Ways> {
  protected:
+  template <class Work>
+  auto on_client(Work work) const {
+    return hosts_->client.inside(work);
+  }
+
   void SetUp() override {
     if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace of our own";
     hosts_.emplace();
@@ -65,10 +72,6 @@ class FirstRouteOnTwoLinks : public testing::TestWithParam<Ways> {
     route_ = on_client([] { return must(FirstRoute::open()); });
   }
 
-  template <class Work>
-  auto on_client(Work work) const {
-    return hosts_->client.inside(work);
-  }
   socklen_t size() const {
     return family_ == Family::kIpv4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   }
@@ -269,7 +272,7 @@ TEST_P(FirstRouteOnTwoLinks, RoutesComeBackWithTheirInterfaceAndGoWithTheirAddre
   set_up(false);
   EXPECT_EQ(connect().source, GetParam().local[0]);
   set_up(true);
-  if (family_ == Family::kIpv4) EXPECT_EQ(connect().source, GetParam().local[1]);
+  EXPECT_EQ(connect().source, GetParam().local[1]);
   on_client([&] {
     auto netlink = must(kernel::Rtnetlink::open());
     must(netlink.remove(kernel::Address{
@@ -281,9 +284,9 @@ TEST_P(FirstRouteOnTwoLinks, RoutesComeBackWithTheirInterfaceAndGoWithTheirAddre
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FirstRouteOnTwoLinks, testing::Values(kIpv4, kIpv6),
-                         [](const auto& info) {
-                           return info.param.server.find(':') == std::string::npos ? "Ipv4"
-                                                                                   : "Ipv6";
+                         [](const auto& chosen) {
+                           return chosen.param.server.find(':') == std::string::npos ? "Ipv4"
+                                                                                     : "Ipv6";
                          });
 
 TEST(FirstRoute, WhatAnEarlierRunChoseIsReadFromItsRoutesAndRules) {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "paths/path_source.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
 #include <gtest/gtest.h>
+
+#include "status/server.hpp"
+#include "support/two_hosts.hpp"
 
 namespace anabranch::paths {
 namespace {
@@ -141,6 +148,120 @@ TEST(PathSource, AHostThatSpeaksOtherwiseIsAnError) {
                            R"({"paths":[{"address":"nonsense","state":"up"}]})",
                            R"({"paths":[{"address":7,"state":"up"}]})"})
     EXPECT_FALSE(next_host_report({}, text)) << text;
+}
+
+/// The client of two hosts: IPv4 and IPv6 on two links, the main table knows both routers.
+class PathSourceInKernel : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace of our own";
+    std::string name = "/tmp/anabranch-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    ::setenv("RUNTIME_DIRECTORY", name.c_str(), 1);
+    hosts_.emplace();
+    on_client([&] {
+      netlink_ = test::must(kernel::Rtnetlink::open());
+      for (const unsigned link : {1u, 2u}) {
+        const std::string number = std::to_string(link);
+        index_[link - 1] = test::must(netlink_->link("link" + number)).index;
+        test::must(netlink_->add(
+            kernel::Address{index_[link - 1], prefix(("fd77:" + number + "::1/64").c_str())}));
+        for (const auto& router : {"10.77." + number + ".2", "fd77:" + number + "::2"}) {
+          kernel::Route route;
+          route.table = kernel::kMainTable;
+          route.via = address(router.c_str());
+          route.to = IpPrefix::any(route.via->family());
+          route.ifindex = index_[link - 1];
+          route.metric = 100 * link;
+          test::must(netlink_->add(route));
+        }
+      }
+      source_ = test::must(PathSource::open(loop_, {}, [this](std::vector<Path>) {
+        ++changes_;
+        loop_.stop();
+      }));
+      return true;
+    });
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  template <class Work>
+  void on_client(Work work) {
+    hosts_->client.inside(work);
+  }
+  /// Until the paths have changed, for five seconds at most.
+  bool changed() {
+    const auto before = changes_;
+    const auto deadline = loop_.after(test::kDeadline, [this] { loop_.stop(); });
+    while (changes_ == before) {
+      loop_.run();
+      if (changes_ == before) return false;
+    }
+    return true;
+  }
+  Reasons now() {
+    Reasons out;
+    for (const auto& path : source_->now())
+      out[path.address.text()] = path.usable ? "usable" : path.reason;
+    return out;
+  }
+
+  std::filesystem::path directory_;
+  std::optional<test::TwoHosts> hosts_;
+  std::optional<kernel::Rtnetlink> netlink_;
+  unsigned index_[2] = {};
+  Loop loop_;
+  unsigned changes_ = 0;
+  std::optional<PathSource> source_;
+};
+
+TEST_F(PathSourceInKernel, EachAddressHasTheRouterOfItsInterface) {
+  std::map<std::string, std::string> routers;
+  for (const auto& path : source_->now())
+    routers[path.address.text()] = path.router ? path.router->text() : "none";
+  EXPECT_EQ(routers, (Reasons{{"10.77.1.1", "10.77.1.2"},
+                              {"10.77.2.1", "10.77.2.2"},
+                              {"fd77:1::1", "fd77:1::2"},
+                              {"fd77:2::1", "fd77:2::2"}}));
+}
+
+TEST_F(PathSourceInKernel, AnAddressThatIsRemovedIsNoPathAnyMore) {
+  on_client([&] {
+    test::must(netlink_->remove(kernel::Address{index_[1], prefix("10.77.2.1/24")}));
+    return true;
+  });
+  ASSERT_TRUE(changed());
+  EXPECT_FALSE(now().contains("10.77.2.1"));
+  EXPECT_EQ(now()["10.77.1.1"], "usable");
+}
+
+TEST_F(PathSourceInKernel, ALinkThatGoesDownIsNoticed) {
+  on_client([&] {
+    test::must(netlink_->set_up(index_[0], false));
+    return true;
+  });
+  while (now()["10.77.1.1"] != "link-down") ASSERT_TRUE(changed());
+  EXPECT_EQ(now()["10.77.2.1"], "usable");
+}
+
+TEST_F(PathSourceInKernel, AHostRoleThatStartsLaterIsFollowedUntilItEnds) {
+  std::string report = R"({"paths":[{"address":"10.77.2.1","state":"down"}]})";
+  auto server = std::make_optional(test::must(
+      status::Server::open(loop_, directory_ / "host-link2.sock",
+                           [&](const status::Request&) -> Result<std::string> { return report; })));
+  ASSERT_TRUE(changed());
+  EXPECT_EQ(now()["10.77.2.1"], "withdrawn");
+  report = R"({"paths":[{"address":"10.77.2.1","state":"up"}]})";
+  server->publish();
+  ASSERT_TRUE(changed());
+  EXPECT_EQ(now()["10.77.2.1"], "usable");
+  report = R"({"paths":[]})";
+  server->publish();
+  ASSERT_TRUE(changed());
+  EXPECT_EQ(now()["10.77.2.1"], "withdrawn");
+  server.reset();
+  ASSERT_TRUE(changed());
+  EXPECT_EQ(now()["10.77.2.1"], "usable") << "the kernel says what is there";
 }
 
 }  // namespace
