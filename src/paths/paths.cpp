@@ -91,7 +91,7 @@ Result<void> Role::open_kernel() {
 
 Result<std::string> Role::answer(const status::Request& request) {
   if (request.verb == "show") return report_json(decider_, MonotonicClock::now(), request.argument);
-  if (request.verb == "monitor") return "{}";
+  if (request.verb == "monitor") return "{}";  // events follow
   if (request.verb != "reload")
     return fail("the path manager does not know '" + request.verb + "'", {},
                 "show, subscribe, monitor, reload", ExitCode::kBadInput);
