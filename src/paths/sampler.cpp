@@ -5,6 +5,11 @@
 #include <vector>
 
 namespace anabranch::paths {
+namespace {
+
+constexpr seconds kIdle{2};
+
+}  // namespace
 
 Result<void> Sampler::read(std::span<const Token> tokens,
                            const std::map<Token, Connection>& connections,
@@ -25,14 +30,14 @@ Result<void> Sampler::read(std::span<const Token> tokens,
     samples.push_back({*info, {}});
     const auto known = connections.find(tokens[i]);
     if (known == connections.end()) continue;
-    // What waits for an acknowledgement may have stopped moving for a reason: look at it, too.
-    const Seen now{info->octets_sent, info->octets_received, info->octets_acknowledged,
-                   known->second.subflows.size()};
-    if (auto& before = seen_[tokens[i]];
-        std::exchange(before, now) == now && info->written == info->unacknowledged &&
-        known->second.last.octets_received == info->octets_received &&
-        known->second.since + seconds(2) < MonotonicClock::now())
-      continue;
+    // A connection that waits for what a silent path holds does not move either, and just then its
+    // subflows matter: only after a while it counts as idle.
+    const auto now = MonotonicClock::now();
+    const Moved state{info->octets_sent, info->octets_received, info->octets_acknowledged,
+                      known->second.subflows.size()};
+    auto& before = seen_[tokens[i]];
+    if (before.state != state || info->written != info->unacknowledged) before = {state, now};
+    if (now - before.at > kIdle) continue;
     for (const auto& [key, subflow] : known->second.subflows) {
       keys.push_back({key.local, key.remote, subflow.ifindex});
       owners.push_back(samples.size() - 1);

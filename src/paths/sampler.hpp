@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads the figures of the connections whose turn it is. Many are read with few system calls; of a
-// connection that has not moved only the connection itself is read.
+// connection that has not moved for a while only the connection itself is read.
 #pragma once
 
 #include <functional>
@@ -23,12 +23,16 @@ class Sampler {
 
  private:
   /// What shows that a connection has moved.
-  struct Seen {
+  struct Moved {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::uint64_t acknowledged = 0;
     std::size_t subflows = 0;
-    bool operator==(const Seen&) const = default;
+    bool operator==(const Moved&) const = default;
+  };
+  struct Seen {
+    Moved state;
+    MonotonicTime at{};
   };
   kernel::SocketDiag& diag_;
   std::map<Token, Seen> seen_;
