@@ -130,6 +130,7 @@ void fill_figures(const TcpInfo& info, SubflowDiag& out) {
   out.octets_sent = info.bytes_sent;
   out.octets_acknowledged = info.bytes_acked;
   out.octets_received = info.bytes_received;
+  out.data_segments_received = info.data_segs_in;
   out.octets_retransmitted = info.bytes_retrans;
   out.rtt = measured(info.rtt);
   out.rtt_variance = measured(info.rttvar);

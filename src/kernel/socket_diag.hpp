@@ -59,9 +59,10 @@ struct SubflowDiag {
   std::uint32_t retransmissions = 0;    ///< segments, over its life
   std::uint64_t octets_sent = 0;
   std::uint64_t octets_acknowledged = 0;
-  std::uint64_t octets_received = 0;
+  std::uint64_t octets_received = 0;  ///< in order
   std::uint64_t octets_retransmitted = 0;
-  nanoseconds rtt{};  ///< smoothed; zero before the first measurement
+  std::uint32_t data_segments_received = 0;  ///< in order or not
+  nanoseconds rtt{};                         ///< smoothed; zero before the first measurement
   nanoseconds rtt_variance{};
   nanoseconds minimum_rtt{};
   nanoseconds receiver_rtt{};  ///< the receiver's own estimate (rcv_rtt)

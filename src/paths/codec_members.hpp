@@ -77,8 +77,8 @@ void describe(auto& visit, Is<kernel::SubflowDiag> auto& value) {
   auto& [token, local, remote, ifindex, local_id, remote_id, state, initial, backup,
          requested_backup, congestion_state, backoff, congestion_window, segment, unacknowledged,
          unsent, retransmissions, octets_sent, octets_acknowledged, octets_received,
-         octets_retransmitted, rtt, rtt_variance, minimum_rtt, receiver_rtt, since_ack,
-         since_data_received, since_data_sent, pacing_rate, delivery_rate, send_buffer,
+         octets_retransmitted, data_segments_received, rtt, rtt_variance, minimum_rtt, receiver_rtt,
+         since_ack, since_data_received, since_data_sent, pacing_rate, delivery_rate, send_buffer,
          receive_buffer] = value;
   visit("token", token);
   visit("local", local);
@@ -101,6 +101,7 @@ void describe(auto& visit, Is<kernel::SubflowDiag> auto& value) {
   visit("octets_acknowledged", octets_acknowledged);
   visit("octets_received", octets_received);
   visit("octets_retransmitted", octets_retransmitted);
+  visit("data_segments_received", data_segments_received);
   visit("rtt", rtt);
   visit("rtt_variance", rtt_variance);
   visit("minimum_rtt", minimum_rtt);

@@ -171,12 +171,12 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   if (subflow.ifindex == 0)
     if (const auto path = paths.find(event.local.address); path != paths.end())
       subflow.ifindex = path->second.ifindex;
-  const bool twice =
-      !connection.server_side && std::ranges::any_of(connection.subflows, [&](const auto& entry) {
-        return entry.first != key && entry.first.local.address == key.local.address &&
-               entry.first.remote == key.remote &&
-               entry.second.state == Subflow::State::kEstablished;
-      });
+  const auto twin = std::ranges::find_if(connection.subflows, [&](const auto& entry) {
+    return !connection.server_side && entry.first != key &&
+           entry.first.local.address == key.local.address && entry.first.remote == key.remote;
+  });
+  const auto older =
+      twin == connection.subflows.end() ? std::nullopt : std::optional<SubflowKey>(twin->first);
   connection.subflows.insert_or_assign(key, subflow);
   auto& mine = track.subflows[key];
   mine = {};
@@ -187,8 +187,12 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   announcer.established_on(connection, key.local);
   track.busy_until = std::max(track.busy_until, now + seconds(1));
   schedule_sample(connection, true, now);
-  // A SYN that was given up for lost may have come through after all.
-  if (twice) return retire(connection, key, false, "twice", now);
+  // A SYN that was given up for lost may have come through after all; or what waited for its end
+  // has its successor.
+  if (older) {
+    const auto& its = track.subflows[*older];
+    retire(connection, its.doomed || its.silence.silent() ? *older : key, false, "twice", now);
+  }
   plan_later(connection.token, {}, now);
 }
 

@@ -66,6 +66,8 @@ struct SubflowTrack {
   std::optional<MonotonicTime> quiet_since;  ///< steady reception stopped, the path answers
   std::optional<MonotonicTime> flag_asked;   ///< a change of the backup flag to be verified
   unsigned flag_attempts = 0;
+  MonotonicTime heard{};  ///< data, in order or not
+  std::uint32_t segments = 0;
   std::uint64_t counted_sent = 0;
   std::uint64_t counted_received = 0;
   std::uint32_t counted_retransmissions = 0;
@@ -178,6 +180,7 @@ struct Decider::Impl {
 
   // decider_samples.cpp
   void look(Connection& connection, Subflow& subflow, MonotonicTime now);
+  bool another_receives(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   void guard(Connection& connection, MonotonicTime now);
   void verify_flags(Connection& connection, MonotonicTime now);
   void schedule_sample(Connection& connection, bool busy_now, MonotonicTime now);

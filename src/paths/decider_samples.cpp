@@ -88,10 +88,12 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
     total.octets_received += seen.octets_received - mine.counted_received;
   if (seen.retransmissions > mine.counted_retransmissions)
     total.retransmissions += seen.retransmissions - mine.counted_retransmissions;
+  if (seen.data_segments_received != mine.segments) mine.heard = now;
+  mine.segments = seen.data_segments_received;
   mine.counted_sent = seen.octets_acknowledged;
   mine.counted_received = seen.octets_received;
   mine.counted_retransmissions = seen.retransmissions;
-  if (progress) {
+  if (progress || mine.heard == now) {
     mine.progressed = now;
     mine.quiet_since.reset();
     sign_of_life(pair, now);
@@ -115,6 +117,9 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       // A server cannot ask its clients: translators and firewalls are between.
       if (!connection.server_side) {
         mine.quiet_since = now - mine.silence.silence();
+        // While another subflow goes on as before, the sender has not run dry.
+        if (another_receives(connection, subflow.key, now))
+          return suspect(connection, subflow, now);
         auto& state = pair_of(subflow);
         if (state.state == PairHealth::State::kFine) {
           state.state = PairHealth::State::kSuspected;
@@ -139,6 +144,17 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       retire(connection, key, true, "quiet", now);
     }
   }
+}
+
+bool Decider::Impl::another_receives(const Connection& connection, const SubflowKey& key,
+                                     MonotonicTime now) {
+  constexpr milliseconds kJustNow{25};
+  const auto& track = tracks[connection.token];
+  return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
+    const auto mine = track.subflows.find(entry.first);
+    return entry.first != key && !entry.second.backup && mine != track.subflows.end() &&
+           mine->second.silence.receives_steadily() && now - mine->second.heard < kJustNow;
+  });
 }
 
 /// When we send: a slow subflow that makes the fast ones wait is taken out and comes back as a

@@ -371,7 +371,7 @@ bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey&
     if (!proven(entry.second, now)) return false;
     if (const auto mine = track->second.subflows.find(entry.first);
         mine == track->second.subflows.end() || mine->second.doomed ||
-        mine->second.silence.silence() > mine->second.silence.patience())
+        mine->second.silence.silent())
       return false;
     const auto health_of = health.find({entry.first.local.address, entry.first.remote.address});
     const auto path = paths.find(entry.first.local.address);

@@ -43,9 +43,9 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
                                                  double caution) {
   const bool late = !first_ && now - previous_ > kLate;
   const bool acked = seen.octets_acknowledged != acknowledged_;
-  const bool got = seen.octets_received != received_;
+  const bool got = seen.data_segments_received != received_;
   acknowledged_ = seen.octets_acknowledged;
-  received_ = seen.octets_received;
+  received_ = seen.data_segments_received;
   previous_ = now;
   if (first_) {
     first_ = false;
@@ -64,10 +64,9 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
     acks_.rest(now);
   else if (const auto heard = now - seen.since_ack; acked || heard > acks_.last + kGrain)
     acks_.progress(std::max(acks_.last, heard), std::max<nanoseconds>(heard - acks_.last, {}));
-  if (got) {
-    const auto heard = now - seen.since_data_received;
-    data_.progress(std::max(data_.last, heard), std::max<nanoseconds>(heard - data_.last, {}));
-  }
+  // The kernel's time of the last data counts data in order only.
+  if (got) data_.progress(now, now - data_.last);
+  if (acked || got) silent_ = false;
 
   if (seen.unacknowledged > 0) {
     silence_ = now - acks_.last;
@@ -79,7 +78,10 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
         std::min<nanoseconds>(
             patience_, std::max<nanoseconds>(round_trip, seen.rtt + kShortest) + kDelayedAck),
         caution);
-    if (silence_ > patience_) return Finding::kSending;
+    if (silence_ > patience_) {
+      silent_ = true;
+      return Finding::kSending;
+    }
   }
   if (data_.steady()) {
     const auto silence = now - data_.last;
@@ -90,6 +92,7 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
       silence_ = silence;
       patience_ = patience;
       data_.rest(data_.last);
+      silent_ = true;
       return Finding::kReceiving;
     }
   }

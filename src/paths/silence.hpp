@@ -27,6 +27,9 @@ class SilenceDetector {
   /// `caution` >= 1 stretches the patience.
   Finding sample(const kernel::SubflowDiag& now_seen, MonotonicTime now, double caution);
 
+  bool receives_steadily() const { return data_.steady(); }
+  /// It has been found silent and nothing has come since.
+  bool silent() const { return silent_; }
   /// How long the present silence may last before it is a finding.
   nanoseconds patience() const { return patience_; }
   nanoseconds silence() const { return silence_; }
@@ -45,7 +48,8 @@ class SilenceDetector {
   Rhythm acks_;
   Rhythm data_;
   std::uint64_t acknowledged_ = 0;
-  std::uint64_t received_ = 0;
+  std::uint32_t received_ = 0;  // segments, in order or not
+  bool silent_ = false;
   MonotonicTime previous_{};
   bool first_ = true;
   nanoseconds patience_{};
