@@ -135,7 +135,7 @@ struct Decider::Impl {
   std::map<IpAddress, Totals> totals;
   std::map<Pair, PairHealth> health;
   std::map<std::uint64_t, Pair> questions;
-  std::map<std::uint64_t, IpAddress> measurements;
+  std::map<std::uint64_t, Pair> measurements;
   std::map<IpAddress, MonotonicTime> measuring;  ///< since when
   std::set<IpAddress> measured;
   std::map<std::pair<IpAddress, IpAddress>, std::pair<MonotonicTime, nanoseconds>> vetoes;

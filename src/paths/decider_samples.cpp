@@ -118,7 +118,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       if (!connection.server_side) {
         mine.quiet_since = now - mine.silence.silence();
         // While another subflow goes on as before, the sender has not run dry.
-        if (another_receives(connection, subflow.key, now))
+        if (mine.silence.received_settled() && another_receives(connection, subflow.key, now))
           return suspect(connection, subflow, now);
         auto& state = pair_of(subflow);
         if (state.state == PairHealth::State::kFine) {

@@ -52,7 +52,7 @@ void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
     if (running != measuring.end() && now - running->second < seconds(5)) continue;
     measuring[address] = now;
     const auto id = next_question++;
-    measurements[id] = address;
+    measurements[id] = {address, connection.remote.address};
     act(action::Measure{id, address, path.ifindex, connection.remote}, "unknown-rate");
   }
 }
@@ -60,13 +60,13 @@ void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
 void Decider::Impl::take(const input::Measured& input, MonotonicTime now) {
   const auto found = measurements.find(input.id);
   if (found == measurements.end()) return;
-  const auto address = found->second;
+  const auto pair = found->second;
   measurements.erase(found);
-  measuring.erase(address);
+  measuring.erase(pair.local);
   if (input.answered > 0) {
-    book.measured(address, input.rate, input.rtt, now);
-    for (auto& [pair, state] : health)
-      if (pair.local == address) state.answers = true;
+    book.measured(pair.local, input.rate, input.rtt, now);
+    health[pair].answers = true;
+    health[pair].last_sign = now;
   }
   for (const auto& [token, connection] : connections)
     if (!connection.server_side && connection.established) plan_later(token, {}, now);

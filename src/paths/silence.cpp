@@ -11,6 +11,8 @@ constexpr milliseconds kGrain{15};
 constexpr milliseconds kShortest{35};
 /// Longest delayed ACK of common stacks, and then some.
 constexpr milliseconds kDelayedAck{250};
+constexpr milliseconds kGraceOfMany{60};
+constexpr std::uint32_t kMany = 8;
 /// A sample that came so late says nothing: it was this machine that stood still.
 constexpr milliseconds kLate{60};
 /// Pauses fade by this factor with each sample of progress.
@@ -71,13 +73,14 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
   if (seen.unacknowledged > 0) {
     silence_ = now - acks_.last;
     const auto round_trip = seen.rtt + 4 * seen.rtt_variance;
-    patience_ = acks_.steady()
-                    ? std::max<nanoseconds>(scaled(acks_.longest, kOddSending) + kGrain, kShortest)
-                    : std::max<nanoseconds>(2 * seen.rtt, round_trip) + kDelayedAck;
-    patience_ = scaled(
-        std::min<nanoseconds>(
-            patience_, std::max<nanoseconds>(round_trip, seen.rtt + kShortest) + kDelayedAck),
-        caution);
+    // Many segments are not left waiting for a delayed ACK.
+    const auto delayed =
+        seen.unacknowledged >= kMany ? nanoseconds(kGraceOfMany) : nanoseconds(kDelayedAck);
+    patience_ = std::max<nanoseconds>(2 * seen.rtt, round_trip) + delayed;
+    if (acks_.settled())
+      patience_ = std::min(
+          patience_, std::max<nanoseconds>(scaled(acks_.longest, kOddSending) + kGrain, kShortest));
+    patience_ = scaled(patience_, caution);
     if (silence_ > patience_) {
       silent_ = true;
       return Finding::kSending;
@@ -91,6 +94,7 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
     if (silence > patience) {
       silence_ = silence;
       patience_ = patience;
+      was_settled_ = data_.settled();
       data_.rest(data_.last);
       silent_ = true;
       return Finding::kReceiving;

@@ -28,6 +28,8 @@ class SilenceDetector {
   Finding sample(const kernel::SubflowDiag& now_seen, MonotonicTime now, double caution);
 
   bool receives_steadily() const { return data_.steady(); }
+  /// So long that a pause is no matter of TCP finding its rate.
+  bool received_settled() const { return was_settled_; }
   /// It has been found silent and nothing has come since.
   bool silent() const { return silent_; }
   /// How long the present silence may last before it is a finding.
@@ -41,6 +43,7 @@ class SilenceDetector {
     nanoseconds longest{};  ///< pause of late, decaying
     unsigned beats = 0;     ///< samples with progress in a row, short pauses allowed
     bool steady() const { return beats >= 12; }
+    bool settled() const { return beats >= 50; }
     void progress(MonotonicTime now, nanoseconds pause);
     void rest(MonotonicTime now);
   };
@@ -50,6 +53,7 @@ class SilenceDetector {
   std::uint64_t acknowledged_ = 0;
   std::uint32_t received_ = 0;  // segments, in order or not
   bool silent_ = false;
+  bool was_settled_ = false;  // when reception was found silent
   MonotonicTime previous_{};
   bool first_ = true;
   nanoseconds patience_{};
