@@ -102,6 +102,7 @@ struct Track {
   MonotonicTime sample_due{};
   MonotonicTime busy_until{};
   MonotonicTime assessed{};
+  MonotonicTime disturbed{};  ///< a subflow failed or came
   std::uint64_t seen_octets = 0;
 };
 

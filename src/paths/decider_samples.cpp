@@ -8,7 +8,7 @@
 namespace anabranch::paths {
 namespace {
 
-constexpr milliseconds kBusyStep{10};
+constexpr milliseconds kBusyStep{8};
 constexpr milliseconds kIdleStep{1000};
 /// After its last octet a connection is looked at closely for so long.
 constexpr milliseconds kBusyFor{1500};
@@ -21,6 +21,9 @@ constexpr milliseconds kAssess{100};
 constexpr milliseconds kQuiet{1200};
 /// MP_PRIO is looked at after so long, and repeated so often.
 constexpr milliseconds kVerify{60};
+/// After a subflow has come or gone nothing is as usual.
+constexpr milliseconds kDisturbed{700};
+constexpr milliseconds kStalledDespiteRule{350};
 constexpr unsigned kFlagAttempts = 5;
 
 }  // namespace
@@ -163,6 +166,7 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
   for (auto& [key, slow] : connection.subflows) {
     if (slow.backup || slow.state != Subflow::State::kEstablished) continue;
+    if (now - slow.since < kDisturbed || now < track.disturbed + kDisturbed) continue;
     const auto quality_slow = quality(connection, key.local.address, now);
     const Subflow* fast = nullptr;
     for (const auto& [other_key, other] : connection.subflows) {
@@ -173,9 +177,16 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
           stalled_by(connection.last, other.last, slow.last))
         fast = &other;
     }
-    if (!track.subflows[key].stall.sample(fast != nullptr, now)) continue;
+    // What the rule says is good company by far stands still longer before it is believed to be
+    // bad.
+    const auto verdict =
+        fast ? admit(quality(connection, fast->key.local.address, now), quality_slow) : Verdict{};
+    const auto patience = verdict.admitted && verdict.need * 3 < verdict.room * 2
+                              ? nanoseconds(kStalledDespiteRule)
+                              : nanoseconds(kStalled);
+    if (!track.subflows[key].stall.sample(fast != nullptr, now, patience)) continue;
     auto& veto = vetoes[{fast->key.local.address, key.local.address}];
-    veto.second = std::clamp<nanoseconds>(veto.second * 2, seconds(15), std::chrono::minutes(10));
+    veto.second = std::clamp<nanoseconds>(veto.second * 2, seconds(5), std::chrono::minutes(10));
     veto.first = now + veto.second;
     const auto copy = key;
     note(connection.token, "stalled",

@@ -406,6 +406,7 @@ void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool r
     announcer.removed(connection, id, now);
   }
   act(action::DestroySubflow{connection.token, key, found->second.ifindex}, why);
+  track.disturbed = now;
   drop_subflow(connection, key);
   plan_later(connection.token, {}, now);
 }

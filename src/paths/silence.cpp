@@ -21,7 +21,7 @@ constexpr double kForget = 0.98;
 /// path then, a sender acts.
 constexpr double kOddSending = 1.6;
 constexpr double kOddReceiving = 1.2;
-constexpr milliseconds kShortestReceiving{24};
+constexpr milliseconds kShortestReceiving{18};
 constexpr milliseconds kLongestReceiving{90};
 
 nanoseconds scaled(nanoseconds time, double factor) {

@@ -9,10 +9,10 @@ bool stalled_by(const kernel::ConnectionInfo& connection, const kernel::SubflowD
          fast.unacknowledged * 2 < fast.congestion_window && slow.unacknowledged > 0;
 }
 
-bool StallClock::sample(bool stalled, MonotonicTime now) {
+bool StallClock::sample(bool stalled, MonotonicTime now, nanoseconds patience) {
   if (stalled && !running_) since_ = now;
   running_ = stalled;
-  return running_ && now - since_ >= kStalled;
+  return running_ && now - since_ >= patience;
 }
 
 }  // namespace anabranch::paths

@@ -23,8 +23,8 @@ bool stalled_by(const kernel::ConnectionInfo& connection, const kernel::SubflowD
 /// How long one pair of subflows has been seen in that state without interruption.
 class StallClock {
  public:
-  /// True once the stall has lasted kStalled.
-  bool sample(bool stalled, MonotonicTime now);
+  /// True once the stall has lasted for `patience`.
+  bool sample(bool stalled, MonotonicTime now, nanoseconds patience = kStalled);
 
  private:
   bool running_ = false;
