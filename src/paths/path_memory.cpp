@@ -75,7 +75,7 @@ void PathBook::learn(const IpAddress& path, std::uint64_t subflow, const RateMet
     if (loaded > memory.loaded_rtt)
       memory.loaded_rtt = loaded;
     else
-      memory.loaded_rtt -= (memory.loaded_rtt - loaded) / 20;
+      memory.loaded_rtt -= (memory.loaded_rtt - loaded) / 200;
   }
 }
 
