@@ -104,6 +104,8 @@ struct Track {
   MonotonicTime assessed{};
   MonotonicTime disturbed{};  ///< a subflow failed or came
   std::uint64_t seen_octets = 0;
+  MonotonicTime received_on{};  ///< last time the data in order grew
+  MonotonicTime acknowledged_on{};
 };
 
 /// Measurements of a path.

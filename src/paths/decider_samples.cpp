@@ -21,6 +21,8 @@ constexpr milliseconds kAssess{100};
 constexpr milliseconds kQuiet{1200};
 /// MP_PRIO is looked at after so long, and repeated so often.
 constexpr milliseconds kVerify{60};
+/// Data in order that has not grown for so long waits for something.
+constexpr milliseconds kHole{12};
 /// After a subflow has come or gone nothing is as usual.
 constexpr milliseconds kDisturbed{700};
 constexpr milliseconds kStalledDespiteRule{300};
@@ -50,6 +52,9 @@ void Decider::Impl::take(const input::Sample& input, MonotonicTime now) {
   auto& connection = found->second;
   auto& track = tracks[connection.token];
   connection.plain_tcp = input.connection.fallback;
+  if (input.connection.received_next != connection.last.received_next) track.received_on = now;
+  if (input.connection.unacknowledged != connection.last.unacknowledged)
+    track.acknowledged_on = now;
   connection.last = input.connection;
   const auto octets = input.connection.octets_received + input.connection.octets_acknowledged +
                       (input.connection.written - input.connection.unacknowledged);
@@ -117,14 +122,17 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
     case SilenceDetector::Finding::kNothing:
       break;
     case SilenceDetector::Finding::kSending:
-      suspect(connection, subflow, now);
+      // As long as the peer takes data in order nothing is missing.
+      if (now - tracks[connection.token].acknowledged_on > kHole) suspect(connection, subflow, now);
       return;
     case SilenceDetector::Finding::kReceiving:
       // A server cannot ask its clients: translators and firewalls are between.
       if (!connection.server_side) {
         mine.quiet_since = now - mine.silence.silence();
-        // While another subflow goes on as before, the sender has not run dry.
-        if (mine.silence.received_settled() && another_receives(connection, subflow.key, now))
+        // While another subflow goes on as before and what it brings is not in order, the sender
+        // has not run dry: something is missing.
+        if (mine.silence.received_settled() && another_receives(connection, subflow.key, now) &&
+            now - tracks[connection.token].received_on > kHole)
           return suspect(connection, subflow, now);
         auto& state = pair_of(subflow);
         if (state.state == PairHealth::State::kFine) {
