@@ -193,6 +193,7 @@ struct Decider::Impl {
 
   // decider_samples.cpp
   void look(Connection& connection, Subflow& subflow, MonotonicTime now);
+  bool misses_something(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   bool another_receives(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   void guard(Connection& connection, MonotonicTime now);
   void verify_flags(Connection& connection, MonotonicTime now);

@@ -129,10 +129,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       // A server cannot ask its clients: translators and firewalls are between.
       if (!connection.server_side) {
         mine.quiet_since = now - mine.silence.silence();
-        // While another subflow goes on as before and what it brings is not in order, the sender
-        // has not run dry: something is missing.
-        if (mine.silence.received_settled() && another_receives(connection, subflow.key, now) &&
-            now - tracks[connection.token].received_on > kHole)
+        if (misses_something(connection, subflow.key, now))
           return suspect(connection, subflow, now);
         auto& state = pair_of(subflow);
         if (state.state == PairHealth::State::kFine) {
@@ -145,6 +142,9 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       }
       break;
   }
+  if (mine.quiet_since && now - *mine.quiet_since < kQuiet / 2 &&
+      misses_something(connection, subflow.key, now))
+    return suspect(connection, subflow, now);
   if (mine.quiet_since && now - *mine.quiet_since > kQuiet &&
       others_alive(connection, subflow.key, now)) {
     const bool others_receive = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
@@ -158,6 +158,15 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       retire(connection, key, true, "quiet", now);
     }
   }
+}
+
+/// While another subflow goes on as before and what it brings is not in order, the sender has not
+/// run dry: what is missing was on the silent one.
+bool Decider::Impl::misses_something(const Connection& connection, const SubflowKey& key,
+                                     MonotonicTime now) {
+  return tracks[connection.token].subflows[key].silence.received_settled() &&
+         now - tracks[connection.token].received_on > kHole &&
+         another_receives(connection, key, now);
 }
 
 bool Decider::Impl::another_receives(const Connection& connection, const SubflowKey& key,
