@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The parts of the Decider, by file:
+// The parts of the Decider, by file; admission, path_memory, silence, stall_guard, peer_addresses
+// and announcer are parts that know nothing of the rest.
 //
 //   decider.cpp           the door: inputs to their handlers, timers
+//   decider_view.cpp      what is shown of subflows that are not there
 //   decider_events.cpp    what the kernel says of connections, adoption
 //   decider_samples.cpp   figures: rates, silences, stalls
-//   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN's
-//   path decider_subflows.cpp  which subflows there should be, and how to get there; measurements
-//   decider_view.cpp      what is shown of subflows that are not there
-//
-// admission, path_memory, silence, stall_guard, peer_addresses and announcer are parts of it that
-// know nothing of the rest.
+//   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
+//   decider_subflows.cpp  which subflows there should be, and how to get there
 #pragma once
 
 #include <map>
