@@ -50,8 +50,7 @@ Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t send_buffe
 /// Of a subflow with a low-water mark on what it has not sent.
 inline constexpr std::uint64_t kLimitedBurst = 32 * 1024;
 
-/// Time in which a megabyte would come over the path, slow start included: what ranks paths for a
-/// new connection. The largest there is when the rate is not known.
+/// Time in which about a megabyte would come over the path: what ranks paths for a new connection.
 nanoseconds fetch_time(const Quality& quality);
 
 }  // namespace anabranch::paths
