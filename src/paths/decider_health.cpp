@@ -1,4 +1,12 @@
 // SPDX-License-Identifier: MIT
+// Pairs of addresses. A silence makes a pair suspected or failed. A suspected one is asked, and
+// fails when a peer that answers questions does not. A failed one is asked again and again; three
+// questions without an answer make it known to every connection, the first answer brings all of
+// them back. Where new connections go follows from the same knowledge.
+//
+// A sender acts on silence at once, since waiting costs more than a false alarm; false alarms make
+// it more patient with that pair. A server asks nobody: translators and firewalls are before its
+// clients.
 #include <algorithm>
 
 #include <fmt/core.h>

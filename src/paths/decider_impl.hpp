@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The parts of the Decider, by file:
+// The parts of the Decider, by file; admission, path_memory, silence, stall_guard, peer_addresses
+// and announcer are parts that know nothing of the rest.
 //
 //   decider.cpp           the door: inputs to their handlers, timers
+//   decider_view.cpp      what is shown of subflows that are not there
 //   decider_events.cpp    what the kernel says of connections, adoption
 //   decider_samples.cpp   figures: rates, silences, stalls
-//   decider_health.cpp    pairs of addresses that fail, are probed and come back
+//   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
 //   decider_subflows.cpp  which subflows there should be, and how to get there
 #pragma once
 
@@ -169,7 +171,8 @@ struct Decider::Impl {
   void at(MonotonicTime when, Timer timer);
   void run_timers(MonotonicTime now);
 
-  // decider_events.cpp
+  // One for each input: decider_events.cpp, but Sample (_samples), Probed (_health), Measured
+  // (_subflows) and Tick (decider.cpp).
   void take(const input::Paths& input, MonotonicTime now);
   void take(const input::Event& input, MonotonicTime now);
   void take(const input::Owner& input, MonotonicTime now);
@@ -182,6 +185,8 @@ struct Decider::Impl {
   void take(const input::Listening& input, MonotonicTime now);
   void take(const input::Counters& input, MonotonicTime now);
   void take(const input::Tick& input, MonotonicTime now);
+
+  // decider_events.cpp
   void established(Connection& connection, MonotonicTime now);
   void subflow_established(Connection& connection, const kernel::MptcpEvent& event,
                            MonotonicTime now);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// What the figures tell: rates for the memory of paths, silences, stalls, and whether the kernel
+// has taken a backup flag. A connection is read often while something moves, else rarely.
 #include <algorithm>
 
 #include <fmt/core.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: MIT
+// Which subflows there should be. Each path is assessed for a connection: the fastest carries data,
+// another one if it is good company (admission.hpp) and its rate is sure, the others are backups.
+// Then the flags of the subflows there are follow (settle()), and missing ones are asked for
+// (plan()). A subflow that goes is taken out by REMOVE_ADDR and then destroyed, never the last one
+// (retire()).
 #include <algorithm>
 #include <set>
 

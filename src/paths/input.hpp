@@ -51,18 +51,19 @@ struct Gone {
   Token token = 0;
 };
 
-/// A probe's answer, or that none came.
+/// A probe's answer. Nothing is told of one that stays unanswered.
 struct Probed {
   std::uint64_t id = 0;
   bool answered = false;
   nanoseconds rtt{};
 };
 
+/// What a train came to; always told, with zeros when nothing answered.
 struct Measured {
   std::uint64_t id = 0;
-  unsigned answered = 0;
-  nanoseconds rtt{};
-  BitRate rate{};
+  unsigned answered = 0;  ///< packets of the train
+  nanoseconds rtt{};      ///< smallest
+  BitRate rate{};         ///< towards the peer; zero: cannot be told
 };
 
 /// An action could not be carried out.
