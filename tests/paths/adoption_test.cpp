@@ -56,9 +56,10 @@ TEST(Adoption, WhatIsWrittenIsReadAgain) {
 TEST(Adoption, NothingOfADamagedFileIsTaken) {
   const auto whole = format_remembered(remembered());
   EXPECT_TRUE(parse_remembered(whole));
-  for (std::size_t length = 0; length < whole.size(); ++length)
-    if (whole.substr(0, length) != "anabranch-paths 1\n")
-      EXPECT_FALSE(parse_remembered(whole.substr(0, length))) << length;
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    if (whole.substr(0, length) == "anabranch-paths 1\n") continue;
+    EXPECT_FALSE(parse_remembered(whole.substr(0, length))) << length;
+  }
   for (const char* line :
        {"nonsense", "1a2b3c4d", "xyz 10.1.0.2:1 10.1.0.3:2 - - -", "1 10.1.0.2 10.1.0.3:2 - - -",
         "1 10.1.0.2:1 10.1.0.3:99999 - - -", "1 10.1.0.2:1 10.1.0.3:2 x - -",
