@@ -106,16 +106,18 @@ class Network:
         expect(told["code"] == code, f"{code} was expected: {told}")
 
     def wait_code(self, code, *subject, **how):
+        """The verdict with this code, when it comes."""
         told = []
 
         def there():
-            told[:] = [self.code(*subject, **how)]
-            return told[0] == code
+            told[:] = [self.verdict(*subject, **how)]
+            return told[0]["code"] == code
         try:
             wait_until(f"the code {code}", there, 8)
         except Exception:
-            print(f"--- last code was {told}; {self.explain(subject[0], host=how.get('host'))}")
+            print(f"--- last was {told}; {self.explain(subject[0], host=how.get('host'))}")
             raise
+        return told[0]
 
 
 TO = f"{SERVER}:{PORT}"
