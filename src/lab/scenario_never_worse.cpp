@@ -353,7 +353,7 @@ Result<nanoseconds> start(Network& network) {
 
 Scenario never_worse_scenario() {
   return {.name = "never-worse",
-          .title = "unequal paths together carry no less than the best of them alone",
+          .title = "Unequal paths together carry no less than the best of them alone",
           .topology = topology,
           .steps = [](Scale scale) { return never_worse_plan(scale, {}).steps(); },
           .body = [](ScenarioRun& run) { return NeverWorse(run).measure(); },
