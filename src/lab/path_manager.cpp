@@ -19,6 +19,10 @@ namespace {
 constexpr const char* kMptcpdProgram = "/usr/libexec/mptcpd";
 constexpr kernel::MptcpLimits kLimits{.accepted_addresses = 4, .subflows = 4};
 constexpr nanoseconds kReadyPatience = seconds(10);
+constexpr const char* kPathsFile = "/run/lab/paths.toml";
+/// The root of cgroup2 is the machine's, not the sandbox's: as root, a role of the lab would attach
+/// its program to every socket there is.
+constexpr const char* kPathsSettings = "[limits]\nbpf = false\n";
 
 /// Its plugins lie in the library folder of the machine's architecture.
 std::string mptcpd_plugins() {
@@ -102,7 +106,9 @@ std::vector<Role> manager_roles() {
                        "--path-manager=addr_adv", "--load-plugins=addr_adv", "--addr-flags=subflow",
                        "--notify-flags=existing,skip_link_local,skip_loopback"},
            .files = {}},
-          {.name = std::string(kPathsRole), .command = {"anabranch", "paths", "run"}, .files = {}}};
+          {.name = std::string(kPathsRole),
+           .command = {"anabranch", "paths", "run", "-c", kPathsFile},
+           .files = {{"paths.toml", kPathsSettings}}}};
 }
 
 Result<void> find_manager(Manager manager) {

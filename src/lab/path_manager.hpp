@@ -23,7 +23,8 @@ std::vector<std::string_view> manager_names();
 Result<void> find_manager(Manager manager);
 /// Gives the connections that `node` opens from now on to the manager and returns when it is ready:
 /// the kernel's own with an endpoint "subflow" for each address, mptcpd with its plugin that opens
-/// one subflow for each interface, or `anabranch paths run` with no configuration.
+/// one subflow for each interface, or `anabranch paths run` with nothing configured but that it
+/// sets no limits by BPF.
 Result<void> start_manager(Network& network, std::string_view node, Manager manager);
 /// Ends it (SIGTERM) and leaves the kernel's path manager without endpoints. What a daemon keeps
 /// for its next start stays.

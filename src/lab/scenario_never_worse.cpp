@@ -11,7 +11,6 @@
 
 #include <fmt/format.h>
 
-#include "kernel/features.hpp"
 #include "lab/never_worse.hpp"
 #include "lab/never_worse_plan.hpp"
 #include "lab/scenario_support.hpp"
@@ -84,7 +83,7 @@ class NeverWorse {
     run_.measure("rounds", plan_.rounds, "count");
     run_.measure("measurements_repeated", repeated_, "count");
     run_.measure("processor_idle_least", least_idle_, "ratio");
-    judge_never_worse(figures_, can_load_bpf(), run_.result);
+    judge_never_worse(figures_, false, run_.result);
     return {};
   }
 
@@ -96,13 +95,6 @@ class NeverWorse {
       const auto found = find_manager(manager);
       if (!found) run_.progress.note("left out: " + found.error().text());
       return !found;
-    });
-  }
-
-  static bool can_load_bpf() {
-    const auto features = kernel::probe_features();
-    return std::ranges::any_of(features, [](const kernel::Feature& feature) {
-      return feature.name == "bpf" && feature.state == kernel::FeatureState::kOk;
     });
   }
 
