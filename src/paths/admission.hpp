@@ -24,6 +24,7 @@ struct Quality {
   BitRate rate{};
   nanoseconds minimum_rtt{};
   nanoseconds loaded_rtt{};
+  bool sure = false;  ///< the rate was seen full, or measured twice alike
 };
 
 struct Verdict {

@@ -106,6 +106,14 @@ struct Track {
   std::uint64_t seen_octets = 0;
 };
 
+/// Measurements of a path.
+struct Trains {
+  MonotonicTime since{};    ///< the last one
+  MonotonicTime traffic{};  ///< of anybody else
+  unsigned trains = 0;
+  bool running = false;
+};
+
 struct Timer {
   enum class Kind : std::uint8_t { kPlan, kAsk, kDeadline, kPrefer, kAnnouncer };
   Kind kind{};
@@ -137,8 +145,7 @@ struct Decider::Impl {
   std::map<Pair, PairHealth> health;
   std::map<std::uint64_t, Pair> questions;
   std::map<std::uint64_t, Pair> measurements;
-  std::map<IpAddress, MonotonicTime> measuring;  ///< since when
-  std::set<IpAddress> measured;
+  std::map<IpAddress, Trains> measuring;
   std::map<std::pair<IpAddress, IpAddress>, std::pair<MonotonicTime, nanoseconds>> vetoes;
   std::multimap<MonotonicTime, Timer> timers;
   std::set<std::pair<MonotonicTime, Token>> due;  ///< samples

@@ -23,7 +23,9 @@ constexpr milliseconds kQuiet{1200};
 constexpr milliseconds kVerify{60};
 /// After a subflow has come or gone nothing is as usual.
 constexpr milliseconds kDisturbed{700};
-constexpr milliseconds kStalledDespiteRule{350};
+constexpr milliseconds kStalledDespiteRule{300};
+/// TCP has not found its rate before.
+constexpr seconds kYoung{2};
 constexpr unsigned kFlagAttempts = 5;
 
 }  // namespace
@@ -97,6 +99,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
   mine.counted_received = seen.octets_received;
   mine.counted_retransmissions = seen.retransmissions;
   if (progress || mine.heard == now) {
+    measuring[pair.local].traffic = now;
     mine.progressed = now;
     mine.quiet_since.reset();
     sign_of_life(pair, now);
@@ -171,19 +174,16 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
     const Subflow* fast = nullptr;
     for (const auto& [other_key, other] : connection.subflows) {
       if (other_key.local.address == key.local.address || other.backup ||
-          other.state != Subflow::State::kEstablished)
+          other.state != Subflow::State::kEstablished || now - other.since < kYoung)
         continue;
       if (quality(connection, other_key.local.address, now).rate > quality_slow.rate &&
           stalled_by(connection.last, other.last, slow.last))
         fast = &other;
     }
-    // What the rule says is good company by far stands still longer before it is believed to be
-    // bad.
-    const auto verdict =
-        fast ? admit(quality(connection, fast->key.local.address, now), quality_slow) : Verdict{};
-    const auto patience = verdict.admitted && verdict.need * 3 < verdict.room * 2
-                              ? nanoseconds(kStalledDespiteRule)
-                              : nanoseconds(kStalled);
+    // What the rule says is good company stands still longer before it is believed to be bad.
+    const bool good =
+        fast && admit(quality(connection, fast->key.local.address, now), quality_slow).admitted;
+    const auto patience = good ? nanoseconds(kStalledDespiteRule) : nanoseconds(kStalled);
     if (!track.subflows[key].stall.sample(fast != nullptr, now, patience)) continue;
     auto& veto = vetoes[{fast->key.local.address, key.local.address}];
     veto.second = std::clamp<nanoseconds>(veto.second * 2, seconds(5), std::chrono::minutes(10));

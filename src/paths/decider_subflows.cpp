@@ -17,6 +17,8 @@ constexpr milliseconds kPendingPatience{1000};
 constexpr milliseconds kDoomedStep{20};
 /// A join waits for the measurement of its path at most so long.
 constexpr milliseconds kMeasurePatience{250};
+/// A path that nothing has passed for so long is idle.
+constexpr milliseconds kIdle{250};
 /// After a change between active and backup the next one rests; longer with every change.
 constexpr milliseconds kSettle{1000};
 constexpr seconds kLongestSettle{60};
@@ -44,17 +46,30 @@ void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now
   at(when, {Timer::Kind::kPlan, token, {}});
 }
 
+/// A train between other packets tells little, so a path is measured while it is idle; a second
+/// time to be sure, and again more and more rarely when the two do not agree.
 void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
   for (const auto& [address, path] : paths) {
     if (!path.usable || address.family() != connection.remote.address.family()) continue;
-    if (book.confident(address, now)) continue;
-    const auto running = measuring.find(address);
-    if (running != measuring.end() && now - running->second < seconds(5)) continue;
-    measuring[address] = now;
+    if (book.confident(address, now) || failed({address, connection.remote.address})) continue;
+    auto& last = measuring[address];
+    const bool idle = now - last.traffic > kIdle;
+    const bool first = last.trains == 0;
+    // On a connection that has just begun only the other paths are sure to be idle.
+    if (!idle || last.running ||
+        (first && address == connection.local.address && now - connection.since < kIdle))
+      continue;
+    if (!first && now - last.since < kIdle * (1 << std::min(last.trains, 8U))) continue;
+    last.since = now;
+    last.running = true;
+    ++last.trains;
     const auto id = next_question++;
     measurements[id] = {address, connection.remote.address};
     act(action::Measure{id, address, path.ifindex, connection.remote}, "unknown-rate");
   }
+  for (const auto& [address, trains] : measuring)
+    if (paths.contains(address) && !trains.running && !book.confident(address, now))
+      plan_later(connection.token, kIdle * (1 << std::min(trains.trains, 8U)), now);
 }
 
 void Decider::Impl::take(const input::Measured& input, MonotonicTime now) {
@@ -62,7 +77,7 @@ void Decider::Impl::take(const input::Measured& input, MonotonicTime now) {
   if (found == measurements.end()) return;
   const auto pair = found->second;
   measurements.erase(found);
-  measuring.erase(pair.local);
+  measuring[pair.local].running = false;
   if (input.answered > 0) {
     book.measured(pair.local, input.rate, input.rtt, now);
     health[pair].answers = true;
@@ -159,6 +174,10 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
       if (active && verdict.code == std::string_view("slow-company") &&
           static_cast<double>(verdict.need) < kClearly * static_cast<double>(verdict.room))
         verdict.admitted = true;
+      if (!known.sure && !active) {
+        verdict.admitted = false;
+        verdict.code = "unknown-rate";
+      }
       if (veto != vetoes.end() && veto->second.first > now) {
         verdict.admitted = false;
         verdict.code = "stalled-before";
@@ -168,7 +187,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
     }
     const auto running = measuring.find(address);
     if (mine.code == std::string_view("unknown-rate") && running != measuring.end() &&
-        now - running->second < kMeasurePatience)
+        running->second.running && now - running->second.since < kMeasurePatience)
       mine.wish = Wish::kWait;
   }
   return wishes;
@@ -181,6 +200,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
   std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > seconds(130); });
   finish_doomed(connection, now);
+  measure_unknown(connection, now);
   const auto wishes = assess(connection, now);
   settle(connection, wishes, now);
 

@@ -13,6 +13,8 @@ constexpr milliseconds kShareLifetime{500};
 constexpr double kFollow = 0.15;
 /// Two windows are even when they differ by less than this part.
 constexpr double kEvenness = 0.12;
+/// Two measurements are alike when they differ by less than this part.
+constexpr double kAlike = 0.3;
 
 }  // namespace
 
@@ -109,8 +111,12 @@ void PathBook::forget_subflow(const IpAddress& path, std::uint64_t subflow) {
 void PathBook::measured(const IpAddress& path, BitRate rate, nanoseconds rtt, MonotonicTime now) {
   if (rtt > nanoseconds::zero()) saw_rtt(path, rtt, now);
   if (rate.bits_per_second <= 0) return;
-  rates_[path].measured = rate;
-  rates_[path].measured_at = now;
+  auto& rates = rates_[path];
+  const auto difference = std::abs(rate.bits_per_second - rates.measured.bits_per_second);
+  rates.twice = difference < kAlike * rates.measured.bits_per_second;
+  // Traffic beside the train makes it tell less, packets that wait for each other more.
+  rates.measured = rates.twice ? std::min(rates.measured, rate) : rate;
+  rates.measured_at = now;
   publish(path, now);
 }
 
@@ -138,11 +144,15 @@ Quality PathBook::quality(const IpAddress& path, Direction direction, MonotonicT
   const auto& own = direction == Direction::kSend ? known->second.send : known->second.receive;
   const auto& other = direction == Direction::kSend ? known->second.receive : known->second.send;
   if (fresh(own.at)) out.rate = own.rate;
-  if (own.full && fresh(own.at)) return out;
-  if (other.full && fresh(other.at))
+  out.sure = own.full && fresh(own.at);
+  if (out.sure) return out;
+  if (other.full && fresh(other.at)) {
     out.rate = std::max(out.rate, other.rate);
-  else if (fresh(known->second.measured_at))
+    out.sure = true;
+  } else if (fresh(known->second.measured_at)) {
     out.rate = std::max(out.rate, known->second.measured);
+    out.sure = known->second.twice;
+  }
   return out;
 }
 
@@ -157,7 +167,7 @@ bool PathBook::confident(const IpAddress& path, MonotonicTime now) const {
   const auto fresh = [&](MonotonicTime at) {
     return at != MonotonicTime{} && now - at < kLifetime;
   };
-  return fresh(rates.measured_at) || (rates.send.full && fresh(rates.send.at)) ||
+  return (rates.twice && fresh(rates.measured_at)) || (rates.send.full && fresh(rates.send.at)) ||
          (rates.receive.full && fresh(rates.receive.at));
 }
 

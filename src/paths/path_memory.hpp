@@ -55,7 +55,7 @@ class PathBook {
   void learn(const IpAddress& path, std::uint64_t subflow, const RateMeter& meter,
              const kernel::SubflowDiag& seen, MonotonicTime now);
   void forget_subflow(const IpAddress& path, std::uint64_t subflow);
-  /// A train has told the rate towards a peer.
+  /// A train has told the rate towards a peer. One alone may be far off, two alike are believed.
   void measured(const IpAddress& path, BitRate rate, nanoseconds rtt, MonotonicTime now);
   void saw_rtt(const IpAddress& path, nanoseconds rtt, MonotonicTime now);
   /// Another network behind the same address: begin anew.
@@ -63,7 +63,7 @@ class PathBook {
 
   Quality quality(const IpAddress& path, Direction direction, MonotonicTime now) const;
   bool knows_rate(const IpAddress& path, MonotonicTime now) const;
-  /// Its rate was measured or seen full, not just what somebody happened to need.
+  /// Its rate was measured twice alike or seen full, not just what somebody happened to need.
   bool confident(const IpAddress& path, MonotonicTime now) const;
 
   std::map<IpAddress, PathMemory>& all() { return memory_; }
@@ -81,6 +81,7 @@ class PathBook {
     Seen receive;
     BitRate measured{};
     MonotonicTime measured_at{};
+    bool twice = false;
   };
   struct Share {
     MonotonicTime at{};
