@@ -132,6 +132,7 @@ void Decider::Impl::established(Connection& connection, MonotonicTime now) {
   announcer.update(connection, paths, now, out);
   announced(now);
   if (!connection.server_side) {
+    get_to_know(connection.subflows.begin()->second);
     measure_unknown(connection, now);
     plan(connection, now);
   }
@@ -187,6 +188,7 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   announcer.established_on(connection, key.local);
   track.busy_until = std::max(track.busy_until, now + seconds(1));
   schedule_sample(connection, true, now);
+  if (!connection.server_side) get_to_know(connection.subflows.at(key));
   // A SYN that was given up for lost may have come through after all; or what waited for its end
   // has its successor.
   if (older) {

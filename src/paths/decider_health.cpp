@@ -135,6 +135,16 @@ void Decider::Impl::sweep(const Pair& pair, MonotonicTime now) {
   }
 }
 
+/// Whether the peer answers questions at all is learned before it matters.
+void Decider::Impl::get_to_know(const Subflow& subflow) {
+  const Pair pair{subflow.key.local.address, subflow.key.remote.address};
+  const auto& state = pair_of(subflow);
+  if (state.answers || state.state != PairHealth::State::kFine) return;
+  const auto id = next_question++;
+  questions[id] = pair;
+  act(action::Probe{id, pair.local, state.ifindex, subflow.key.remote, seconds(3)}, "new-pair");
+}
+
 void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
   const auto found = health.find(pair);
   if (found == health.end() || found->second.state == PairHealth::State::kFine) return;
@@ -174,7 +184,11 @@ void Decider::Impl::deadline(const Pair& pair, MonotonicTime now) {
   auto& state = health[pair];
   if (state.state != PairHealth::State::kSuspected) return;
   const auto suspect = state.suspect;
-  if (state.last_sign > state.since || !state.answers) {
+  // A peer that answers over one path answers over all.
+  const bool answers = std::ranges::any_of(health, [&](const auto& entry) {
+    return entry.first.remote == pair.remote && entry.second.answers;
+  });
+  if (state.last_sign > state.since || !answers) {
     // It lives, or it never answers and its silence tells nothing.
     state.state = PairHealth::State::kFine;
     state.suspect.reset();

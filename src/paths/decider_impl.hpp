@@ -211,6 +211,7 @@ struct Decider::Impl {
   void declare_failed(const Pair& pair, bool confirmed, MonotonicTime now);
   void sweep(const Pair& pair, MonotonicTime now);
   void revive(const Pair& pair, MonotonicTime now);
+  void get_to_know(const Subflow& subflow);
   void ask(const Pair& pair, MonotonicTime now);
   void deadline(const Pair& pair, MonotonicTime now);
   double caution(const Pair& pair, MonotonicTime now);

@@ -22,10 +22,11 @@ constexpr milliseconds kIdle{250};
 /// After a change between active and backup the next one rests; longer with every change.
 constexpr milliseconds kSettle{1000};
 constexpr seconds kLongestSettle{60};
+constexpr milliseconds kFirstLook{250};
 /// Before a slow subflow that was destroyed comes back as a backup.
 constexpr milliseconds kBackAsBackup{600};
 /// An active subflow is demoted only when the rule fails clearly.
-constexpr double kClearly = 1.25;
+constexpr double kClearly = 1.6;
 
 }  // namespace
 
@@ -326,7 +327,8 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
     }
     auto& rests = track.settled[key.local.address];
     auto& length = track.settling[key.local.address];
-    if (now < rests) continue;
+    // What proves wrong is taken back sooner than what was taken back is tried again.
+    if (now < rests && !(to_backup && rests - now < length - kFirstLook)) continue;
     // What nobody knows is no reason to stop what works.
     if (to_backup && wish->second.code == std::string_view("unknown-rate")) {
       const auto best = std::ranges::find_if(wishes, [](const auto& entry) {

@@ -30,16 +30,19 @@ bool RateMeter::sample(const kernel::SubflowDiag& seen, MonotonicTime now) {
   if (seen.unsent > 0 || seen.unacknowledged + 2 >= seen.congestion_window) ++full_samples_;
   const auto window = now - since_;
   if (window < kRateWindow) return false;
+  const auto sent_before = sent_;
   sent_ =
       rate_of(seen.octets_acknowledged - std::min(acknowledged_, seen.octets_acknowledged), window);
   const auto before = received_;
   received_ =
       rate_of(seen.octets_received - std::min(received_octets_, seen.octets_received), window);
-  sender_full_ = samples_ >= 4 && full_samples_ * 10 >= samples_ * 8;
-  even_windows_ = std::abs(received_.bits_per_second - before.bits_per_second) <
-                          kEvenness * before.bits_per_second
-                      ? even_windows_ + 1
-                      : 0;
+  const auto even = [](BitRate now_seen, BitRate earlier) {
+    return std::abs(now_seen.bits_per_second - earlier.bits_per_second) <
+           kEvenness * earlier.bits_per_second;
+  };
+  const bool full = samples_ >= 4 && full_samples_ * 10 >= samples_ * 8;
+  full_windows_ = full && even(sent_, sent_before) ? full_windows_ + 1 : 0;
+  even_windows_ = even(received_, before) ? even_windows_ + 1 : 0;
   queued_ = seen.minimum_rtt > nanoseconds::zero() &&
             seen.receiver_rtt > seen.minimum_rtt + seen.minimum_rtt / 4 + milliseconds(4);
   // A window that nobody looked into (the connection was idle) tells an average over the idleness.
@@ -75,7 +78,7 @@ void PathBook::learn(const IpAddress& path, std::uint64_t subflow, const RateMet
     if (loaded > memory.loaded_rtt)
       memory.loaded_rtt = loaded;
     else
-      memory.loaded_rtt -= (memory.loaded_rtt - loaded) / 20;
+      memory.loaded_rtt -= (memory.loaded_rtt - loaded) / 200;
   }
 }
 

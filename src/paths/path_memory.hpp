@@ -23,8 +23,8 @@ class RateMeter {
   bool sample(const kernel::SubflowDiag& seen, MonotonicTime now);
   BitRate sent() const { return sent_; }
   BitRate received() const { return received_; }
-  /// There was more to send than the path took, all the time.
-  bool sender_full() const { return sender_full_; }
+  /// There was more to send than the path took, all the time, and TCP has found its rate.
+  bool sender_full() const { return full_windows_ >= kEven; }
   /// Data came at the same rate for a second, behind a queue that has grown: the path was full.
   bool receiver_full() const { return even_windows_ >= kEven && queued_; }
 
@@ -35,8 +35,8 @@ class RateMeter {
   std::uint64_t received_octets_ = 0;
   unsigned samples_ = 0;
   unsigned full_samples_ = 0;
-  bool sender_full_ = false;
-  static constexpr unsigned kEven = 4;
+  unsigned full_windows_ = 0;
+  static constexpr unsigned kEven = 3;
   unsigned even_windows_ = 0;
   bool queued_ = false;
   BitRate sent_{};
