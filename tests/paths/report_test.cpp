@@ -203,7 +203,7 @@ TEST(PathsReport, ADeciderThatKnowsNothingIsShown) {
   const Decider decider(default_settings());
   const auto report = report_json(decider, kNow);
   ASSERT_TRUE(report);
-  EXPECT_EQ(*report, R"({"connections":[],"connections_total":0,"paths":[]})");
+  EXPECT_EQ(*report, R"({"connections":[],"connections_total":0,"limits":"off","paths":[]})");
   EXPECT_FALSE(report_json(decider, kNow, "nonsense"));
   EXPECT_EQ(json::parse(*report_json(decider, kNow, "", "active")).at("limits"), "active");
 }
