@@ -85,7 +85,9 @@ struct PreferPath {
   std::optional<IpAddress> address;
 };
 
-/// What subflows with these local addresses may queue, when we send (needs BPF).
+/// What new subflows with these local addresses may queue, when we send (needs BPF): the fast one
+/// much, the slow ones little. Replaces what was asked for the same family; without a slow one
+/// there are no limits.
 struct LimitSubflows {
   IpAddress fast;
   std::vector<IpAddress> slow;

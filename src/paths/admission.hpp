@@ -44,12 +44,12 @@ inline constexpr milliseconds kQueueCounted{150};
 /// What the queue of a path that nobody has seen full is taken to add to its round trip.
 inline constexpr milliseconds kUsualQueue{50};
 
-/// `send_buffer` is what is known of the fast subflow's (0: nothing), `limited` says that the slow
-/// subflow's burst is limited to `kLimitedBurst`.
-Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t send_buffer = 0,
-              bool limited = false);
-/// Of a subflow with a low-water mark on what it has not sent.
+/// Octets that the scheduler hands to a subflow with a low-water mark on what it has not sent.
 inline constexpr std::uint64_t kLimitedBurst = 32 * 1024;
+
+/// `limited_buffer`: the fast subflow's send buffer in octets, when it is one that was set and the
+/// slow subflow has a low-water mark; 0 without such limits.
+Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t limited_buffer = 0);
 
 /// Time in which about a megabyte would come over the path: what ranks paths for a new connection.
 nanoseconds fetch_time(const Quality& quality);

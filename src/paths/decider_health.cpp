@@ -275,6 +275,7 @@ void Decider::Impl::judge_path(const IpAddress& local, MonotonicTime now) {
 /// Where new connections go: by the time they would need to fetch something. A path must be clearly
 /// better than the one preferred now.
 void Decider::Impl::prefer(MonotonicTime now) {
+  limit_subflows(now);
   if (!settings.prefer_route) return;
   constexpr double kClearly = 0.8;
   for (const auto family : {Family::kIpv4, Family::kIpv6}) {

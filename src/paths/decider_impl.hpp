@@ -8,6 +8,7 @@
 //   decider_samples.cpp   figures: rates, silences, stalls
 //   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
 //   decider_subflows.cpp  which subflows there should be, and how to get there
+//   decider_limits.cpp    what subflows may queue
 #pragma once
 
 #include <map>
@@ -128,6 +129,14 @@ struct Timer {
   Pair pair{};
 };
 
+/// What new subflows may queue, and what follows for the company they keep.
+struct LimitPlan {
+  bool active = false;
+  std::uint32_t send_buffer = 0;  ///< of a fast subflow
+  std::map<Family, action::LimitSubflows> named;
+  std::map<IpAddress, MonotonicTime> slow_since;
+};
+
 enum class Wish : std::uint8_t { kActive, kBackup, kWait, kNone };
 
 struct Assessment {
@@ -158,6 +167,7 @@ struct Decider::Impl {
   std::set<std::pair<MonotonicTime, Token>> due;  ///< samples
   std::map<Family, std::optional<IpAddress>> preferred;
   unsigned busy = 0;
+  LimitPlan limits;
   Announcer announcer;
   std::optional<MonotonicTime> announcer_timer;
   /// The last ones, by action, should the kernel refuse them.
@@ -238,6 +248,12 @@ struct Decider::Impl {
   bool proven(const Subflow& subflow, MonotonicTime now) const;
   void finish_doomed(Connection& connection, MonotonicTime now);
   const PathRule* rule_for(const Connection& connection, const Path& path) const;
+
+  // decider_limits.cpp
+  void take(const input::Limits& input, MonotonicTime now);
+  void limit_subflows(MonotonicTime now);
+  std::uint64_t limited_buffer(const Connection& connection, const IpAddress& fast,
+                               const IpAddress& slow) const;
 };
 
 }  // namespace anabranch::paths

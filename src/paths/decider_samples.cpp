@@ -201,7 +201,9 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
     }
     // What the rule says is good company stands still longer before it is believed to be bad.
     const bool good =
-        fast && admit(quality(connection, fast->key.local.address, now), quality_slow).admitted;
+        fast && admit(quality(connection, fast->key.local.address, now), quality_slow,
+                      limited_buffer(connection, fast->key.local.address, key.local.address))
+                    .admitted;
     const auto patience = good ? nanoseconds(kStalledDespiteRule) : nanoseconds(kStalled);
     if (!track.subflows[key].stall.sample(fast != nullptr, now, patience)) continue;
     auto& veto = vetoes[{fast->key.local.address, key.local.address}];

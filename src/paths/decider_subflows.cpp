@@ -172,7 +172,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
       mine.wish = Wish::kBackup;
       mine.code = "unknown-rate";
     } else {
-      auto verdict = admit(qualities.at(*best), known);
+      auto verdict = admit(qualities.at(*best), known, limited_buffer(connection, *best, address));
       const auto veto = vetoes.find({*best, address});
       const bool active = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
         return entry.first.local.address == address && !entry.second.backup;

@@ -86,6 +86,12 @@ struct Counters {
   std::uint64_t echoes_received = 0;     ///< MPTcpExtEchoAdd
 };
 
+/// Whether limits can be set on single subflows, told once they have been tried.
+struct Limits {
+  bool active = false;
+  std::uint32_t send_buffer = 0;  ///< octets that the fast subflow has with them, as it is shown
+};
+
 /// Time has passed.
 struct Tick {};
 
@@ -93,6 +99,6 @@ struct Tick {};
 
 using Input = std::variant<input::Paths, input::Event, input::Owner, input::Sample, input::Adopted,
                            input::Gone, input::Probed, input::Measured, input::Failed,
-                           input::Listening, input::Counters, input::Tick>;
+                           input::Listening, input::Counters, input::Limits, input::Tick>;
 
 }  // namespace anabranch::paths
