@@ -12,8 +12,8 @@ double in_seconds(nanoseconds time) {
 
 }  // namespace
 
-Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t limited_buffer) {
-  Verdict out;
+Company admit(const Quality& fast, const Quality& slow, std::uint64_t limited_buffer) {
+  Company out;
   if (fast.rate.bits_per_second <= 0 || slow.rate.bits_per_second <= 0) {
     out.code = "unknown-rate";
     return out;

@@ -27,7 +27,7 @@ struct Quality {
   bool sure = false;  ///< the rate was seen full, or measured twice alike
 };
 
-struct Verdict {
+struct Company {
   bool admitted = false;
   std::uint64_t need = 0;  ///< octets
   std::uint64_t room = 0;  ///< octets
@@ -49,7 +49,7 @@ inline constexpr std::uint64_t kLimitedBurst = 32 * 1024;
 
 /// `limited_buffer`: the fast subflow's send buffer in octets, when it is one that was set and the
 /// slow subflow has a low-water mark; 0 without such limits.
-Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t limited_buffer = 0);
+Company admit(const Quality& fast, const Quality& slow, std::uint64_t limited_buffer = 0);
 
 /// Time in which about a megabyte would come over the path: what ranks paths for a new connection.
 nanoseconds fetch_time(const Quality& quality);

@@ -86,6 +86,13 @@ void Decider::Impl::announced(MonotonicTime now) {
   at(*announcer_timer, {Timer::Kind::kAnnouncer, 0, {}});
 }
 
+void Decider::Impl::question(std::uint64_t id, const Pair& pair) {
+  // Of those that stay unanswered nothing is heard; ids rise, so the first is the oldest.
+  constexpr std::size_t kOpen = 4096;
+  questions[id] = pair;
+  while (questions.size() > kOpen) questions.erase(questions.begin());
+}
+
 void Decider::Impl::note(Token token, std::string code, std::string text) {
   act(action::Note{token, code, std::move(text)}, code);
 }

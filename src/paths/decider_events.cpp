@@ -257,10 +257,27 @@ void Decider::Impl::close(Token token, MonotonicTime now) {
   for (const auto& [key, mine] : track->second.subflows)
     book.forget_subflow(key.local.address, mine.number);
   due.erase({track->second.sample_due, token});
+  if (track->second.counted_busy) --busy;
   announcer.closed(token, now);
   announced(now);
   tracks.erase(track);
   connections.erase(found);
+  tidy(now);
+}
+
+/// Peers come and go; of those that are gone nothing is kept.
+void Decider::Impl::tidy(MonotonicTime now) {
+  constexpr seconds kTidy{10};
+  constexpr std::chrono::minutes kRemembered{2};
+  if (now - tidied < kTidy) return;
+  tidied = now;
+  std::set<IpAddress> peers;
+  for (const auto& [token, connection] : connections)
+    for (const auto& [id, peer] : connection.peer_addresses) peers.insert(peer.endpoint.address);
+  std::erase_if(health, [&](const auto& entry) {
+    return !peers.contains(entry.first.remote) &&
+           now - std::max(entry.second.last_sign, entry.second.since) > kRemembered;
+  });
 }
 
 void Decider::Impl::take(const input::Gone& input, MonotonicTime now) {

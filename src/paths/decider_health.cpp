@@ -149,7 +149,7 @@ void Decider::Impl::get_to_know(const Subflow& subflow) {
   const auto& state = pair_of(subflow);
   if (state.answers || state.state != PairHealth::State::kFine) return;
   const auto id = next_question++;
-  questions[id] = pair;
+  question(id, pair);
   act(action::Probe{id, pair.local, state.ifindex, subflow.key.remote, seconds(3)}, "new-pair");
 }
 
@@ -160,7 +160,7 @@ void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
   const auto path = paths.find(pair.local);
   if (path == paths.end() || !path->second.usable) return;  // asked again when it comes back
   const auto id = next_question++;
-  questions[id] = pair;
+  question(id, pair);
   ++state.questions;
   act(action::Probe{id, pair.local, path->second.ifindex, {pair.remote, state.port}, seconds(3)},
       state.state == PairHealth::State::kFailed ? "path-failed" : "silent");

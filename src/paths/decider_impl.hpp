@@ -104,6 +104,7 @@ struct Track {
   std::optional<MonotonicTime> plan_at;
   MonotonicTime sample_due{};
   MonotonicTime busy_until{};
+  bool counted_busy = false;
   MonotonicTime assessed{};
   MonotonicTime disturbed{};  ///< a subflow failed or came
   std::uint64_t seen_octets = 0;
@@ -167,6 +168,7 @@ struct Decider::Impl {
   std::set<std::pair<MonotonicTime, Token>> due;  ///< samples
   std::map<Family, std::optional<IpAddress>> preferred;
   unsigned busy = 0;
+  MonotonicTime tidied{};
   LimitPlan limits;
   Announcer announcer;
   std::optional<MonotonicTime> announcer_timer;
@@ -177,6 +179,7 @@ struct Decider::Impl {
   std::uint64_t act(decltype(Action::what) what, std::string reason);
   /// Numbers what the announcer has appended, and sets its timer.
   void announced(MonotonicTime now);
+  void question(std::uint64_t id, const Pair& pair);
   void note(Token token, std::string code, std::string text);
   void at(MonotonicTime when, Timer timer);
   void run_timers(MonotonicTime now);
@@ -202,6 +205,7 @@ struct Decider::Impl {
                            MonotonicTime now);
   void subflow_closed(Connection& connection, const kernel::MptcpEvent& event, MonotonicTime now);
   void close(Token token, MonotonicTime now);
+  void tidy(MonotonicTime now);
   void drop_subflow(Connection& connection, const SubflowKey& key);
   void lost(Connection& connection, const Pair& pair, std::string code, nanoseconds lived,
             MonotonicTime now);

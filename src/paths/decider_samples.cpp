@@ -10,7 +10,7 @@
 namespace anabranch::paths {
 namespace {
 
-constexpr milliseconds kBusyStep{8};
+constexpr milliseconds kBusyStep{5};
 constexpr milliseconds kIdleStep{1000};
 /// After its last octet a connection is looked at closely for so long.
 constexpr milliseconds kBusyFor{1500};
@@ -24,7 +24,7 @@ constexpr milliseconds kQuiet{1200};
 /// MP_PRIO is looked at after so long, and repeated so often.
 constexpr milliseconds kVerify{60};
 /// Data in order that has not grown for so long waits for something.
-constexpr milliseconds kHole{12};
+constexpr milliseconds kHole{8};
 /// After a subflow has come or gone nothing is as usual.
 constexpr milliseconds kDisturbed{700};
 constexpr milliseconds kStalledDespiteRule{300};
@@ -36,11 +36,10 @@ constexpr unsigned kFlagAttempts = 5;
 
 void Decider::Impl::schedule_sample(Connection& connection, bool busy_now, MonotonicTime now) {
   auto& track = tracks[connection.token];
-  const bool was = track.busy_until > now;
   if (busy_now) track.busy_until = std::max(track.busy_until, now + kBusyFor);
   const bool is = track.busy_until > now;
-  if (is && !was) ++busy;
-  if (!is && was && busy > 0) --busy;
+  if (is != track.counted_busy) busy = is ? busy + 1 : busy - 1;
+  track.counted_busy = is;
   due.erase({track.sample_due, connection.token});
   const auto step = is ? nanoseconds(kBusyStep) * std::max(1U, busy / kBusyAtOnce)
                        : nanoseconds(kIdleStep) * (connections.size() > 2000 ? 5 : 1);

@@ -234,10 +234,9 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
   };
   const auto try_pair = [&](const Path& path, const PeerAddress& peer, const Assessment& wish) {
     const Pair pair{path.address, peer.endpoint.address};
-    const auto limit = std::min({kMostSubflows, settings.subflows, [&] {
-                                   const auto* rule = rule_for(connection, path);
-                                   return rule && rule->subflows ? *rule->subflows : kMostSubflows;
-                                 }()});
+    const auto* rule = rule_for(connection, path);
+    const auto limit =
+        std::min(kMostSubflows, rule && rule->subflows ? *rule->subflows : settings.subflows);
     if (count >= limit) return false;
     if (busy_with(pair.local, pair.remote)) return false;
     if (const auto state = health.find(pair);

@@ -61,18 +61,7 @@ Result<void> Role::open_kernel() {
   if (!diag) return std::unexpected(diag.error());
   diag_ = *std::move(diag);
   sampler_.emplace(*diag_);
-  auto prober = probe::PathProber::open(
-      loop_,
-      {.answered =
-           [this](const probe::Answer& answer) {
-             feed(input::Probed{answer.id, true, answer.rtt});
-           },
-       .measured =
-           [this](const probe::Measurement& measured) {
-             feed(input::Measured{measured.id, measured.answered, measured.rtt, measured.rate});
-           }});
-  if (!prober) return std::unexpected(prober.error());
-  prober_ = *std::move(prober);
+  ANABRANCH_TRY(open_prober());
   auto route = FirstRoute::open();
   if (!route) return std::unexpected(route.error());
   route_ = *std::move(route);
@@ -88,6 +77,22 @@ Result<void> Role::open_kernel() {
   source_ = *std::move(source);
   listeners_.emplace(loop_, *diag_);
   limiter_.emplace(settings_);
+  return {};
+}
+
+Result<void> Role::open_prober() {
+  auto prober = probe::PathProber::open(
+      loop_,
+      {.answered =
+           [this](const probe::Answer& answer) {
+             feed(input::Probed{answer.id, true, answer.rtt});
+           },
+       .measured =
+           [this](const probe::Measurement& measured) {
+             feed(input::Measured{measured.id, measured.answered, measured.rtt, measured.rate});
+           }});
+  if (!prober) return std::unexpected(prober.error());
+  prober_ = *std::move(prober);
   return {};
 }
 
@@ -120,6 +125,13 @@ Result<void> Role::reload() {
   for (const auto& [token, connection] : decider_.connections())
     remembered_.insert_or_assign(token, remember(connection));
   decider_ = Decider(settings_);
+  // Its numbers begin anew: answers to the old one's questions must not reach it.
+  ANABRANCH_TRY(open_prober());
+  for (const auto family : {Family::kIpv4, Family::kIpv6})
+    ANABRANCH_TRY(route_->prefer(family, std::nullopt));
+  auto fallback = KernelFallback::open(settings_.subflows);
+  if (!fallback) return std::unexpected(fallback.error());
+  fallback_ = *std::move(fallback);
   if (recorder_) recorder_->start_anew(settings_);
   source_->configure(settings_);
   limiter_.emplace(settings_);

@@ -15,7 +15,14 @@ void Role::carry_out(const Action& action) {
   if (done) return;
   ++counts_.refused;
   log::debug("action {} ({}) was refused: {}", action.number, action.reason, done.error().text());
-  inbox_.push_back(input::Failed{action.number, kernel::last_netlink_error(), done.error().what});
+  // Others than commands have no errno of the kernel's to tell.
+  const bool command = std::holds_alternative<action::CreateSubflow>(action.what) ||
+                       std::holds_alternative<action::DestroySubflow>(action.what) ||
+                       std::holds_alternative<action::RemoveAddress>(action.what) ||
+                       std::holds_alternative<action::SetBackup>(action.what) ||
+                       std::holds_alternative<action::Announce>(action.what);
+  inbox_.push_back(
+      input::Failed{action.number, command ? kernel::last_netlink_error() : 0, done.error().what});
 }
 
 Result<void> Role::apply(const action::CreateSubflow& what) {

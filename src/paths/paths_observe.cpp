@@ -69,8 +69,8 @@ void Role::arm() {
 void Role::read_events() {
   const bool complete = events_->drain([this](const kernel::MptcpEvent& event) {
     feed(input::Event{event});
-    if (event.type == kernel::MptcpEvent::Type::kCreated && !settings_.rules.empty())
-      tell_owner(event.token);
+    if (event.type == kernel::MptcpEvent::Type::kCreated) tell_owner(event.token);
+    if (event.type == kernel::MptcpEvent::Type::kClosed) sampler_->forget(event.token);
   });
   adoption_->changed();
   if (complete) return;
@@ -98,8 +98,11 @@ Result<void> Role::adopt_running() {
   if (!running) return std::unexpected(running.error());
   std::set<Token> there;
   for (auto& one : *running) {
-    there.insert(one.connection.token);
+    const auto token = one.connection.token;
+    const input::Owner owner{token, one.connection.uid, kernel::cgroup_path(one.connection.cgroup)};
+    there.insert(token);
     feed(std::move(one));
+    if (!settings_.rules.empty()) feed(owner);
   }
   std::vector<Token> gone;
   for (const auto& [token, connection] : decider_.connections())

@@ -44,6 +44,7 @@ class Role {
   // paths.cpp
   Result<void> open();
   Result<void> open_kernel();
+  Result<void> open_prober();
   Result<void> serve_metrics();
   Result<std::string> answer(const status::Request& request);
   Result<void> reload();

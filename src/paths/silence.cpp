@@ -7,8 +7,8 @@ namespace anabranch::paths {
 namespace {
 
 /// The kernel counts these pauses in ticks of up to 4 ms, samples come every 8 ms.
-constexpr milliseconds kGrain{15};
-constexpr milliseconds kShortest{35};
+constexpr milliseconds kGrain{10};
+constexpr milliseconds kShortest{24};
 /// Longest delayed ACK of common stacks, and then some.
 constexpr milliseconds kDelayedAck{250};
 constexpr milliseconds kGraceOfMany{60};
@@ -16,12 +16,12 @@ constexpr std::uint32_t kMany = 8;
 /// A sample that came so late says nothing: it was this machine that stood still.
 constexpr milliseconds kLate{60};
 /// Pauses fade by this factor with each sample of progress.
-constexpr double kForget = 0.98;
+constexpr double kForget = 0.99;
 /// How much longer than the longest pause of late is out of character. Less for a receiver, who
 /// mostly only asks the path then.
 constexpr double kOddSending = 1.6;
 constexpr double kOddReceiving = 1.2;
-constexpr milliseconds kShortestReceiving{18};
+constexpr milliseconds kShortestReceiving{13};
 constexpr milliseconds kLongestReceiving{90};
 
 nanoseconds scaled(nanoseconds time, double factor) {

@@ -45,8 +45,8 @@ class SilenceDetector {
     MonotonicTime last{};   ///< progress, or nothing to wait for
     nanoseconds longest{};  ///< pause of late, decaying
     unsigned beats = 0;     ///< samples with progress in a row, short pauses allowed
-    bool steady() const { return beats >= 12; }
-    bool settled() const { return beats >= 50; }
+    bool steady() const { return beats >= 24; }
+    bool settled() const { return beats >= 100; }
     void progress(MonotonicTime now, nanoseconds pause);
     void rest(MonotonicTime now);
   };
