@@ -117,6 +117,13 @@ Result<void> MptcpCommands::set_backup(std::uint32_t token, const Endpoint& loca
                                                  local.text() + " to " + remote.text());
 }
 
+/// No table shows it. Asked for an announcement without an id, which it never makes, the kernel
+/// first looks whose the connection is.
+bool MptcpCommands::is_the_kernels(std::uint32_t token) {
+  const auto refused = announce(token, 0, {*IpAddress::parse("127.0.0.1"), 0});
+  return !refused && refused.error().what.contains("userspace PM not selected");
+}
+
 Result<PathManagerType> path_manager_type() {
   if (const auto name = read_sysctl(kManagerKey))
     return *name == "userspace" ? PathManagerType::kUserspace : PathManagerType::kKernel;

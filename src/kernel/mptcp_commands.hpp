@@ -37,6 +37,8 @@ class MptcpCommands {
   /// SET_FLAGS: MP_PRIO on that one subflow.
   Result<void> set_backup(std::uint32_t token, const Endpoint& local, const Endpoint& remote,
                           bool backup);
+  /// Whether the kernel's own path manager has the connection: it then refuses every command.
+  bool is_the_kernels(std::uint32_t token);
 
  private:
   MptcpCommands(NetlinkSocket socket, std::uint16_t family)

@@ -198,7 +198,8 @@ RememberedConnections load_remembered() {
 std::vector<input::Adopted> join(std::vector<kernel::ConnectionInfo> connections,
                                  std::vector<kernel::SubflowDiag> subflows,
                                  const RememberedConnections& remembered,
-                                 const std::function<bool(const Endpoint&)>& listens) {
+                                 const std::function<bool(const Endpoint&)>& listens,
+                                 const std::function<bool(Token)>& is_the_kernels) {
   std::map<Token, std::vector<kernel::SubflowDiag>> by_token;
   for (auto& subflow : subflows) by_token[subflow.token].push_back(std::move(subflow));
   // Thousands of connections of one service share their address.
@@ -222,6 +223,7 @@ std::vector<input::Adopted> join(std::vector<kernel::ConnectionInfo> connections
       const auto [entry, fresh] = listening.try_emplace(connection.local, false);
       if (fresh) entry->second = listens(connection.local);
       adopted.server_side = entry->second;
+      adopted.observed_only = is_the_kernels(connection.token);
     }
     adopted.connection = std::move(connection);
     out.push_back(std::move(adopted));
@@ -229,14 +231,16 @@ std::vector<input::Adopted> join(std::vector<kernel::ConnectionInfo> connections
   return out;
 }
 
-Result<std::vector<input::Adopted>> adopt(kernel::SocketDiag& diag,
+Result<std::vector<input::Adopted>> adopt(kernel::SocketDiag& diag, kernel::MptcpCommands& commands,
                                           const RememberedConnections& remembered) {
   auto connections = diag.connections();
   if (!connections) return std::unexpected(connections.error());
   auto subflows = diag.subflows();
   if (!subflows) return std::unexpected(subflows.error());
-  return join(*std::move(connections), *std::move(subflows), remembered,
-              [&](const Endpoint& local) { return diag.listens(local).value_or(false); });
+  return join(
+      *std::move(connections), *std::move(subflows), remembered,
+      [&](const Endpoint& local) { return diag.listens(local).value_or(false); },
+      [&](Token token) { return commands.is_the_kernels(token); });
 }
 
 AdoptionFile::AdoptionFile(Loop& loop,

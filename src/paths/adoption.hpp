@@ -23,6 +23,7 @@
 
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "kernel/mptcp_commands.hpp"
 #include "kernel/socket_diag.hpp"
 #include "paths/input.hpp"
 #include "paths/model.hpp"
@@ -53,14 +54,16 @@ RememberedConnections load_remembered();
 
 /// Pure: every running connection with its subflows, and what is remembered of it when it is the
 /// same one. `listens` says whether the machine listens on an address: who opened a connection that
-/// nothing is remembered of.
+/// nothing is remembered of. `is_the_kernels` says whose path manager has it, asked for those
+/// alone, too.
 std::vector<input::Adopted> join(std::vector<kernel::ConnectionInfo> connections,
                                  std::vector<kernel::SubflowDiag> subflows,
                                  const RememberedConnections& remembered,
-                                 const std::function<bool(const Endpoint&)>& listens);
+                                 const std::function<bool(const Endpoint&)>& listens,
+                                 const std::function<bool(Token)>& is_the_kernels);
 
 /// Reads the kernel's tables once (a dump: at the start only).
-Result<std::vector<input::Adopted>> adopt(kernel::SocketDiag& diag,
+Result<std::vector<input::Adopted>> adopt(kernel::SocketDiag& diag, kernel::MptcpCommands& commands,
                                           const RememberedConnections& remembered);
 
 /// Keeps the file up to date: a moment after a change, and never with more than a twentieth of the

@@ -79,6 +79,21 @@ ExplainCode backup_code(std::string_view reason) {
   return code == kBackupByRule || code == kBackupByAdmission ? *code : kUsedBackup;
 }
 
+/// What keeps the subflow from being used, of the daemon's reasons for a backup by admission; empty
+/// where the sentence of the code says it.
+std::string_view admission_words(std::string_view reason) {
+  static constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"slow-company", "the subflow is a backup because this path would slow the others down"},
+      {"little-gain", "the subflow is a backup because this path would add next to nothing"},
+      {"unknown-rate", "the subflow is a backup because the rate of this path is unknown so far"},
+      {"stalled-before",
+       "the subflow is a backup because the connection stood still when it was used"},
+  };
+  for (const auto& [name, words] : kWords)
+    if (name == reason) return words;
+  return {};
+}
+
 Finding finding_of_subflow(const Subject::UsedPair& used, const PairCase& pair) {
   if (!used.established || used.silent) {
     // The machine's own fault explains the silence better than the silence itself.
@@ -95,7 +110,7 @@ Finding finding_of_subflow(const Subject::UsedPair& used, const PairCase& pair) 
     if (code == kBackupByRule && !used.rule.empty())
       return {code,
               fmt::format("the subflow is a backup because the rule \"{}\" says so", used.rule)};
-    return {code};
+    return {code, std::string(admission_words(used.reason))};
   }
   return {used.peer_backup ? kBackupByPeer : kUsed};
 }
@@ -179,6 +194,8 @@ Explanation explain_subject(const Facts& facts, const Subject& subject) {
         if (used.local.address != local.address ||
             !same_remote(subject, used.remote, remote.endpoint))
           continue;
+        // Several SYNs under way are one attempt to whoever asks.
+        if (used_at_all && !used.established) continue;
         used_at_all = true;
         auto found = verdict(pair, finding_of_subflow(used, pair));
         found.local.port = used.local.port;

@@ -21,8 +21,8 @@ constexpr auto kEntries = std::to_array<ExplainEntry>({
      "The subflow is a backup because a rule of the configuration says so.",
      "the rule is in paths.toml"},
     {kBackupByAdmission, "backup-by-admission", kChosen,
-     "The subflow is a backup because this path would slow the others down; it is tried again "
-     "later.",
+     "The subflow is a backup because, as far as is known, the others do better without it; it is "
+     "tried again later.",
      ""},
     {kBackupByPeer, "backup-by-peer", kChosen,
      "The subflow is a backup because the peer asked for it (MP_PRIO or MP_JOIN with B).", ""},

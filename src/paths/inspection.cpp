@@ -25,6 +25,8 @@ namespace anabranch::paths {
 namespace {
 
 constexpr std::uint8_t kEstablished = 1;
+/// SYN_SENT and SYN_RECV; beyond them a subflow is being closed, perhaps with data that never goes.
+constexpr std::uint8_t kLastOpening = 3;
 constexpr std::string_view kRole = "paths";
 
 unsigned number_of(const std::string& key) {
@@ -133,7 +135,7 @@ Result<Sockets> all_sockets() {
 void add_subflows(Subject& subject, const std::vector<kernel::SubflowDiag>& subflows) {
   auto known = std::exchange(subject.subflows, {});
   for (const auto& subflow : subflows) {
-    if (subflow.token != subject.token) continue;
+    if (subflow.token != subject.token || subflow.state > kLastOpening) continue;
     Subject::UsedPair used{subflow.local, subflow.remote};
     const auto told = std::ranges::find_if(known, [&](const Subject::UsedPair& other) {
       return other.local == subflow.local && other.remote == subflow.remote;

@@ -94,7 +94,7 @@ Result<void> Role::adopt_running() {
   auto remembered = std::exchange(remembered_, {});
   for (const auto& [token, connection] : decider_.connections())
     remembered.insert_or_assign(token, remember(connection));
-  auto running = adopt(*diag_, remembered);
+  auto running = adopt(*diag_, *commands_, remembered);
   if (!running) return std::unexpected(running.error());
   std::set<Token> there;
   for (auto& one : *running) {

@@ -58,6 +58,7 @@ class MptcpNetlink : public ::testing::Test {
 
 TEST_F(MptcpNetlink, AConnectionIsToldByBothSides) {
   connect();
+  EXPECT_FALSE(commands_->is_the_kernels(initial_.token));
   EXPECT_EQ(initial_.remote, endpoint("10.77.1.2", test::kServerPort));
   EXPECT_EQ(initial_.local.address, endpoint("10.77.1.1", 0).address);
   EXPECT_FALSE(initial_.server_side);
@@ -287,6 +288,7 @@ TEST_F(MptcpNetlink, ThePathManagerOfNewSocketsIsChosen) {
   EXPECT_FALSE(commands_->create({initial_.token, 7, endpoint("10.77.2.1", 0).address, 0, 0,
                                   endpoint("10.77.1.2", test::kServerPort), false}))
       << "its path manager is the kernel's";
+  EXPECT_TRUE(commands_->is_the_kernels(initial_.token));
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ kernel::ConnectionInfo running() {
 }
 
 const auto kNobodyListens = [](const Endpoint&) { return false; };
+const auto kOurs = [](Token) { return false; };
 
 TEST(Adoption, WhatIsWrittenIsReadAgain) {
   const auto text = format_remembered(remembered());
@@ -56,9 +57,10 @@ TEST(Adoption, WhatIsWrittenIsReadAgain) {
 TEST(Adoption, NothingOfADamagedFileIsTaken) {
   const auto whole = format_remembered(remembered());
   EXPECT_TRUE(parse_remembered(whole));
-  for (std::size_t length = 0; length < whole.size(); ++length)
-    if (whole.substr(0, length) != "anabranch-paths 1\n")
-      EXPECT_FALSE(parse_remembered(whole.substr(0, length))) << length;
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    if (whole.substr(0, length) == "anabranch-paths 1\n") continue;
+    EXPECT_FALSE(parse_remembered(whole.substr(0, length))) << length;
+  }
   for (const char* line :
        {"nonsense", "1a2b3c4d", "xyz 10.1.0.2:1 10.1.0.3:2 - - -", "1 10.1.0.2 10.1.0.3:2 - - -",
         "1 10.1.0.2:1 10.1.0.3:99999 - - -", "1 10.1.0.2:1 10.1.0.3:2 x - -",
@@ -77,7 +79,7 @@ TEST(Adoption, ARunningConnectionGetsItsSubflowsAndWhatIsRemembered) {
   subflow.local_id = 2;
   auto foreign = subflow;
   foreign.token = 5;
-  const auto out = join({running()}, {subflow, foreign}, remembered(), kNobodyListens);
+  const auto out = join({running()}, {subflow, foreign}, remembered(), kNobodyListens, kOurs);
   ASSERT_EQ(out.size(), 1u);
   EXPECT_EQ(out[0].connection.token, connection().token);
   EXPECT_EQ(out[0].subflows.size(), 1u);
@@ -88,13 +90,13 @@ TEST(Adoption, ARunningConnectionGetsItsSubflowsAndWhatIsRemembered) {
 }
 
 TEST(Adoption, WhatIsGoneIsDropped) {
-  EXPECT_TRUE(join({}, {}, remembered(), kNobodyListens).empty());
+  EXPECT_TRUE(join({}, {}, remembered(), kNobodyListens, kOurs).empty());
 }
 
 TEST(Adoption, ATokenThatWasGivenAgainIsAnotherConnection) {
   auto other = running();
   other.remote = endpoint("2001:db8::1", 40001);
-  const auto out = join({other}, {}, remembered(), kNobodyListens);
+  const auto out = join({other}, {}, remembered(), kNobodyListens, kOurs);
   ASSERT_EQ(out.size(), 1u);
   EXPECT_FALSE(out[0].server_side);
   EXPECT_TRUE(out[0].peer_addresses.empty());
@@ -104,19 +106,30 @@ TEST(Adoption, AnUnknownConnectionToAListeningPortIsThePeers) {
   unsigned asked = 0;
   auto second = running();
   second.token = 2;
-  const auto out = join({running(), second}, {}, {}, [&](const Endpoint& local) {
+  const auto listens = [&](const Endpoint& local) {
     ++asked;
     return local == connection().local;
-  });
+  };
+  const auto out = join({running(), second}, {}, {}, listens, kOurs);
   ASSERT_EQ(out.size(), 2u);
   EXPECT_TRUE(out[0].server_side && out[1].server_side);
   EXPECT_EQ(asked, 1u) << "one question for each address of ours";
 }
 
+TEST(Adoption, AnUnknownConnectionMayBeTheKernels) {
+  auto second = running();
+  second.token = 2;
+  const auto out = join({running(), second}, {}, remembered(), kNobodyListens,
+                        [](Token token) { return token == 2; });
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_FALSE(out[0].observed_only);
+  EXPECT_TRUE(out[1].observed_only);
+}
+
 TEST(Adoption, ListenersAreNoConnections) {
   auto listener = running();
   listener.state = 10;
-  EXPECT_TRUE(join({listener}, {}, {}, kNobodyListens).empty());
+  EXPECT_TRUE(join({listener}, {}, {}, kNobodyListens, kOurs).empty());
 }
 
 }  // namespace

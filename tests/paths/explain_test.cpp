@@ -1,88 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What `paths explain` says of each pair. A laptop with a wire (10.1.0.2) and a modem (10.2.0.2),
-// both good, and a connection to 198.18.0.1:443 over the wire; every case differs from that in one
-// thing.
-#include "paths/explain.hpp"
-
-#include <gtest/gtest.h>
+// What `paths explain` says of each pair: in use, or what stands against it on this machine, on the
+// way and on the peer's side.
+#include "explaining.hpp"
 
 namespace anabranch::paths {
 namespace {
 
-using enum ExplainCode;
-using End = Trial::End;
-
-const IpAddress kWire = *IpAddress::parse("10.1.0.2");
-const IpAddress kModem = *IpAddress::parse("10.2.0.2");
-const IpAddress kServer = *IpAddress::parse("198.18.0.1");
-const Endpoint kService{kServer, 443};
-
-Way good_way(unsigned ifindex) {
-  return {.ifindex = ifindex, .bound = true, .table = 100 + ifindex};
-}
-
-/// As the machine is when nothing is wrong. The daemon runs, unless a case says otherwise.
-Facts good_facts() {
-  Facts facts;
-  facts.machine.daemon = true;
-  facts.machine.userspace_manager = true;
-  facts.machine.addresses = {{.address = kWire, .interface = "eth0", .ifindex = 1},
-                             {.address = kModem, .interface = "wwan0", .ifindex = 2}};
-  facts.ways[{kWire, kServer}] = good_way(1);
-  facts.ways[{kModem, kServer}] = good_way(2);
-  facts.paths = {{kWire, {.interface = "eth0"}}, {kModem, {.interface = "wwan0"}}};
-  facts.settings = default_settings();
-  return facts;
-}
-
-Subject connection() {
-  Subject subject;
-  subject.token = 0x1234;
-  subject.local = {kWire, 4000};
-  subject.remote = kService;
-  subject.manager = Manager::kDaemon;
-  subject.details_known = true;
-  subject.subflows = {{.local = {kWire, 4000}, .remote = kService}};
-  subject.peer_addresses = {{0, kService, false}};
-  return subject;
-}
-
-Subject new_connection() {
-  Subject subject;
-  subject.local.address = kWire;
-  subject.remote = kService;
-  subject.manager = Manager::kDaemon;
-  return subject;
-}
-
-/// With the kernel's path manager, which may use the modem.
-void managed_by_kernel(Facts& facts, Subject& subject) {
-  facts.machine.daemon = facts.machine.userspace_manager = false;
-  facts.paths.clear();
-  facts.machine.limits = {.accepted_addresses = 2, .subflows = 2};
-  facts.machine.endpoints = {
-      {.id = 1, .address = kModem, .flags = kernel::MptcpEndpoint::kSubflow, .ifindex = 2}};
-  subject.manager = Manager::kKernel;
-  subject.details_known = false;
-}
-
-Verdict verdict_on(const IpAddress& local, const Endpoint& remote, const Facts& facts) {
-  for (const auto& explanation : explain(facts))
-    for (const auto& pair : explanation.pairs)
-      if (pair.local.address == local && pair.remote == remote) return pair;
-  ADD_FAILURE() << "no verdict on " << local.text() << " and " << remote.text();
-  return {};
-}
-
-/// The code of the modem's pair with the service.
-std::string code(Facts facts, const Subject& subject) {
-  facts.subjects = {subject};
-  return std::string(explain_name(verdict_on(kModem, kService, facts).code));
-}
-std::string words(Facts facts, const Subject& subject) {
-  facts.subjects = {subject};
-  return verdict_on(kModem, kService, facts).words;
-}
+using namespace test;
 
 TEST(Explain, APairWithASubflowIsUsed) {
   auto facts = good_facts();
@@ -105,6 +29,9 @@ TEST(Explain, ABackupSubflowSaysWhyItIsOne) {
   EXPECT_EQ(as().code, kUsedBackup);
   modem.reason = "backup-by-admission";
   EXPECT_EQ(as().code, kBackupByAdmission);
+  modem.reason = "unknown-rate";
+  EXPECT_EQ(as().code, kBackupByAdmission);
+  EXPECT_NE(as().words.find("unknown"), std::string::npos);
   modem.reason = "backup-by-rule";
   modem.rule = "metered";
   EXPECT_EQ(as().code, kBackupByRule);
@@ -122,6 +49,18 @@ TEST(Explain, ASubflowThatIsNotThereYetIsConnectingUnlessTheMachineKeepsItBack) 
   facts.machine.addresses[1].rp_filter = 1;
   facts.ways[{kModem, kServer}].ifindex = 1;
   EXPECT_EQ(code(facts, subject), "rp-filter-strict");
+}
+
+TEST(Explain, SeveralSynsOfOnePairAreToldOnce) {
+  auto facts = good_facts();
+  facts.subjects = {connection()};
+  facts.subjects[0].subflows.push_back(
+      {.local = {kModem, 4001}, .remote = kService, .established = false});
+  facts.subjects[0].subflows.push_back(
+      {.local = {kModem, 4002}, .remote = kService, .established = false});
+  const auto told = explain(facts);
+  ASSERT_EQ(told[0].pairs.size(), 2U);
+  EXPECT_EQ(told[0].pairs[1].code, kConnecting);
 }
 
 TEST(Explain, ASilentSubflowIsSoForTheLinkIfThatIsDown) {
@@ -396,105 +335,6 @@ TEST(Explain, TwoSubflowsOfAPeerWhichHasAPortOfItsOwnForEach) {
   EXPECT_EQ(pairs[0].code, kUsed);
   EXPECT_EQ(pairs[1].code, kUsed);
   EXPECT_EQ(pairs[1].remote.port, 5001);
-}
-
-TEST(Explain, WhatTheDaemonWaitsFor) {
-  auto facts = good_facts();
-  auto subject = connection();
-  subject.waiting = {{.local = kModem, .remote = kService, .code = {}}};
-  auto& waiting = subject.waiting[0];
-  for (const auto* name :
-       {"subflow-limit", "id-limit", "retry-wait", "path-failed", "join-reset"}) {
-    waiting.code = name;
-    EXPECT_EQ(code(facts, subject), name);
-  }
-  waiting.code = "join-reset";
-  waiting.detail = "too much outstanding data";
-  waiting.retry_in = milliseconds(1500);
-  EXPECT_NE(words(facts, subject).find("(too much outstanding data); tried again in 1.5 s"),
-            std::string::npos);
-  waiting.code = "something-new";
-  EXPECT_EQ(code(facts, subject), "daemon-waits");
-  EXPECT_NE(words(facts, subject).find("something-new"), std::string::npos);
-}
-
-TEST(Explain, AFailedPathAndAFullConnection) {
-  auto facts = good_facts();
-  facts.paths[kModem].failed = true;
-  EXPECT_EQ(code(facts, connection()), "path-failed");
-  facts = good_facts();
-  auto subject = connection();
-  subject.extra_subflows = 8;
-  EXPECT_EQ(code(facts, subject), "subflow-limit");
-  subject.extra_subflows = 1;
-  EXPECT_EQ(code(facts, subject), "ready");
-  facts.settings.subflows = 1;
-  EXPECT_EQ(code(facts, subject), "subflow-limit");
-}
-
-TEST(Explain, AnAddressOfEachSideInUseIsEnough) {
-  auto facts = good_facts();
-  auto subject = connection();
-  const Endpoint other{*IpAddress::parse("198.18.0.2"), 443};
-  facts.ways[{kModem, other.address}] = facts.ways[{kWire, other.address}] = good_way(2);
-  facts.ways[{kWire, other.address}].ifindex = 1;
-  subject.peer_addresses.push_back({1, other, true});
-  subject.subflows.push_back({.local = {kModem, 4001}, .remote = other});
-  EXPECT_EQ(code(facts, subject), "not-needed");
-}
-
-TEST(Explain, TheKernelsPathManager) {
-  auto facts = good_facts();
-  auto subject = connection();
-  managed_by_kernel(facts, subject);
-  EXPECT_EQ(code(facts, subject), "kernel-gave-up");
-  facts.machine.limits.subflows = 1;
-  subject.extra_subflows = 1;
-  EXPECT_EQ(code(facts, subject), "subflow-limit");
-  facts.machine.endpoints[0].flags = kernel::MptcpEndpoint::kSignal;
-  EXPECT_EQ(code(facts, subject), "kernel-no-endpoint");
-}
-
-TEST(Explain, TheKernelsPathManagerAndAnnouncedAddresses) {
-  auto facts = good_facts();
-  auto subject = connection();
-  managed_by_kernel(facts, subject);
-  const Endpoint other{*IpAddress::parse("198.18.0.2"), 443};
-  facts.ways[{kModem, other.address}] = good_way(2);
-  subject.peer_addresses.push_back({1, other, true});
-  facts.machine.limits.accepted_addresses = 0;
-  facts.subjects = {subject};
-  EXPECT_EQ(verdict_on(kModem, other, facts).code, kAddressLimit);
-  facts.machine.limits.accepted_addresses = 2;
-  subject.subflows.push_back({.local = {kModem, 4001}, .remote = kService});
-  facts.subjects = {subject};
-  EXPECT_EQ(verdict_on(kModem, other, facts).code, kKernelOneEach);
-  facts.machine.endpoints[0].flags |= kernel::MptcpEndpoint::kFullmesh;
-  facts.subjects = {subject};
-  EXPECT_EQ(verdict_on(kModem, other, facts).code, kKernelGaveUp);
-}
-
-TEST(Explain, ANewConnectionWithTheKernelsPathManager) {
-  auto facts = good_facts();
-  auto subject = new_connection();
-  managed_by_kernel(facts, subject);
-  EXPECT_EQ(code(facts, subject), "would-use");
-  facts.machine.endpoints[0].flags |= kernel::MptcpEndpoint::kBackup;
-  EXPECT_EQ(code(facts, subject), "would-use-backup");
-  facts.machine.limits.subflows = 0;
-  EXPECT_EQ(code(facts, subject), "subflow-limit");
-  facts.subjects = {subject};
-  EXPECT_EQ(verdict_on(kWire, kService, facts).code, kWouldUse) << "the routes begin there";
-}
-
-TEST(Explain, APathManagerInUserSpaceThatDoesNotRun) {
-  auto facts = good_facts();
-  auto subject = new_connection();
-  facts.paths.clear();
-  subject.manager = Manager::kNobody;
-  EXPECT_EQ(code(facts, subject), "no-path-manager");
-  facts.subjects = {subject};
-  EXPECT_EQ(verdict_on(kWire, kService, facts).code, kWouldUse);
 }
 
 TEST(Explain, ASubflowWhoseAddressIsGoneIsShownAllTheSame) {

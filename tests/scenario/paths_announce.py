@@ -5,7 +5,7 @@
     [client] c1 10.1.0.2 --- 10.1.0.1 s1 [server]
              c2 10.2.0.2 --- 10.2.0.1 s2
 
-Usage: paths-announce.py ANABRANCH, as root or as an ordinary user. Mostly `anabranch paths run` is on the server
+Usage: paths_announce.py ANABRANCH, as root or as an ordinary user. Mostly `anabranch paths run` is on the server
 and the client is Linux as it is: it joins what it is told of, and `ip mptcp monitor` there says what it was told.
 """
 import os
