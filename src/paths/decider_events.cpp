@@ -188,7 +188,10 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   announcer.established_on(connection, key.local);
   track.busy_until = std::max(track.busy_until, now + seconds(1));
   schedule_sample(connection, true, now);
-  if (!connection.server_side) get_to_know(connection.subflows.at(key));
+  if (!connection.server_side) {
+    get_to_know(connection.subflows.at(key));
+    make_room(connection, connection.subflows.at(key), now);
+  }
   // A SYN that was given up for lost may have come through after all; or what waited for its end
   // has its successor.
   if (older) {

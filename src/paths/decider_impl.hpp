@@ -106,6 +106,9 @@ struct Track {
   std::uint64_t seen_octets = 0;
   MonotonicTime received_on{};  ///< last time the data in order grew
   MonotonicTime acknowledged_on{};
+  /// Active subflows that hold back while a better one finds its rate.
+  std::vector<SubflowKey> holding_back;
+  MonotonicTime hold_until{};
 };
 
 /// Measurements of a path.
@@ -223,6 +226,8 @@ struct Decider::Impl {
   /// Destroys the subflow now, or as soon as there is another one to take over.
   void retire(Connection& connection, const SubflowKey& key, bool remove, const std::string& why,
               MonotonicTime now);
+  void make_room(Connection& connection, const Subflow& fresh, MonotonicTime now);
+  void end_holding_back(Connection& connection, MonotonicTime now);
   bool others_alive(const Connection& connection, const SubflowKey& key, MonotonicTime now) const;
   bool proven(const Subflow& subflow, MonotonicTime now) const;
   void finish_doomed(Connection& connection, MonotonicTime now);

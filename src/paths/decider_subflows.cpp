@@ -306,6 +306,8 @@ void Decider::Impl::create(Connection& connection, const Path& path, const Endpo
 void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Assessment>& wishes,
                            MonotonicTime now) {
   auto& track = tracks[connection.token];
+  end_holding_back(connection, now);
+  if (!track.holding_back.empty()) return;
   std::vector<std::pair<SubflowKey, std::string>> out_of_the_way;
   for (auto& [key, subflow] : connection.subflows) {
     const auto wish = wishes.find(key.local.address);
@@ -369,6 +371,44 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
   for (const auto& [key, why] : out_of_the_way) {
     track.retries[{key.local.address, key.remote.address}] = {now + kBackAsBackup, {}, why};
     retire(connection, key, false, why, now);
+  }
+}
+
+/// A subflow that joins others in full flow gets its data in bursts, takes their pauses for the end
+/// of the path's capacity, and needs seconds to grow. When the best path comes back the others
+/// therefore hold back for the few round trips in which it finds its rate.
+void Decider::Impl::make_room(Connection& connection, const Subflow& fresh, MonotonicTime now) {
+  constexpr int kRoundTrips = 6;
+  constexpr milliseconds kLongest{500};
+  auto& track = tracks[connection.token];
+  if (fresh.backup || fresh.reason != "best-path" || !track.holding_back.empty()) return;
+  const auto rtt = book.all()[fresh.key.local.address].minimum_rtt;
+  if (rtt == nanoseconds::zero() || now - connection.since < seconds(1)) return;
+  for (auto& [key, other] : connection.subflows) {
+    if (key.local.address == fresh.key.local.address || other.backup ||
+        other.state != Subflow::State::kEstablished || track.subflows.at(key).doomed)
+      continue;
+    other.backup = true;
+    act(action::SetBackup{connection.token, key, true}, "make-room");
+    track.holding_back.push_back(key);
+  }
+  if (track.holding_back.empty()) return;
+  const auto length = std::min<nanoseconds>(kRoundTrips * rtt, kLongest);
+  track.hold_until = now + length;
+  plan_later(connection.token, length, now);
+}
+
+void Decider::Impl::end_holding_back(Connection& connection, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  if (track.holding_back.empty() || now < track.hold_until) return;
+  for (const auto& key : std::exchange(track.holding_back, {})) {
+    const auto found = connection.subflows.find(key);
+    if (found == connection.subflows.end()) continue;
+    found->second.backup = false;
+    act(action::SetBackup{connection.token, key, false}, "make-room");
+    auto& mine = track.subflows.at(key);
+    mine.flag_asked = now;
+    mine.flag_attempts = 0;
   }
 }
 
