@@ -27,7 +27,8 @@ class SubflowLimits {
  public:
   /// Attaches to the cgroup (version 2) at this path, for the sockets of the calling thread's
   /// network namespace; empty: all cgroups. It is in force as long as the object or its process
-  /// lives. kNotPermitted where no BPF program may be loaded.
+  /// lives. kNotPermitted where no BPF program may be loaded (CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN;
+  /// never in a user namespace).
   static Result<SubflowLimits> open(const std::string& cgroup = {});
   /// Whether the kernel takes the program; attaches it to nothing. The same errors.
   static Result<void> loadable();

@@ -69,8 +69,8 @@ struct Spread {
 };
 Spread spread_of(std::vector<double> values);
 
-/// Adds measurements, the table and the expectations that what was measured allows. `bpf`: limits
-/// on single subflows can be set on this machine.
+/// Adds measurements, the table and the expectations that what was measured allows. `bpf`: our path
+/// manager set limits on single subflows.
 void judge_never_worse(const NeverWorseFigures& figures, bool bpf, ScenarioResult& result);
 
 }  // namespace anabranch::lab

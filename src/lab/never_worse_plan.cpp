@@ -12,6 +12,7 @@ constexpr std::size_t kMostAtOnce = 6;
 
 constexpr std::array<std::string_view, 2> kDirections = {"download", "upload"};
 constexpr std::array<std::string_view, 2> kKnowledge = {"known", "unknown"};
+constexpr std::array<std::string_view, 1> kNoLimits = {"no-limits"};
 constexpr std::array<std::string_view, 3> kQuickPairs = {"A", "C", "F"};
 
 std::vector<std::string_view> pair_names() {
@@ -66,6 +67,8 @@ NeverWorsePlan never_worse_plan(Scale scale, const Choice& choice) {
   const bool managers_chosen = std::ranges::any_of(manager_names(), is_chosen);
   plan.with_peers_unknown = !quick || managers_chosen;
 
+  if (is_chosen(kNoLimits.front())) plan.limits = SubflowLimits::kOff;
+
   std::vector<Lane> lanes;
   for (const auto& lane : all_lanes()) {
     const auto name = path_pairs()[lane.pair].name;
@@ -88,6 +91,7 @@ std::vector<std::string_view> never_worse_words() {
   add(kDirections);
   add(kKnowledge);
   add(manager_names());
+  add(kNoLimits);
   return out;
 }
 

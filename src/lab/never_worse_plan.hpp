@@ -25,7 +25,9 @@ struct Lane {
 
 struct NeverWorsePlan {
   unsigned rounds = 0;
-  bool with_peers_unknown = true;          ///< else peers are measured with known paths only
+  bool with_peers_unknown = true;  ///< else peers are measured with known paths only
+  /// Our path manager limits what subflows may queue, where it can.
+  SubflowLimits limits = SubflowLimits::kOn;
   std::vector<std::vector<Lane>> batches;  ///< lanes of one are measured at the same time
   std::vector<Manager> managers;
   std::vector<Knowledge> knowledge;
@@ -37,7 +39,7 @@ struct NeverWorsePlan {
 };
 
 NeverWorsePlan never_worse_plan(Scale scale, const Choice& choice);
-/// Pairs, "download" and "upload", "known" and "unknown", managers.
+/// Pairs, "download" and "upload", "known" and "unknown", managers, "no-limits".
 std::vector<std::string_view> never_worse_words();
 /// All that a plan can have.
 std::vector<Lane> all_lanes();

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "kernel/mptcp_pm.hpp"
 #include "kernel/rtnetlink.hpp"
 #include "kernel/sysctl.hpp"
+#include "lab/lab_cgroup.hpp"
 #include "lab/single_homed_roles.hpp"
 
 namespace anabranch::lab {
@@ -19,6 +21,20 @@ namespace {
 constexpr const char* kMptcpdProgram = "/usr/libexec/mptcpd";
 constexpr kernel::MptcpLimits kLimits{.accepted_addresses = 4, .subflows = 4};
 constexpr nanoseconds kReadyPatience = seconds(10);
+constexpr const char* kPathsFile = "/run/lab/paths.toml";
+
+/// Without a cgroup of the lab's own there are none: they would hold for the whole machine.
+std::string paths_settings(SubflowLimits limits) {
+  const auto cgroup = limits == SubflowLimits::kOn ? lab_cgroup() : std::string();
+  if (cgroup.empty()) return "[limits]\nbpf = false\n";
+  return "[limits]\nbpf = true\ncgroup = \"" + cgroup + "\"\n";
+}
+
+Role paths_role(SubflowLimits limits) {
+  return {.name = std::string(kPathsRole),
+          .command = {"anabranch", "paths", "run", "-c", kPathsFile},
+          .files = {{"paths.toml", paths_settings(limits)}}};
+}
 
 /// Its plugins lie in the library folder of the machine's architecture.
 std::string mptcpd_plugins() {
@@ -102,7 +118,7 @@ std::vector<Role> manager_roles() {
                        "--path-manager=addr_adv", "--load-plugins=addr_adv", "--addr-flags=subflow",
                        "--notify-flags=existing,skip_link_local,skip_loopback"},
            .files = {}},
-          {.name = std::string(kPathsRole), .command = {"anabranch", "paths", "run"}, .files = {}}};
+          paths_role(SubflowLimits::kOff)};
 }
 
 Result<void> find_manager(Manager manager) {
@@ -113,7 +129,8 @@ Result<void> find_manager(Manager manager) {
   return {};
 }
 
-Result<void> start_manager(Network& network, std::string_view node, Manager manager) {
+Result<void> start_manager(Network& network, std::string_view node, Manager manager,
+                           SubflowLimits limits) {
   switch (manager) {
     case Manager::kKernel:
       return network.inside(node,
@@ -124,11 +141,18 @@ Result<void> start_manager(Network& network, std::string_view node, Manager mana
       return wait_until("an endpoint of mptcpd for each address", kReadyPatience,
                         [&] { return has_endpoints(network, node); });
     case Manager::kAnabranch:
-      ANABRANCH_TRY(network.start_role(node, kPathsRole));
+      ANABRANCH_TRY(network.start_role(node, paths_role(limits)));
       return wait_until("an answer of the path manager", kReadyPatience,
                         [&] { return network.ask(node, kPathsRole, "show").has_value(); });
   }
   return {};
+}
+
+bool has_subflow_limits(const Network& network, std::string_view node) {
+  const auto shown = network.ask(node, kPathsRole, "show");
+  if (!shown) return false;
+  const auto json = nlohmann::json::parse(*shown, nullptr, false);
+  return json.is_object() && json.value("limits", "") == "active";
 }
 
 Result<void> stop_manager(Network& network, std::string_view node, Manager manager) {

@@ -19,12 +19,19 @@ inline constexpr Manager kManagers[] = {Manager::kKernel, Manager::kMptcpd, Mana
 std::string_view manager_name(Manager manager);  ///< "kernel", "mptcpd", "anabranch"
 std::vector<std::string_view> manager_names();
 
+/// Whether our path manager limits by BPF what subflows may queue, in the lab's cgroup. It does
+/// only where the kernel lets it.
+enum class SubflowLimits : std::uint8_t { kOff, kOn };
+
 /// Whether the program is installed; the reason why it is not as the error.
 Result<void> find_manager(Manager manager);
 /// Gives the connections that `node` opens from now on to the manager and returns when it is ready:
 /// the kernel's own with an endpoint "subflow" for each address, mptcpd with its plugin that opens
-/// one subflow for each interface, or `anabranch paths run` with no configuration.
-Result<void> start_manager(Network& network, std::string_view node, Manager manager);
+/// one subflow for each interface, or `anabranch paths run` with nothing configured but its limits.
+Result<void> start_manager(Network& network, std::string_view node, Manager manager,
+                           SubflowLimits limits = SubflowLimits::kOff);
+/// Whether our path manager in `node` has limits in force.
+bool has_subflow_limits(const Network& network, std::string_view node);
 /// Ends it (SIGTERM) and leaves the kernel's path manager without endpoints. What a daemon keeps
 /// for its next start stays.
 Result<void> stop_manager(Network& network, std::string_view node, Manager manager);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
+#include "lab/lab_cgroup.hpp"
 
 namespace anabranch::lab {
 namespace {
@@ -59,9 +60,10 @@ Result<void> mount_inside() {
   return {};
 }
 
-int inside(const std::function<int()>& work) {
+int inside(const LabCgroup& cgroup, const std::function<int()>& work) {
   // The parent is outside the new process namespace and has number 0 here.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  cgroup.enter();
   if (const auto done = mount_inside(); !done) {
     std::fprintf(stderr, "anabranch: %s\n", done.error().text().c_str());
     return static_cast<int>(done.error().code);
@@ -72,6 +74,8 @@ int inside(const std::function<int()>& work) {
 }  // namespace
 
 Result<int> run_in_sandbox(const std::function<int()>& work) {
+  // Made and removed outside: it can go when everything inside has ended.
+  const auto cgroup = LabCgroup::make();
   ANABRANCH_TRY(unshare_all());
   // Held back until the handler knows whom to end.
   sigset_t ending;
@@ -86,7 +90,7 @@ Result<int> run_in_sandbox(const std::function<int()>& work) {
   if (pid < 0) return fail_errno("cannot fork");
   if (pid == 0) {
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    const int code = inside(work);
+    const int code = inside(cgroup, work);
     std::fflush(nullptr);
     ::_exit(code);
   }

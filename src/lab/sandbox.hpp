@@ -2,7 +2,7 @@
 // A private world for one lab: its own process, mount, network and (for an ordinary user) user
 // namespaces. The first process inside is the lab itself with process number 1, so when it ends,
 // however it ends, the kernel ends everything it started and every namespace with it. Nothing has a
-// name outside.
+// name outside, but for the lab's cgroup (lab_cgroup.hpp).
 #pragma once
 
 #include <functional>

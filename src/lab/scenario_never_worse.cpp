@@ -11,7 +11,6 @@
 
 #include <fmt/format.h>
 
-#include "kernel/features.hpp"
 #include "lab/never_worse.hpp"
 #include "lab/never_worse_plan.hpp"
 #include "lab/scenario_support.hpp"
@@ -82,9 +81,10 @@ class NeverWorse {
     for (unsigned round = 0; round < plan_.rounds; ++round)
       for (const auto& batch : plan_.batches) ANABRANCH_TRY(measure_batch(round, batch));
     run_.measure("rounds", plan_.rounds, "count");
+    run_.measure("subflow_limits", limited_ ? 1 : 0, "count");
     run_.measure("measurements_repeated", repeated_, "count");
     run_.measure("processor_idle_least", least_idle_, "ratio");
-    judge_never_worse(figures_, can_load_bpf(), run_.result);
+    judge_never_worse(figures_, limited_, run_.result);
     return {};
   }
 
@@ -96,13 +96,6 @@ class NeverWorse {
       const auto found = find_manager(manager);
       if (!found) run_.progress.note("left out: " + found.error().text());
       return !found;
-    });
-  }
-
-  static bool can_load_bpf() {
-    const auto features = kernel::probe_features();
-    return std::ranges::any_of(features, [](const kernel::Feature& feature) {
-      return feature.name == "bpf" && feature.state == kernel::FeatureState::kOk;
     });
   }
 
@@ -205,7 +198,9 @@ class NeverWorse {
   Result<void> start_afresh(Manager manager, const Batch& batch) {
     for (const auto& lane : batch) {
       ANABRANCH_TRY(forget_manager_state(lane.client()));
-      ANABRANCH_TRY(start_manager(run_.network, lane.client(), manager));
+      ANABRANCH_TRY(start_manager(run_.network, lane.client(), manager, plan_.limits));
+      if (manager == Manager::kAnabranch)
+        limited_ = has_subflow_limits(run_.network, lane.client());
     }
     return {};
   }
@@ -328,6 +323,7 @@ class NeverWorse {
   ScenarioRun& run_;
   NeverWorsePlan plan_;
   NeverWorseFigures figures_;
+  bool limited_ = false;  ///< our path manager could limit what subflows queue
   unsigned repeated_ = 0;
   double least_idle_ = 1;
 };
@@ -353,7 +349,7 @@ Result<nanoseconds> start(Network& network) {
 
 Scenario never_worse_scenario() {
   return {.name = "never-worse",
-          .title = "unequal paths together carry no less than the best of them alone",
+          .title = "Unequal paths together carry no less than the best of them alone",
           .topology = topology,
           .steps = [](Scale scale) { return never_worse_plan(scale, {}).steps(); },
           .body = [](ScenarioRun& run) { return NeverWorse(run).measure(); },

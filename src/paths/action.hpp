@@ -10,45 +10,51 @@
 namespace anabranch::paths {
 namespace action {
 
+/// MP_JOIN (RFC 8684 section 3.2). What becomes of it comes as an event.
 struct CreateSubflow {
   Token token = 0;
   std::uint8_t local_id = 0;
   IpAddress local;
-  std::uint16_t local_port = 0;
-  unsigned ifindex = 0;
+  std::uint16_t local_port = 0;  ///< 0: the kernel chooses
+  unsigned ifindex = 0;          ///< it is bound there
   Endpoint remote;
-  bool backup = false;
+  bool backup = false;  ///< with B
 };
 
+/// RST or FIN on that subflow; what it had not delivered is sent again on the others.
 struct DestroySubflow {
   Token token = 0;
   SubflowKey key;
   unsigned ifindex = 0;
 };
 
-/// REMOVE_ADDR of an id of ours. Always before the subflow's DestroySubflow.
+/// REMOVE_ADDR of an id of ours (RFC 8684 section 3.4.2). Always before the subflow's
+/// DestroySubflow, after which the kernel would not know the id any more.
 struct RemoveAddress {
   Token token = 0;
   std::uint8_t id = 0;
 };
 
+/// MP_PRIO (RFC 8684 section 3.3.8). The kernel may pass it over: the next samples tell.
 struct SetBackup {
   Token token = 0;
   SubflowKey key;
   bool backup = false;
 };
 
+/// ADD_ADDR (RFC 8684 section 3.4.1). Opens no listener.
 struct Announce {
   Token token = 0;
   std::uint8_t id = 0;
-  Endpoint endpoint;
+  Endpoint endpoint;  ///< port 0: that of the connection
   unsigned ifindex = 0;
 };
 
-/// Answered by input::Listening.
+/// Whether a join to the endpoint would be answered. Answered by input::Listening.
 struct AskListening {
   Endpoint endpoint;
 };
+/// Port 0: any. Answered by input::Listening, which has the port.
 struct OpenListener {
   Endpoint endpoint;
 };
@@ -56,13 +62,13 @@ struct CloseListener {
   Endpoint endpoint;
 };
 
-/// One SYN without user data; answered by input::Probed.
+/// One SYN without user data; answered by input::Probed, or not at all.
 struct Probe {
   std::uint64_t id = 0;
   IpAddress source;
   unsigned ifindex = 0;
   Endpoint remote;
-  nanoseconds patience{};
+  nanoseconds patience{};  ///< later answers do not count
 };
 
 /// A train of packets; answered by input::Measured.
@@ -79,7 +85,9 @@ struct PreferPath {
   std::optional<IpAddress> address;
 };
 
-/// What subflows with these local addresses may queue, when we send (needs BPF).
+/// What new subflows with these local addresses may queue, when we send (needs BPF): the fast one
+/// much, the slow ones little. Replaces what was asked for the same family; without a slow one
+/// there are no limits.
 struct LimitSubflows {
   IpAddress fast;
   std::vector<IpAddress> slow;

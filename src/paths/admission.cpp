@@ -12,14 +12,14 @@ double in_seconds(nanoseconds time) {
 
 }  // namespace
 
-Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t send_buffer, bool limited) {
+Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t limited_buffer) {
   Verdict out;
   if (fast.rate.bits_per_second <= 0 || slow.rate.bits_per_second <= 0) {
     out.code = "unknown-rate";
     return out;
   }
   const double fast_octets = fast.rate.bits_per_second / 8;
-  const double burst = static_cast<double>(limited ? kLimitedBurst : kBurst);
+  const double burst = static_cast<double>(limited_buffer > 0 ? kLimitedBurst : kBurst);
   const double blocked = burst * 8 / slow.rate.bits_per_second + in_seconds(slow.minimum_rtt);
   const auto loaded =
       std::clamp<nanoseconds>(fast.loaded_rtt, fast.minimum_rtt,
@@ -29,7 +29,7 @@ Verdict admit(const Quality& fast, const Quality& slow, std::uint64_t send_buffe
   out.need = static_cast<std::uint64_t>(fast_octets * blocked);
   // The kernel's accounting takes about a third of a buffer for itself.
   out.room = std::max(static_cast<std::uint64_t>(2 * fast_octets * in_seconds(counted)),
-                      limited ? send_buffer / 3 * 2 : 0);
+                      limited_buffer / 3 * 2);
   if (slow.rate.bits_per_second < kWorthwhile * fast.rate.bits_per_second)
     out.code = "little-gain";
   else if (out.need > out.room)

@@ -27,11 +27,12 @@ class Announcer {
  public:
   using Connections = std::map<Token, Connection>;
   using Paths = std::map<IpAddress, Path>;
-  /// Whether the connection may use the path now: by its rules, and because the path answers. An
-  /// announced address that is not allowed any more is taken back.
+  /// Whether the rules let the connection use the path. An announced address that is not allowed
+  /// any more is taken back.
   using Allowed = std::function<bool(const Connection&, const Path&)>;
 
-  /// The kernel and most peers keep no more of each other's addresses.
+  /// Announcements of one connection: the kernel and most peers keep no more of each other's
+  /// addresses.
   static constexpr std::size_t kMostAnnouncements = 8;
   /// Sendings of one announcement by us; the kernel repeats each of them three times by itself.
   static constexpr unsigned kMostAttempts = 4;

@@ -29,9 +29,9 @@ struct Refused : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-constexpr std::array<std::string_view, 12> kInputNames{
-    "paths",  "event",    "owner",  "sample",    "adopted",  "gone",
-    "probed", "measured", "failed", "listening", "counters", "tick"};
+constexpr std::array<std::string_view, 13> kInputNames{
+    "paths",    "event",  "owner",     "sample",   "adopted", "gone", "probed",
+    "measured", "failed", "listening", "counters", "limits",  "tick"};
 static_assert(kInputNames.size() == std::variant_size_v<Input>);
 
 using What = decltype(Action::what);

@@ -209,6 +209,11 @@ void describe(auto& visit, Is<input::Counters> auto& value) {
   visit("announcements_sent", announcements_sent);
   visit("echoes_received", echoes_received);
 }
+void describe(auto& visit, Is<input::Limits> auto& value) {
+  auto& [active, send_buffer] = value;
+  visit("active", active);
+  visit("send_buffer", send_buffer);
+}
 void describe(auto&, Is<input::Tick> auto&) {}
 
 void describe(auto& visit, Is<action::CreateSubflow> auto& value) {

@@ -19,10 +19,10 @@ namespace anabranch::paths {
 
 /// What is remembered of a path's quality, shared by all connections, with its age.
 struct PathMemory {
-  BitRate send_rate{};        ///< best seen lately towards peers; zero: unknown
-  BitRate receive_rate{};     ///< best seen lately from peers
+  BitRate send_rate{};        ///< towards peers, as path_memory.hpp has it; zero: unknown
+  BitRate receive_rate{};     ///< from peers
   nanoseconds minimum_rtt{};  ///< zero: unknown
-  nanoseconds loaded_rtt{};   ///< largest smoothed one while it was full
+  nanoseconds loaded_rtt{};   ///< while data flowed: up at once, down slowly
   MonotonicTime learned{};
   bool failed = false;  ///< silent; probed until it answers
   MonotonicTime failed_since{};
@@ -54,7 +54,8 @@ class Decider {
   Decider(Decider&&) noexcept;
   Decider& operator=(Decider&&) noexcept;
 
-  /// Takes one input; the actions are numbered on from the last decision's.
+  /// Takes one input; the actions are numbered on from the last decision's. `now` never runs
+  /// backwards. Timers that are due have their turn first, whatever the input.
   std::vector<Action> handle(const Input& input, MonotonicTime now);
   /// When to send a Tick at the latest; nothing when there is nothing to wait for.
   std::optional<MonotonicTime> next_tick() const;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// What the kernel tells of connections, and connections taken over. A subflow that ends is tried
+// again: at once when it had lived for a while, else after a pause that doubles.
 #include <algorithm>
 #include <cerrno>
 

@@ -1,4 +1,12 @@
 // SPDX-License-Identifier: MIT
+// Pairs of addresses. A silence makes a pair suspected or failed. A suspected one is asked, and
+// fails when a peer that answers questions does not. A failed one is asked again and again; three
+// questions without an answer make it known to every connection, the first answer brings all of
+// them back. Where new connections go follows from the same knowledge.
+//
+// A sender acts on silence at once, since waiting costs more than a false alarm; false alarms make
+// it more patient with that pair. A server asks nobody: translators and firewalls are before its
+// clients.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -267,6 +275,7 @@ void Decider::Impl::judge_path(const IpAddress& local, MonotonicTime now) {
 /// Where new connections go: by the time they would need to fetch something. A path must be clearly
 /// better than the one preferred now.
 void Decider::Impl::prefer(MonotonicTime now) {
+  limit_subflows(now);
   if (!settings.prefer_route) return;
   constexpr double kClearly = 0.8;
   for (const auto family : {Family::kIpv4, Family::kIpv6}) {

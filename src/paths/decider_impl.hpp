@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The parts of the Decider, by file:
+// The parts of the Decider, by file; admission, path_memory, silence, stall_guard, peer_addresses
+// and announcer are parts that know nothing of the rest.
 //
 //   decider.cpp           the door: inputs to their handlers, timers
+//   decider_view.cpp      what is shown of subflows that are not there
 //   decider_events.cpp    what the kernel says of connections, adoption
 //   decider_samples.cpp   figures: rates, silences, stalls
-//   decider_health.cpp    pairs of addresses that fail, are probed and come back
+//   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
 //   decider_subflows.cpp  which subflows there should be, and how to get there
+//   decider_limits.cpp    what subflows may queue
 #pragma once
 
 #include <map>
@@ -126,6 +129,14 @@ struct Timer {
   Pair pair{};
 };
 
+/// What new subflows may queue, and what follows for the company they keep.
+struct LimitPlan {
+  bool active = false;
+  std::uint32_t send_buffer = 0;  ///< of a fast subflow
+  std::map<Family, action::LimitSubflows> named;
+  std::map<IpAddress, MonotonicTime> slow_since;
+};
+
 enum class Wish : std::uint8_t { kActive, kBackup, kWait, kNone };
 
 struct Assessment {
@@ -156,6 +167,7 @@ struct Decider::Impl {
   std::set<std::pair<MonotonicTime, Token>> due;  ///< samples
   std::map<Family, std::optional<IpAddress>> preferred;
   unsigned busy = 0;
+  LimitPlan limits;
   Announcer announcer;
   std::optional<MonotonicTime> announcer_timer;
   /// The last ones, by action, should the kernel refuse them.
@@ -169,7 +181,8 @@ struct Decider::Impl {
   void at(MonotonicTime when, Timer timer);
   void run_timers(MonotonicTime now);
 
-  // decider_events.cpp
+  // One for each input: decider_events.cpp, but Sample (_samples), Probed (_health), Measured
+  // (_subflows) and Tick (decider.cpp).
   void take(const input::Paths& input, MonotonicTime now);
   void take(const input::Event& input, MonotonicTime now);
   void take(const input::Owner& input, MonotonicTime now);
@@ -182,6 +195,8 @@ struct Decider::Impl {
   void take(const input::Listening& input, MonotonicTime now);
   void take(const input::Counters& input, MonotonicTime now);
   void take(const input::Tick& input, MonotonicTime now);
+
+  // decider_events.cpp
   void established(Connection& connection, MonotonicTime now);
   void subflow_established(Connection& connection, const kernel::MptcpEvent& event,
                            MonotonicTime now);
@@ -193,6 +208,7 @@ struct Decider::Impl {
 
   // decider_samples.cpp
   void look(Connection& connection, Subflow& subflow, MonotonicTime now);
+  bool misses_something(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   bool another_receives(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   void guard(Connection& connection, MonotonicTime now);
   void verify_flags(Connection& connection, MonotonicTime now);
@@ -232,6 +248,12 @@ struct Decider::Impl {
   bool proven(const Subflow& subflow, MonotonicTime now) const;
   void finish_doomed(Connection& connection, MonotonicTime now);
   const PathRule* rule_for(const Connection& connection, const Path& path) const;
+
+  // decider_limits.cpp
+  void take(const input::Limits& input, MonotonicTime now);
+  void limit_subflows(MonotonicTime now);
+  std::uint64_t limited_buffer(const Connection& connection, const IpAddress& fast,
+                               const IpAddress& slow) const;
 };
 
 }  // namespace anabranch::paths

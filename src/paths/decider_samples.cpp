@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// What the figures tell: rates for the memory of paths, silences, stalls, and whether the kernel
+// has taken a backup flag. A connection is read often while something moves, else rarely.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -129,10 +131,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       // A server cannot ask its clients: translators and firewalls are between.
       if (!connection.server_side) {
         mine.quiet_since = now - mine.silence.silence();
-        // While another subflow goes on as before and what it brings is not in order, the sender
-        // has not run dry: something is missing.
-        if (mine.silence.received_settled() && another_receives(connection, subflow.key, now) &&
-            now - tracks[connection.token].received_on > kHole)
+        if (misses_something(connection, subflow.key, now))
           return suspect(connection, subflow, now);
         auto& state = pair_of(subflow);
         if (state.state == PairHealth::State::kFine) {
@@ -145,6 +144,9 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       }
       break;
   }
+  if (mine.quiet_since && now - *mine.quiet_since < kQuiet / 2 &&
+      misses_something(connection, subflow.key, now))
+    return suspect(connection, subflow, now);
   if (mine.quiet_since && now - *mine.quiet_since > kQuiet &&
       others_alive(connection, subflow.key, now)) {
     const bool others_receive = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
@@ -158,6 +160,15 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
       retire(connection, key, true, "quiet", now);
     }
   }
+}
+
+/// While another subflow goes on as before and what it brings is not in order, the sender has not
+/// run dry: what is missing was on the silent one.
+bool Decider::Impl::misses_something(const Connection& connection, const SubflowKey& key,
+                                     MonotonicTime now) {
+  return tracks[connection.token].subflows[key].silence.received_settled() &&
+         now - tracks[connection.token].received_on > kHole &&
+         another_receives(connection, key, now);
 }
 
 bool Decider::Impl::another_receives(const Connection& connection, const SubflowKey& key,
@@ -190,7 +201,9 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
     }
     // What the rule says is good company stands still longer before it is believed to be bad.
     const bool good =
-        fast && admit(quality(connection, fast->key.local.address, now), quality_slow).admitted;
+        fast && admit(quality(connection, fast->key.local.address, now), quality_slow,
+                      limited_buffer(connection, fast->key.local.address, key.local.address))
+                    .admitted;
     const auto patience = good ? nanoseconds(kStalledDespiteRule) : nanoseconds(kStalled);
     if (!track.subflows[key].stall.sample(fast != nullptr, now, patience)) continue;
     auto& veto = vetoes[{fast->key.local.address, key.local.address}];

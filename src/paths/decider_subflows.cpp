@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: MIT
+// Which subflows there should be. Each path is assessed for a connection: the fastest carries data,
+// another one if it is good company (admission.hpp) and its rate is sure, the others are backups.
+// Then the flags of the subflows there are follow (settle()), and missing ones are asked for
+// (plan()). A subflow that goes is taken out by REMOVE_ADDR and then destroyed, never the last one
+// (retire()).
 #include <algorithm>
 #include <set>
 
@@ -167,7 +172,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
       mine.wish = Wish::kBackup;
       mine.code = "unknown-rate";
     } else {
-      auto verdict = admit(qualities.at(*best), known);
+      auto verdict = admit(qualities.at(*best), known, limited_buffer(connection, *best, address));
       const auto veto = vetoes.find({*best, address});
       const bool active = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
         return entry.first.local.address == address && !entry.second.backup;

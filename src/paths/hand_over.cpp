@@ -16,7 +16,7 @@
 namespace anabranch::paths {
 namespace {
 
-/// The newer name, of Linux 6.16, and the older one.
+/// The name since Linux 6.15, and the older one.
 constexpr std::pair<const char*, const char*> kPathManager{"net/mptcp/path_manager", "userspace"};
 constexpr std::pair<const char*, const char*> kPathManagerType{"net/mptcp/pm_type", "1"};
 

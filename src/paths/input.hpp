@@ -51,18 +51,19 @@ struct Gone {
   Token token = 0;
 };
 
-/// A probe's answer, or that none came.
+/// A probe's answer. Nothing is told of one that stays unanswered.
 struct Probed {
   std::uint64_t id = 0;
   bool answered = false;
   nanoseconds rtt{};
 };
 
+/// What a train came to; always told, with zeros when nothing answered.
 struct Measured {
   std::uint64_t id = 0;
-  unsigned answered = 0;
-  nanoseconds rtt{};
-  BitRate rate{};
+  unsigned answered = 0;  ///< packets of the train
+  nanoseconds rtt{};      ///< smallest
+  BitRate rate{};         ///< towards the peer; zero: cannot be told
 };
 
 /// An action could not be carried out.
@@ -85,6 +86,12 @@ struct Counters {
   std::uint64_t echoes_received = 0;     ///< MPTcpExtEchoAdd
 };
 
+/// Whether limits can be set on single subflows, told once they have been tried.
+struct Limits {
+  bool active = false;
+  std::uint32_t send_buffer = 0;  ///< octets that the fast subflow has with them, as it is shown
+};
+
 /// Time has passed.
 struct Tick {};
 
@@ -92,6 +99,6 @@ struct Tick {};
 
 using Input = std::variant<input::Paths, input::Event, input::Owner, input::Sample, input::Adopted,
                            input::Gone, input::Probed, input::Measured, input::Failed,
-                           input::Listening, input::Counters, input::Tick>;
+                           input::Listening, input::Counters, input::Limits, input::Tick>;
 
 }  // namespace anabranch::paths

@@ -28,7 +28,8 @@ struct Path {
   unsigned ifindex = 0;
   std::optional<IpAddress> router;  ///< of its default route
   bool usable = true;               ///< as far as this machine can tell
-  std::string reason;  ///< why not: "link-down", "no-route", "withdrawn", "denied"; else empty
+  /// Why not: "link-down", "no-route", "withdrawn", "denied" (docs/paths-changes.md); else empty.
+  std::string reason;
   /// Where it leads even without a default route ("no-route"): its own link.
   std::vector<IpPrefix> destinations = {};
   /// Usable, or `peer` lies on its own link.
@@ -55,7 +56,7 @@ struct Subflow {
   unsigned ifindex = 0;
   State state = State::kConnecting;
   bool initial = false;
-  bool backup = false;       ///< as we want it
+  bool backup = false;       ///< as we want it, which the kernel may not have heard yet
   std::string reason;        ///< why it is backup or why it exists, a stable code
   std::string rule;          ///< name of the rule that applied, empty for none
   MonotonicTime since{};     ///< of this state
@@ -80,7 +81,7 @@ struct OwnAddress {
   bool operator==(const OwnAddress&) const = default;
 };
 
-/// An address of ours that the peer was told.
+/// An address of ours that the peer was told by ADD_ADDR (RFC 8684 section 3.4.1).
 struct Announcement {
   enum class State : std::uint8_t { kSent, kDone, kFailed };
   std::uint8_t id = 0;
@@ -94,9 +95,9 @@ struct Connection {
   Token token = 0;
   bool server_side = false;
   bool established = false;
-  bool deny_join_id0 = false;  ///< the peer set C
+  bool deny_join_id0 = false;  ///< the peer set C (RFC 8684 section 3.1)
   bool observed_only = false;  ///< the kernel's path manager has it
-  bool plain_tcp = false;      ///< fell back
+  bool plain_tcp = false;      ///< fell back (RFC 8684 section 3.7)
   Endpoint local;
   Endpoint remote;
   std::uint32_t uid = 0;

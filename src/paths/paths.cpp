@@ -15,6 +15,7 @@ Result<void> Role::run() {
   ANABRANCH_TRY(open());
   loop_.on_signal({SIGTERM, SIGINT}, [this](int) { loop_.stop(); });
   loop_.on_signal({SIGHUP}, [this](int) { static_cast<void>(reload()); });
+  tell_limits();
   feed(input::Paths{source_->now()});
   ANABRANCH_TRY(adopt_running());
   ANABRANCH_TRY(take_over());
@@ -86,11 +87,13 @@ Result<void> Role::open_kernel() {
   if (!source) return std::unexpected(source.error());
   source_ = *std::move(source);
   listeners_.emplace(loop_, *diag_);
+  limiter_.emplace(settings_);
   return {};
 }
 
 Result<std::string> Role::answer(const status::Request& request) {
-  if (request.verb == "show") return report_json(decider_, MonotonicClock::now(), request.argument);
+  if (request.verb == "show")
+    return report_json(decider_, MonotonicClock::now(), request.argument, limiter_->state());
   if (request.verb == "monitor") return "{}";  // events follow
   if (request.verb != "reload")
     return fail("the path manager does not know '" + request.verb + "'", {},
@@ -119,8 +122,14 @@ Result<void> Role::reload() {
   decider_ = Decider(settings_);
   if (recorder_) recorder_->start_anew(settings_);
   source_->configure(settings_);
+  limiter_.emplace(settings_);
+  tell_limits();
   feed(input::Paths{source_->now()});
   return adopt_running();
+}
+
+void Role::tell_limits() {
+  feed(input::Limits{limiter_->active(), limiter_->send_buffer()});
 }
 
 Result<void> Role::serve_metrics() {

@@ -82,8 +82,13 @@ Result<void> Role::apply(const action::PreferPath& what) {
   return route_->prefer(what.family, path);
 }
 
-Result<void> Role::apply(const action::LimitSubflows&) {
-  return {};
+Result<void> Role::apply(const action::LimitSubflows& what) {
+  const auto done = limiter_->apply(what);
+  if (!done) {
+    limiter_->give_up(done.error());
+    tell_limits();
+  }
+  return done;
 }
 
 Result<void> Role::apply(const action::Note& what) {

@@ -19,6 +19,7 @@
 #include "paths/decider.hpp"
 #include "paths/first_route.hpp"
 #include "paths/kernel_fallback.hpp"
+#include "paths/limiter.hpp"
 #include "paths/listeners.hpp"
 #include "paths/metrics.hpp"
 #include "paths/path_source.hpp"
@@ -46,6 +47,7 @@ class Role {
   Result<void> serve_metrics();
   Result<std::string> answer(const status::Request& request);
   Result<void> reload();
+  void tell_limits();
 
   // paths_observe.cpp
   void feed(Input input);
@@ -90,6 +92,7 @@ class Role {
   std::optional<FirstRoute> route_;
   std::optional<KernelFallback> fallback_;
   std::optional<Listeners> listeners_;
+  std::optional<Limiter> limiter_;
   std::optional<status::Server> server_;
   std::optional<status::MetricsServer> metrics_;
   std::optional<AdoptionFile> adoption_;

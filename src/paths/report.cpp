@@ -182,7 +182,8 @@ bool ReportFilter::holds(const Connection& connection) const {
          (!port || connection.remote.port == *port);
 }
 
-std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter) {
+std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter,
+                        std::string_view limits) {
   auto connections = json::array();
   std::size_t total = 0;
   for (const auto& [token, connection] : view.connections) {
@@ -193,14 +194,16 @@ std::string report_json(const ReportView& view, MonotonicTime now, const ReportF
   for (const auto& [address, path] : view.paths) paths.push_back(path_json(path, view, now));
   const json out{{"connections", std::move(connections)},
                  {"connections_total", total},
-                 {"paths", std::move(paths)}};
+                 {"paths", std::move(paths)},
+                 {"limits", limits}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Result<std::string> report_json(const Decider& decider, MonotonicTime now, std::string_view about) {
+Result<std::string> report_json(const Decider& decider, MonotonicTime now, std::string_view about,
+                                std::string_view limits) {
   const auto filter = ReportFilter::parse(about);
   if (!filter) return std::unexpected(filter.error());
-  return report_json(view_of(decider), now, *filter);
+  return report_json(view_of(decider), now, *filter, limits);
 }
 
 std::string report_sentence(const ReportView& view) {

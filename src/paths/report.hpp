@@ -45,12 +45,13 @@ inline constexpr std::size_t kMostReported = 1000;
 /// "age_s"}],"peer_addresses":[{"id","endpoint","announced"}],"announcements":[{"id","endpoint",
 /// "state":"sent"|"done"|"failed"}],"waiting":[{"local","remote","code","retry_in_ms"}]}],
 /// "connections_total","paths":[{"address","interface","usable","reason","failed","preferred",
-/// "send_mbit","receive_mbit","minimum_rtt_ms","loaded_rtt_ms","age_s"}]}; what is not known is
-/// null.
-std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter = {});
+/// "send_mbit","receive_mbit","minimum_rtt_ms","loaded_rtt_ms","age_s"}],"limits":"active"|"off"|
+/// "refused: why"}; what is not known is null.
+std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter = {},
+                        std::string_view limits = "off");
 /// `about` is a ReportFilter as text.
 Result<std::string> report_json(const Decider& decider, MonotonicTime now,
-                                std::string_view about = {});
+                                std::string_view about = {}, std::string_view limits = "off");
 
 /// The same in one sentence, for `systemctl status`.
 std::string report_sentence(const ReportView& view);

@@ -74,8 +74,8 @@ inline constexpr Setting kPrefer{
     .key = "prefer",
     .kind = Kind::kFlag,
     .help =
-        "Move new connections that choose no source address to the best path that is alive, by a "
-        "default route of its own with a better metric.",
+        "Move new TCP connections that choose no source address to the best path that is alive, by "
+        "policy rules and a table of our own.",
     .fallback = "true"};
 
 inline constexpr std::array kAll{kPrefer};

@@ -26,7 +26,7 @@ struct PathRule {
   policy::Match match;
   bool deny = false;                 ///< no subflow
   std::optional<bool> backup;        ///< its subflows are backups, or never are
-  std::optional<unsigned> subflows;  ///< further subflows a connection
+  std::optional<unsigned> subflows;  ///< further subflows a connection, 0..8
 };
 
 enum class AnnounceMode : std::uint8_t { kServer, kAlways, kNever };
@@ -39,8 +39,8 @@ struct Settings {
   bool prefer_route = false;           ///< move new connections to the best live path
   bool limit_with_bpf = false;         ///< where the kernel lets us
   std::string cgroup;                  ///< whose sockets are limited; empty: the root of cgroup2
-  nanoseconds probe_interval{};        ///< of a path that failed
-  nanoseconds probe_interval_limit{};  ///< after growing
+  nanoseconds probe_interval{};        ///< between questions over a path that has failed
+  nanoseconds probe_interval_limit{};  ///< what that grows to
   std::vector<PathRule> rules;
   std::optional<status::MetricsAddress> metrics;
 

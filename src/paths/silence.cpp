@@ -6,7 +6,7 @@
 namespace anabranch::paths {
 namespace {
 
-/// The kernel counts these pauses in ticks of up to 4 ms, samples come every 10 ms.
+/// The kernel counts these pauses in ticks of up to 4 ms, samples come every 8 ms.
 constexpr milliseconds kGrain{15};
 constexpr milliseconds kShortest{35};
 /// Longest delayed ACK of common stacks, and then some.
@@ -17,8 +17,8 @@ constexpr std::uint32_t kMany = 8;
 constexpr milliseconds kLate{60};
 /// Pauses fade by this factor with each sample of progress.
 constexpr double kForget = 0.98;
-/// How much longer than the longest pause of late is out of character. A receiver only asks the
-/// path then, a sender acts.
+/// How much longer than the longest pause of late is out of character. Less for a receiver, who
+/// mostly only asks the path then.
 constexpr double kOddSending = 1.6;
 constexpr double kOddReceiving = 1.2;
 constexpr milliseconds kShortestReceiving{18};

@@ -3,10 +3,10 @@
 //
 // A path that dies silently sends no message; what stops is the steady arrival of ACKs (when we
 // send) or of data (when we receive). How steady it was is known: the detector keeps the longest
-// pause of the last seconds, and three times that, plus a little, is out of character. A subflow
-// whose traffic is not steady is judged by its round trip instead, like TCP does it, with the
-// peer's delayed ACK allowed for. A path that once stood still and answered again is given more
-// time.
+// pause of late, and a pause clearly longer than that is out of character. A sender whose ACKs are
+// not settled yet is judged by its round trip instead, like TCP does it, with the peer's delayed
+// ACK allowed for. A path that once stood still and answered again is given more time by the
+// caller.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +24,18 @@ class SilenceDetector {
     kReceiving,  ///< data that came steadily has stopped: the path, or just the sender's supply
   };
 
-  /// `caution` >= 1 stretches the patience.
+  /// `caution` >= 1 stretches the patience of a sender. kSending is said with each sample while the
+  /// silence lasts, kReceiving once.
   Finding sample(const kernel::SubflowDiag& now_seen, MonotonicTime now, double caution);
 
+  /// Data has come with nearly every sample lately.
   bool receives_steadily() const { return data_.steady(); }
-  /// So long that a pause is no matter of TCP finding its rate.
+  /// When kReceiving was said, data had come for so long that the pause is no matter of TCP finding
+  /// its rate.
   bool received_settled() const { return was_settled_; }
   /// It has been found silent and nothing has come since.
   bool silent() const { return silent_; }
-  /// How long the present silence may last before it is a finding.
+  /// How long the silence judged last might last before it was a finding, and how long it lasted.
   nanoseconds patience() const { return patience_; }
   nanoseconds silence() const { return silence_; }
 

@@ -116,6 +116,11 @@ TEST(NeverWorsePlan, QuickIsThreePairsInBothDirectionsAtOnce) {
   EXPECT_EQ(plan.steps(), 5u);
 }
 
+TEST(NeverWorsePlan, LimitsAreInForceUnlessTheyAreChosenNotToBe) {
+  EXPECT_EQ(never_worse_plan(Scale::kQuick, {}).limits, SubflowLimits::kOn);
+  EXPECT_EQ(never_worse_plan(Scale::kQuick, {.only = {"no-limits"}}).limits, SubflowLimits::kOff);
+}
+
 TEST(NeverWorsePlan, EveryLaneIsInExactlyOneBatchOfAnEvenSize) {
   const auto plan = never_worse_plan(Scale::kFull, {});
   EXPECT_EQ(plan.rounds, 10u);

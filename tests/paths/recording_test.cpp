@@ -116,6 +116,8 @@ std::vector<Input> every_input() {
   out.push_back(input::Failed{4, 99, "Cannot assign requested address"});
   out.push_back(input::Listening{kHere6, true});
   out.push_back(input::Counters{5, 6});
+  out.push_back(input::Limits{true, 8388608});
+  out.push_back(input::Limits{});
   out.push_back(input::Tick{});
   return out;
 }

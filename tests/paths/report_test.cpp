@@ -84,6 +84,7 @@ TEST(PathsReport, TellsConnectionsAndTheirSubflows) {
   const auto report = json::parse(report_json(TwoPaths().view(), kNow));
   ASSERT_EQ(report.at("connections").size(), 1u);
   EXPECT_EQ(report.at("connections_total"), 1);
+  EXPECT_EQ(report.at("limits"), "off");
   const auto& connection = report.at("connections").at(0);
   EXPECT_EQ(connection.at("token"), "0x0d7282f7");
   EXPECT_EQ(connection.at("server_side"), false);
@@ -202,8 +203,9 @@ TEST(PathsReport, ADeciderThatKnowsNothingIsShown) {
   const Decider decider(default_settings());
   const auto report = report_json(decider, kNow);
   ASSERT_TRUE(report);
-  EXPECT_EQ(*report, R"({"connections":[],"connections_total":0,"paths":[]})");
+  EXPECT_EQ(*report, R"({"connections":[],"connections_total":0,"limits":"off","paths":[]})");
   EXPECT_FALSE(report_json(decider, kNow, "nonsense"));
+  EXPECT_EQ(json::parse(*report_json(decider, kNow, "", "active")).at("limits"), "active");
 }
 
 }  // namespace

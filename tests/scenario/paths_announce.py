@@ -52,11 +52,10 @@ class Case:
         folder = f"/run/{network.name}"
         os.makedirs(folder, exist_ok=True)
         log = f"{folder}.log"
-        arguments = [self.anabranch, "--log-level", "debug", "paths", "run"]
-        if config:
-            with open(f"{folder}/paths.toml", "w") as file:
-                file.write(config)
-            arguments += ["-c", f"{folder}/paths.toml"]
+        with open(f"{folder}/paths.toml", "w") as file:
+            # The root of cgroup2 is the whole machine's: no program of a test belongs there.
+            file.write(config + "[limits]\nbpf = false\n")
+        arguments = [self.anabranch, "--log-level", "debug", "paths", "run", "-c", f"{folder}/paths.toml"]
         running = self.start(network, arguments, log, {"RUNTIME_DIRECTORY": folder, "STATE_DIRECTORY": folder})
 
         def ready():

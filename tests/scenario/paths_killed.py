@@ -67,6 +67,9 @@ class Paths:
         self.executable, self.network, self.folder = executable, network, folder
         self.environment = os.environ | {"RUNTIME_DIRECTORY": str(folder / "run"),
                                          "STATE_DIRECTORY": str(folder / "state")}
+        self.settings = folder / "paths.toml"
+        # The root of cgroup2 is the whole machine's: no program of a test belongs there.
+        self.settings.write_text("[limits]\nbpf = false\n", encoding="utf-8")
         self.runs = 0
 
     def start(self):
@@ -74,7 +77,8 @@ class Paths:
         self.log = self.folder / f"log-paths-{self.runs}"
         with open(self.log, "w", encoding="utf-8") as errors:
             self.process = self.network.client.start(
-                [self.executable, "--log-level", "debug", "paths", "run"], stderr=errors, env=self.environment)
+                [self.executable, "--log-level", "debug", "paths", "run", "-c", self.settings], stderr=errors,
+                env=self.environment)
         wait_until("the path manager has new connections", lambda: self.network.pm_type() == "1", 20)
         self.worker = wait_until("its worker", lambda: children(self.process.pid))[0]
 
