@@ -109,6 +109,12 @@ Quality Decider::Impl::quality(const Connection& connection, const IpAddress& lo
     if (known.minimum_rtt == nanoseconds::zero()) known.minimum_rtt = subflow.last.rtt;
   }
   known.rate = std::max(known.rate, here);
+  // Of a path that has shown nothing yet this much is sure: what TCP may send in its first round.
+  if (known.rate.bits_per_second <= 0 && local == connection.local.address &&
+      known.minimum_rtt > nanoseconds::zero()) {
+    constexpr std::uint64_t kFirstWindow = 10UL * 1448;
+    known.rate = rate_of(kFirstWindow, known.minimum_rtt);
+  }
   return known;
 }
 
@@ -157,6 +163,10 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
     if (known.rate.bits_per_second > 0 && (!best || known.rate > qualities.at(*best).rate))
       best = &wishes.find(address)->first;
   }
+  // Of the path the connection runs on nothing is known yet: nothing can be better than it.
+  if (const auto own = qualities.find(connection.local.address);
+      own != qualities.end() && own->second.rate.bits_per_second <= 0)
+    best = nullptr;
   for (auto& [address, mine] : wishes) {
     if (mine.wish != Wish::kNone || !qualities.contains(address)) continue;
     const auto& known = qualities.at(address);

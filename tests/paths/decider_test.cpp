@@ -69,6 +69,8 @@ class DeciderTest : public testing::Test {
   /// nothing else passes: kOne with `first`, kTwo with `second`.
   void measured(BitRate first, BitRate second, nanoseconds rtt_one = milliseconds(20),
                 nanoseconds rtt_two = milliseconds(20)) {
+    for (const auto& what : of<action::Probe>())
+      give(input::Probed{what.id, true, what.source == kOne ? rtt_one : rtt_two});
     std::size_t answered = 0;
     for (int i = 0; i < 40; ++i) {
       const auto asked = of<action::Measure>();
@@ -182,7 +184,7 @@ TEST_F(DeciderTest, AConnectionThatBeganOnTheSlowPathMovesToTheFastOne) {
   EXPECT_FALSE(of<action::CreateSubflow>()[0].backup);
   EXPECT_TRUE(of<action::DestroySubflow>().empty());
   join();
-  send_steadily(seconds(1));
+  send_steadily(seconds(2));
   const auto destroyed = of<action::DestroySubflow>();
   ASSERT_FALSE(destroyed.empty());
   EXPECT_EQ(destroyed[0].key.local.address, kOne);
@@ -197,7 +199,7 @@ TEST_F(DeciderTest, ASilentSubflowIsRemovedThenDestroyed) {
   measured(BitRate::mbit(30), BitRate::mbit(20));
   wait(milliseconds(1));
   join();
-  send_steadily(seconds(1));
+  send_steadily(seconds(2));
   done_.clear();
   const auto cut = now_;
   send_steadily(milliseconds(120), false, true);
@@ -220,7 +222,7 @@ TEST_F(DeciderTest, AFailedPathIsAskedUntilItAnswersAndThenUsedAgain) {
   measured(BitRate::mbit(30), BitRate::mbit(20));
   wait(milliseconds(1));
   join();
-  send_steadily(seconds(1));
+  send_steadily(seconds(2));
   send_steadily(milliseconds(150), false, true);
   done_.clear();
   wait(seconds(40));
