@@ -17,6 +17,7 @@ using Type = kernel::MptcpEvent::Type;
 constexpr seconds kLived{3};
 constexpr milliseconds kFirstRetry{200};
 constexpr seconds kLongestRetry{30};
+constexpr seconds kLongestAfterLoss{2};
 /// The peer's RST of the old subflow and our new SYN should not meet.
 constexpr milliseconds kAfterReset{50};
 
@@ -235,7 +236,9 @@ void Decider::Impl::lost(Connection& connection, const Pair& pair, std::string c
   const auto wait = retry.wait == nanoseconds::zero()
                         ? (lived > kLived ? nanoseconds(kAfterReset) : nanoseconds(kFirstRetry))
                         : retry.wait;
-  retry.wait = std::min<nanoseconds>(std::max<nanoseconds>(wait * 2, kFirstRetry), kLongestRetry);
+  // What was established once is no matter of a peer that does not want it.
+  const nanoseconds longest = lived > nanoseconds::zero() ? kLongestAfterLoss : kLongestRetry;
+  retry.wait = std::min<nanoseconds>(std::max<nanoseconds>(wait * 2, kFirstRetry), longest);
   retry.not_before = now + wait;
   retry.code = std::move(code);
   plan_later(connection.token, wait, now);
