@@ -173,10 +173,15 @@ bool Decider::Impl::misses_something(const Connection& connection, const Subflow
 bool Decider::Impl::another_receives(const Connection& connection, const SubflowKey& key,
                                      MonotonicTime now) {
   constexpr milliseconds kJustNow{25};
+  // For what a much slower path has yet to bring the sender may have to wait: no sign of anything.
+  constexpr double kSlower = 3;
+  const auto rate = quality(connection, key.local.address, now).rate.bits_per_second;
   const auto& track = tracks[connection.token];
   return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
     const auto mine = track.subflows.find(entry.first);
     return entry.first != key && !entry.second.backup && mine != track.subflows.end() &&
+           rate <=
+               kSlower * quality(connection, entry.first.local.address, now).rate.bits_per_second &&
            mine->second.silence.receives_steadily() && now - mine->second.heard < kJustNow;
   });
 }
