@@ -40,7 +40,7 @@ std::optional<std::string> cut_line(std::string& buffer, std::size_t searched = 
   return line;
 }
 
-/// What has arrived; false when there is nothing more for now.
+/// What has arrived; false when nothing more has.
 Result<bool> read_some(int fd, std::string& buffer) {
   if (buffer.size() > kMaxAnswer) return fail("the answer is too long");
   std::array<char, 16384> chunk;
