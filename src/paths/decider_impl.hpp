@@ -8,6 +8,7 @@
 //   decider_samples.cpp   figures: rates, silences, stalls
 //   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
 //   decider_subflows.cpp  which subflows there should be, and how to get there
+//   decider_retire.cpp    how a subflow goes, how one that comes finds room
 //   decider_limits.cpp    what subflows may queue
 #pragma once
 
@@ -243,6 +244,9 @@ struct Decider::Impl {
               MonotonicTime now);
   void create(Connection& connection, const Path& path, const Endpoint& remote,
               const Assessment& wish, MonotonicTime now);
+  const PathRule* rule_for(const Connection& connection, const Path& path) const;
+
+  // decider_retire.cpp
   /// Destroys the subflow now, or as soon as there is another one to take over.
   void retire(Connection& connection, const SubflowKey& key, bool remove, const std::string& why,
               MonotonicTime now);
@@ -251,7 +255,6 @@ struct Decider::Impl {
   bool others_alive(const Connection& connection, const SubflowKey& key, MonotonicTime now) const;
   bool proven(const Subflow& subflow, MonotonicTime now) const;
   void finish_doomed(Connection& connection, MonotonicTime now);
-  const PathRule* rule_for(const Connection& connection, const Path& path) const;
 
   // decider_limits.cpp
   void take(const input::Limits& input, MonotonicTime now);

@@ -2,12 +2,8 @@
 // Which subflows there should be. Each path is assessed for a connection: the fastest carries data,
 // another one if it is good company (admission.hpp) and its rate is sure, the others are backups.
 // Then the flags of the subflows there are follow (settle()), and missing ones are asked for
-// (plan()). A subflow that goes is taken out by REMOVE_ADDR and then destroyed, never the last one
-// (retire()).
+// (plan()). How one is taken out is in decider_retire.cpp.
 #include <algorithm>
-#include <set>
-
-#include <fmt/core.h>
 
 #include "paths/decider_impl.hpp"
 
@@ -18,8 +14,6 @@ namespace {
 constexpr unsigned kMostSubflows = 8;
 /// A subflow that was asked for is waited for this long before another try is made.
 constexpr milliseconds kPendingPatience{1000};
-/// How often it is looked whether a subflow that is to go can go now.
-constexpr milliseconds kDoomedStep{20};
 /// A join waits for the measurement of its path at most so long.
 constexpr milliseconds kMeasurePatience{250};
 /// A path that nothing has passed for so long is idle.
@@ -385,118 +379,6 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
   for (const auto& [key, why] : out_of_the_way) {
     track.retries[{key.local.address, key.remote.address}] = {now + kBackAsBackup, {}, why};
     retire(connection, key, false, why, now);
-  }
-}
-
-/// A subflow that joins others in full flow gets its data in bursts, takes their pauses for the end
-/// of the path's capacity, and needs seconds to grow. When the best path comes back the others
-/// therefore hold back for the few round trips in which it finds its rate.
-void Decider::Impl::make_room(Connection& connection, const Subflow& fresh, MonotonicTime now) {
-  constexpr int kRoundTrips = 6;
-  constexpr milliseconds kLongest{500};
-  auto& track = tracks[connection.token];
-  if (fresh.backup || fresh.reason != "best-path" || !track.holding_back.empty()) return;
-  const auto rtt = book.all()[fresh.key.local.address].minimum_rtt;
-  if (rtt == nanoseconds::zero() || now - connection.since < seconds(1)) return;
-  for (auto& [key, other] : connection.subflows) {
-    if (key.local.address == fresh.key.local.address || other.backup ||
-        other.state != Subflow::State::kEstablished || track.subflows.at(key).doomed)
-      continue;
-    other.backup = true;
-    act(action::SetBackup{connection.token, key, true}, "make-room");
-    track.holding_back.push_back(key);
-  }
-  if (track.holding_back.empty()) return;
-  const auto length = std::min<nanoseconds>(kRoundTrips * rtt, kLongest);
-  track.hold_until = now + length;
-  plan_later(connection.token, length, now);
-}
-
-void Decider::Impl::end_holding_back(Connection& connection, MonotonicTime now) {
-  auto& track = tracks[connection.token];
-  if (track.holding_back.empty() || now < track.hold_until) return;
-  for (const auto& key : std::exchange(track.holding_back, {})) {
-    const auto found = connection.subflows.find(key);
-    if (found == connection.subflows.end()) continue;
-    found->second.backup = false;
-    act(action::SetBackup{connection.token, key, false}, "make-room");
-    auto& mine = track.subflows.at(key);
-    mine.flag_asked = now;
-    mine.flag_attempts = 0;
-  }
-}
-
-/// A peer may refuse a join after all when it has seen our third packet; until an answer to that
-/// one would have come, the subflow is nothing to rely on.
-bool Decider::Impl::proven(const Subflow& subflow, MonotonicTime now) const {
-  constexpr milliseconds kAnswer{40};
-  if (subflow.initial || subflow.last.octets_received > 0 || subflow.last.octets_acknowledged > 1)
-    return true;
-  auto rtt = subflow.last.rtt;
-  if (const auto memory = book.all().find(subflow.key.local.address);
-      rtt == nanoseconds::zero() && memory != book.all().end())
-    rtt = memory->second.minimum_rtt;
-  return now - subflow.since > rtt + rtt / 2 + kAnswer;
-}
-
-bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey& key,
-                                 MonotonicTime now) const {
-  const auto track = tracks.find(connection.token);
-  return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
-    if (entry.first == key || entry.second.state != Subflow::State::kEstablished) return false;
-    if (!proven(entry.second, now)) return false;
-    if (const auto mine = track->second.subflows.find(entry.first);
-        mine == track->second.subflows.end() || mine->second.doomed ||
-        mine->second.silence.silent())
-      return false;
-    const auto health_of = health.find({entry.first.local.address, entry.first.remote.address});
-    const auto path = paths.find(entry.first.local.address);
-    const bool usable = connection.server_side || path == paths.end() || path->second.usable;
-    return usable &&
-           (health_of == health.end() || health_of->second.state != PairHealth::State::kFailed);
-  });
-}
-
-void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool remove,
-                           const std::string& why, MonotonicTime now) {
-  const auto found = connection.subflows.find(key);
-  if (found == connection.subflows.end() || connection.observed_only) return;
-  auto& track = tracks[connection.token];
-  auto& mine = track.subflows[key];
-  if (!others_alive(connection, key, now)) {
-    // The last one: whatever it is worth, without it the connection would end.
-    mine.doomed = true;
-    mine.doom = why;
-    mine.remove = remove;
-    plan_later(connection.token, kDoomedStep, now);
-    return;
-  }
-  const auto id = found->second.local_id;
-  const bool shared = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
-    return entry.first != key && entry.second.local_id == id;
-  });
-  // REMOVE_ADDR of an id that others use as well would take those too.
-  if (remove && !shared && (id == 0 || connection.ids.used(id))) {
-    act(action::RemoveAddress{connection.token, id}, why);
-    if (id != 0) connection.ids.release(id, now);
-    announcer.removed(connection, id, now);
-  }
-  act(action::DestroySubflow{connection.token, key, found->second.ifindex}, why);
-  track.disturbed = now;
-  drop_subflow(connection, key);
-  plan_later(connection.token, {}, now);
-}
-
-void Decider::Impl::finish_doomed(Connection& connection, MonotonicTime now) {
-  std::vector<SubflowKey> doomed;
-  for (const auto& [key, mine] : tracks[connection.token].subflows)
-    if (mine.doomed) doomed.push_back(key);
-  for (const auto& key : doomed) {
-    auto& mine = tracks[connection.token].subflows[key];
-    mine.doomed = false;
-    // It may have come to life in the meantime.
-    if (mine.doom == "silent" && now - mine.progressed < milliseconds(100)) continue;
-    retire(connection, key, mine.remove, mine.doom, now);
   }
 }
 
