@@ -28,9 +28,18 @@
 
 namespace anabranch::gateway {
 
+/// What is known of an uplink beyond its interface.
+struct UplinkHealth {
+  bool works = true;
+  std::string why;  ///< it does not: "no answer from 198.51.100.1 for 1.4 s"
+  std::optional<nanoseconds> rtt = std::nullopt;  ///< of the last answer
+  double loss = 0;                                ///< of the last 100 probes, 0..1
+};
+
 struct Observed {
   std::vector<kernel::LinkInfo> links;
   std::vector<kernel::Address> addresses;
+  std::map<std::string, UplinkHealth, std::less<>> health = {};  ///< by uplink; missing: works
 
   const kernel::LinkInfo* link(std::string_view name) const;
 };

@@ -76,6 +76,7 @@ struct Rule {
   std::uint32_t table = 0;
   std::uint8_t protocol = 0;
   std::uint32_t go_to = 0;       ///< priority of the rule to go on with
+  std::uint32_t mark = 0;        ///< of the packet (SO_MARK, all bits); 0: any
   std::uint8_t ip_protocol = 0;  ///< IPPROTO_TCP ...; 0: all
   /// The lookup counts only when it finds a prefix longer than this.
   std::optional<std::uint32_t> suppress_prefix_length = std::nullopt;

@@ -117,6 +117,7 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   out.table = attributes.u32(FRA_TABLE, header.table);
   out.protocol = attributes.u8(FRA_PROTOCOL);
   out.ip_protocol = attributes.u8(FRA_IP_PROTO);
+  out.mark = attributes.u32(FRA_FWMARK);
   if (const auto length = attributes.u32(FRA_SUPPRESS_PREFIXLEN, kNoSuppression);
       length != kNoSuppression)
     out.suppress_prefix_length = length;
@@ -203,6 +204,7 @@ Message rule_message(const Rule& rule, int type, int flags) {
   if (rule.action == Rule::Action::kLookup) message.put_u32(FRA_TABLE, rule.table);
   if (rule.action == Rule::Action::kGoto) message.put_u32(FRA_GOTO, rule.go_to);
   if (rule.ip_protocol != 0) message.put_u8(FRA_IP_PROTO, rule.ip_protocol);
+  if (rule.mark != 0) message.put_u32(FRA_FWMARK, rule.mark).put_u32(FRA_FWMASK, 0xffffffff);
   if (rule.suppress_prefix_length)
     message.put_u32(FRA_SUPPRESS_PREFIXLEN, *rule.suppress_prefix_length);
   return message;
