@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/result.hpp"
 #include "kernel/mptcp_events.hpp"
@@ -59,5 +60,13 @@ class MptcpCommands {
 enum class PathManagerType : std::uint8_t { kKernel, kUserspace };
 Result<PathManagerType> path_manager_type();
 Result<void> set_path_manager_type(PathManagerType type);
+
+/// The sysctl of this kernel that says so and its value for `type`: for who has to remember what it
+/// was (SavedSysctls). kNotPermitted when the kernel has none.
+struct PathManagerSysctl {
+  std::string key;
+  std::string value;
+};
+Result<PathManagerSysctl> path_manager_sysctl(PathManagerType type);
 
 }  // namespace anabranch::kernel

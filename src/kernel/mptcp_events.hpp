@@ -8,20 +8,13 @@
 #include <functional>
 #include <optional>
 
-#include "base/ip.hpp"
+#include "base/endpoint.hpp"
 #include "base/result.hpp"
 #include "kernel/netlink.hpp"
 
 namespace anabranch::kernel {
 
-/// An address and a port, host order.
-struct Endpoint {
-  IpAddress address;
-  std::uint16_t port = 0;
-
-  std::string text() const;  ///< "192.0.2.1:443", "[2001:db8::1]:443"
-  auto operator<=>(const Endpoint&) const = default;
-};
+using anabranch::Endpoint;
 
 struct MptcpEvent {
   enum class Type : std::uint8_t {

@@ -20,14 +20,14 @@ namespace anabranch::paths::members {
 template <class Enum>
 constexpr std::array<std::string_view, 0> kNames{};
 template <>
-constexpr std::array<std::string_view, 10> kNames<kernel::MptcpEvent::Type>{
+inline constexpr std::array<std::string_view, 10> kNames<kernel::MptcpEvent::Type>{
     "created",          "established",         "closed",         "announced",
     "removed",          "subflow-established", "subflow-closed", "subflow-priority",
     "listener-created", "listener-closed"};
 template <>
-constexpr std::array<std::string_view, 2> kNames<Family>{"ipv4", "ipv6"};
+inline constexpr std::array<std::string_view, 2> kNames<Family>{"ipv4", "ipv6"};
 template <>
-constexpr std::array<std::string_view, 3> kNames<AnnounceMode>{"server", "always", "never"};
+inline constexpr std::array<std::string_view, 3> kNames<AnnounceMode>{"server", "always", "never"};
 
 template <class Value, class Type>
 concept Is = std::same_as<std::remove_const_t<Value>, Type>;

@@ -131,6 +131,9 @@ struct DaemonPath {
 struct Facts {
   MachineFacts machine;
   Settings settings;  ///< of the daemon; count only where it runs
+  /// Where they were read, and where the daemon reads its own; empty: the defaults.
+  std::string settings_file = {};
+  std::string daemons_file = {};
   std::vector<Subject> subjects;
   std::map<IpAddress, DaemonPath> paths;                   ///< the daemon's
   std::map<std::pair<IpAddress, IpAddress>, Way> ways;     ///< by local and remote

@@ -77,15 +77,12 @@ Finding unusable_path(const PairCase& pair) {
 }  // namespace
 
 const PathRule* rule_of(const PairCase& pair) {
-  const auto& settings = pair.facts.settings;
-  const auto& remote = pair.remote.endpoint;
-  const auto matches = settings.matches();
-  const auto first = policy::first_match(matches, {.destination = remote.address,
-                                                   .port = remote.port,
-                                                   .uid = pair.subject.uid,
-                                                   .cgroup = pair.subject.cgroup,
-                                                   .interface = pair.local.interface});
-  return first ? &settings.rules[*first] : nullptr;
+  const auto& subject = pair.subject;
+  return policy::first_match(pair.facts.settings.rules, {.destination = subject.remote.address,
+                                                         .port = subject.remote.port,
+                                                         .uid = subject.uid,
+                                                         .cgroup = subject.cgroup,
+                                                         .interface = pair.local.interface});
 }
 
 std::optional<ExplainCode> code_of_daemon(std::string_view code) {

@@ -10,6 +10,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/address_scope.hpp"
 #include "base/directories.hpp"
 #include "base/log.hpp"
 #include "policy/rules.hpp"
@@ -31,18 +32,6 @@ constexpr seconds kRetry{1};
 
 bool is_host_socket(std::string_view name) {
   return name.starts_with("host-") && name.ends_with(".sock");
-}
-
-/// Unicast and more than its link's (RFC 3927, RFC 4291 sections 2.5 and 2.7, RFC 1112).
-bool is_global(const IpAddress& address) {
-  const auto octets = address.octets();
-  if (address.is_unspecified()) return false;
-  if (address.is_v4())
-    return octets[0] != 127 && octets[0] != 0 && octets[0] < 224 &&
-           !(octets[0] == 169 && octets[1] == 254);
-  static const auto kLoopback = IpAddress::parse("::1").value();
-  return octets[0] != 0xff && !(octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80) &&
-         address != kLoopback;
 }
 
 bool allowed(const std::string& interface, const Settings& settings) {

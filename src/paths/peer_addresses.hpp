@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/address_scope.hpp"
 #include "paths/model.hpp"
 
 namespace anabranch::paths {
@@ -34,10 +35,7 @@ std::optional<PeerAddress> accept_removed(Connection& connection, std::uint8_t i
 bool may_join(const Connection& connection, const PeerAddress& address);
 
 /// Whether the address means the same host to the peer as to us and more than this link can reach
-/// it: neither unspecified nor multicast, broadcast, loopback or link-local.
+/// it: is_global().
 bool announceable(const IpAddress& address);
-
-/// 127.0.0.0/8 and ::1.
-bool is_loopback(const IpAddress& address);
 
 }  // namespace anabranch::paths

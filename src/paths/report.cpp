@@ -26,6 +26,10 @@ json ms_or_null(nanoseconds duration) {
   return duration == nanoseconds{} ? json(nullptr) : json(in_ms(duration));
 }
 
+json text_or_null(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(text);
+}
+
 json mbit_or_null(BitRate rate) {
   return rate.bits_per_second <= 0 ? json(nullptr) : json(rate.mbit());
 }
@@ -127,13 +131,6 @@ json path_json(const Path& path, const ReportView& view, MonotonicTime now) {
   };
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t out = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error != std::errc() || stop != text.data() + text.size() || out == 0) return std::nullopt;
-  return out;
-}
-
 std::optional<Token> parse_token(std::string_view text) {
   Token out = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out, 16);
@@ -160,19 +157,12 @@ Result<ReportFilter> ReportFilter::parse(std::string_view text) {
     if (!out.token) return refuse();
     return out;
   }
-  auto host = text;
-  const auto colon = text.rfind(':');
-  const bool brackets = text.starts_with('[');
-  // An IPv6 address without brackets has more than one colon, and no port.
-  if (colon != text.npos && (brackets ? text[colon - 1] == ']' : text.find(':') == colon)) {
-    out.port = parse_port(text.substr(colon + 1));
-    if (!out.port) return refuse();
-    host = text.substr(0, colon);
-  }
-  if (brackets && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto prefix = IpPrefix::parse(host);
+  const auto parts = split_host_and_port(text);
+  if (!parts || parts->port == 0) return refuse();
+  const auto prefix = IpPrefix::parse(parts->host);
   if (!prefix) return refuse();
   out.destination = prefix->without_host_bits();
+  out.port = parts->port;
   return out;
 }
 
@@ -183,7 +173,7 @@ bool ReportFilter::holds(const Connection& connection) const {
 }
 
 std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter,
-                        std::string_view limits) {
+                        const ReportOfDaemon& daemon) {
   auto connections = json::array();
   std::size_t total = 0;
   for (const auto& [token, connection] : view.connections) {
@@ -195,15 +185,16 @@ std::string report_json(const ReportView& view, MonotonicTime now, const ReportF
   const json out{{"connections", std::move(connections)},
                  {"connections_total", total},
                  {"paths", std::move(paths)},
-                 {"limits", limits}};
+                 {"limits", daemon.limits},
+                 {"settings_file", text_or_null(daemon.settings_file)}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 Result<std::string> report_json(const Decider& decider, MonotonicTime now, std::string_view about,
-                                std::string_view limits) {
+                                const ReportOfDaemon& daemon) {
   const auto filter = ReportFilter::parse(about);
   if (!filter) return std::unexpected(filter.error());
-  return report_json(view_of(decider), now, *filter, limits);
+  return report_json(view_of(decider), now, *filter, daemon);
 }
 
 std::string report_sentence(const ReportView& view) {
@@ -213,8 +204,10 @@ std::string report_sentence(const ReportView& view) {
     const auto known = view.memory.find(entry.first);
     return entry.second.usable && (known == view.memory.end() || !known->second.failed);
   });
-  return fmt::format("{} of {} paths usable, {} connections with {} subflows", usable,
-                     view.paths.size(), view.connections.size(), subflows);
+  const auto connections = view.connections.size();
+  return fmt::format("{} of {} paths usable, {} connection{} with {} subflow{}", usable,
+                     view.paths.size(), connections, connections == 1 ? "" : "s", subflows,
+                     subflows == 1 ? "" : "s");
 }
 
 ReportView view_of(const Decider& decider) {

@@ -34,6 +34,12 @@ struct ReportFilter {
   bool holds(const Connection& connection) const;
 };
 
+/// What the role tells beside its Decider's state.
+struct ReportOfDaemon {
+  std::string limits = "off";      ///< Limiter::state()
+  std::string settings_file = {};  ///< empty: the defaults, since there was none
+};
+
 /// An answer has no more connections than these, so that making it does not keep the daemon from
 /// its work (some 20 ms); "connections_total" counts all that the filter lets through.
 inline constexpr std::size_t kMostReported = 1000;
@@ -46,12 +52,12 @@ inline constexpr std::size_t kMostReported = 1000;
 /// "state":"sent"|"done"|"failed"}],"waiting":[{"local","remote","code","retry_in_ms"}]}],
 /// "connections_total","paths":[{"address","interface","usable","reason","failed","preferred",
 /// "send_mbit","receive_mbit","minimum_rtt_ms","loaded_rtt_ms","age_s"}],"limits":"active"|"off"|
-/// "refused: why"}; what is not known is null.
+/// "refused: why","settings_file"}; what is not known is null.
 std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter = {},
-                        std::string_view limits = "off");
+                        const ReportOfDaemon& daemon = {});
 /// `about` is a ReportFilter as text.
 Result<std::string> report_json(const Decider& decider, MonotonicTime now,
-                                std::string_view about = {}, std::string_view limits = "off");
+                                std::string_view about = {}, const ReportOfDaemon& daemon = {});
 
 /// The same in one sentence, for `systemctl status`.
 std::string report_sentence(const ReportView& view);

@@ -19,7 +19,7 @@ TEST(DaemonView, TakesWhatTheDaemonKnows) {
       "waiting":[{"local":"10.2.0.2","remote":"198.18.0.1:5001","code":"retry-wait",
                   "retry_in_ms":1500}]}],
     "paths":[{"address":"10.2.0.2","interface":"c2","usable":false,"reason":"denied",
-              "failed":false}]})");
+              "failed":false}],"settings_file":"/etc/p.toml"})");
   ASSERT_TRUE(view);
   ASSERT_EQ(view->connections.size(), 1U);
   const auto& connection = view->connections[0];
@@ -38,6 +38,8 @@ TEST(DaemonView, TakesWhatTheDaemonKnows) {
   const auto path = view->paths.find(*IpAddress::parse("10.2.0.2"));
   ASSERT_NE(path, view->paths.end());
   EXPECT_FALSE(path->second.usable);
+  EXPECT_EQ(connection.waiting[0].local, *IpAddress::parse("10.2.0.2"));
+  EXPECT_EQ(view->settings_file, "/etc/p.toml");
 }
 
 TEST(DaemonView, BearsWhatItDoesNotKnow) {
