@@ -31,11 +31,9 @@ constexpr double kClearly = 1.6;
 
 const PathRule* Decider::Impl::rule_for(const Connection& connection, const Path& path) const {
   if (settings.rules.empty()) return nullptr;
-  for (const auto& rule : settings.rules)
-    if (rule.match.matches({connection.remote.address, connection.remote.port, connection.uid,
-                            connection.cgroup, path.interface}))
-      return &rule;
-  return nullptr;
+  return policy::first_match(settings.rules,
+                             {connection.remote.address, connection.remote.port, connection.uid,
+                              connection.cgroup, path.interface});
 }
 
 void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now) {
