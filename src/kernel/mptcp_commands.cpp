@@ -113,11 +113,11 @@ Result<void> MptcpCommands::set_backup(std::uint32_t token, const Endpoint& loca
                                                  local.text() + " to " + remote.text());
 }
 
-/// No table shows it. Asked for an announcement without an id, which it never makes, the kernel
-/// first looks whose the connection is.
+/// No table shows it. Asked to destroy a subflow that cannot be, the kernel first looks whose the
+/// connection is (EINVAL), and then for the subflow (ESRCH).
 bool MptcpCommands::is_the_kernels(std::uint32_t token) {
-  const auto refused = announce(token, 0, {*IpAddress::parse("127.0.0.1"), 0});
-  return !refused && refused.error().what.contains("userspace PM not selected");
+  const Endpoint nowhere{IpAddress::v4(0), 1};
+  return !destroy(token, nowhere, nowhere) && last_netlink_error() == EINVAL;
 }
 
 Result<PathManagerSysctl> path_manager_sysctl(PathManagerType type) {

@@ -46,7 +46,8 @@ class MptcpCommands {
   /// SET_FLAGS: MP_PRIO (RFC 8684 section 3.3.8) on that one subflow.
   Result<void> set_backup(std::uint32_t token, const Endpoint& local, const Endpoint& remote,
                           bool backup);
-  /// Whether the kernel's own path manager has the connection: it then refuses every command.
+  /// Whether the kernel's own path manager has the connection: it then refuses every command. Also
+  /// true of a connection that is gone.
   bool is_the_kernels(std::uint32_t token);
 
  private:

@@ -81,7 +81,9 @@ std::optional<MptcpEvent> parse_mptcp_event(const nlmsghdr& message) {
   out.backup = attributes.u8(pm::kEventBackup) != 0;
   out.error = attributes.u8(pm::kEventError);
   out.ifindex = attributes.u32(pm::kEventIfIdx);
-  out.reset_reason = attributes.u32(pm::kEventResetReason);
+  if (attributes.has(pm::kEventResetReason))
+    out.reset_reason = attributes.u32(pm::kEventResetReason);
+  out.reset_transient = attributes.u32(pm::kEventResetFlags) != 0;
   return out;
 }
 

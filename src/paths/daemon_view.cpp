@@ -57,11 +57,11 @@ Subject subject_of(const json& entry) {
   out.plain_tcp = truth(entry, "plain_tcp");
   out.manager = truth(entry, "observed_only") ? Manager::kKernel : Manager::kDaemon;
   out.details_known = true;
-  out.uid = static_cast<std::uint32_t>(number(entry, "uid"));
+  if (const auto* uid = member(entry, "uid"); uid != nullptr && uid->is_number_unsigned())
+    out.uid = uid->get<std::uint32_t>();
   out.cgroup = text(entry, "cgroup");
   for (const auto& subflow : entries(entry, "subflows"))
-    out.subflows.push_back({endpoint(subflow, "local"), endpoint(subflow, "remote"),
-                            text(subflow, "state") != "connecting",
+    out.subflows.push_back({endpoint(subflow, "local"), endpoint(subflow, "remote"), true,
                             text(subflow, "state") == "silent", truth(subflow, "backup"), false,
                             text(subflow, "reason"), text(subflow, "rule")});
   for (const auto& peer : entries(entry, "peer_addresses"))
@@ -92,8 +92,13 @@ Result<DaemonView> parse_daemon_view(std::string_view text_of_answer) {
   for (const auto& entry : entries(answer, "paths")) {
     const auto address = IpAddress::parse(text(entry, "address"));
     if (!address) continue;
-    out.paths[*address] = {text(entry, "interface"), truth(entry, "usable", true),
-                           truth(entry, "failed"), text(entry, "reason")};
+    auto& path = out.paths[*address];
+    path = {text(entry, "interface"), truth(entry, "usable", true), truth(entry, "failed"),
+            text(entry, "reason")};
+    for (const auto& destination : entries(entry, "destinations"))
+      if (destination.is_string())
+        if (const auto prefix = IpPrefix::parse(destination.get<std::string>()))
+          path.destinations.push_back(*prefix);
   }
   out.settings_file = text(answer, "settings_file");
   return out;

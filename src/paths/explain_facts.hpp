@@ -126,6 +126,7 @@ struct DaemonPath {
   bool usable = true;
   bool failed = false;
   std::string reason = {};
+  std::vector<IpPrefix> destinations = {};  ///< that it leads to without being usable
 };
 
 struct Facts {

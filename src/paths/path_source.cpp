@@ -27,6 +27,8 @@ constexpr milliseconds kSettle{20};
 /// A status socket appears a moment before its role listens on it.
 constexpr milliseconds kListenPause{50};
 constexpr unsigned kListenAttempts = 20;
+/// Routes of an interface without a default route that are taken note of.
+constexpr std::size_t kMostDestinations = 64;
 /// After a look that failed.
 constexpr seconds kRetry{1};
 
@@ -54,6 +56,18 @@ std::string obstacle(const kernel::LinkInfo& link, const IpAddress& address, boo
   if (!link.operational()) return "link-down";
   if (is_withdrawn(address, hosts)) return "withdrawn";
   return routed ? "" : "no-route";
+}
+
+/// Its link, and what the kernel has routes to.
+std::vector<IpPrefix> destinations_of(const kernel::Address& address, const NetworkView& view) {
+  std::vector<IpPrefix> out;
+  if (address.prefix.length() < address.prefix.address().width())
+    out.push_back(address.prefix.without_host_bits());
+  if (const auto found = view.destinations.find(address.prefix.address());
+      found != view.destinations.end())
+    for (const auto& prefix : found->second)
+      if (std::ranges::find(out, prefix) == out.end()) out.push_back(prefix);
+  return out;
 }
 
 }  // namespace
@@ -96,8 +110,7 @@ std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostRepo
     if (routed) path.router = route->second.via;
     path.reason = obstacle(*link, address, routed, hosts, settings);
     path.usable = path.reason.empty();
-    if (path.reason == "no-route" && entry.prefix.length() < address.width())
-      path.destinations.push_back(entry.prefix.without_host_bits());
+    if (path.reason == "no-route") path.destinations = destinations_of(entry, view);
     // The same address on two interfaces: the one that works.
     const auto known = found.find(address);
     if (known == found.end() || (path.usable && !known->second.usable))
@@ -157,8 +170,13 @@ Result<NetworkView> PathSource::Impl::look() {
   for (const auto& address : *addresses) {
     const auto source = address.prefix.address();
     if (!is_global(source)) continue;
-    if (auto route = netlink.default_route(source.family(), source, address.ifindex))
+    if (auto route = netlink.default_route(source.family(), source, address.ifindex)) {
       out.default_routes.insert_or_assign(source, *std::move(route));
+      continue;
+    }
+    auto destinations = netlink.destinations(source.family(), address.ifindex, kMostDestinations);
+    if (!destinations) return std::unexpected(destinations.error());
+    out.destinations.insert_or_assign(source, *std::move(destinations));
   }
   out.links = *std::move(links);
   out.addresses = *std::move(addresses);

@@ -25,6 +25,19 @@ bool announceable(const IpAddress& address) {
   return is_global(address);
 }
 
+const Endpoint* reached_by(const Path& path, const Connection& connection) {
+  const auto reached = [&](const IpAddress& peer) {
+    return peer.family() == path.address.family() && path.reaches(peer);
+  };
+  // A usable path leads everywhere, also to addresses of its family that are still to come.
+  if (path.usable || reached(connection.remote.address)) return &connection.remote;
+  for (const auto& [id, peer] : connection.peer_addresses)
+    if (reached(peer.endpoint.address)) return &peer.endpoint;
+  for (const auto& [key, subflow] : connection.subflows)
+    if (reached(key.remote.address)) return &key.remote;
+  return nullptr;
+}
+
 Acceptance accept_announced(Connection& connection, const kernel::MptcpEvent& event) {
   // Id 0 is the initial subflow's address, which is known without being told.
   if (event.remote_id == 0 || !acceptable(connection, event.remote)) return Acceptance::kRejected;

@@ -34,18 +34,6 @@ json mbit_or_null(BitRate rate) {
   return rate.bits_per_second <= 0 ? json(nullptr) : json(rate.mbit());
 }
 
-const char* state_name(Subflow::State state) {
-  switch (state) {
-    case Subflow::State::kConnecting:
-      return "connecting";
-    case Subflow::State::kEstablished:
-      return "established";
-    case Subflow::State::kSilent:
-      return "silent";
-  }
-  return "";
-}
-
 const char* state_name(Announcement::State state) {
   switch (state) {
     case Announcement::State::kSent:
@@ -65,7 +53,7 @@ json subflow_json(const Subflow& subflow, const ReportView& view, MonotonicTime 
           {"local_id", subflow.local_id},
           {"remote_id", subflow.remote_id},
           {"interface", path == view.paths.end() ? json(nullptr) : json(path->second.interface)},
-          {"state", state_name(subflow.state)},
+          {"state", view.silent(subflow.key) ? "silent" : "established"},
           {"initial", subflow.initial},
           {"backup", subflow.backup},
           {"reason", subflow.reason},
@@ -88,7 +76,7 @@ json connection_json(const Connection& connection, const ReportView& view, Monot
            {"plain_tcp", connection.plain_tcp},
            {"local", connection.local.text()},
            {"remote", connection.remote.text()},
-           {"uid", connection.uid},
+           {"uid", connection.uid ? json(*connection.uid) : json(nullptr)},
            {"cgroup", connection.cgroup},
            {"age_s", age_s(connection.since, now)}};
   auto& subflows = out["subflows"] = json::array();
@@ -108,6 +96,7 @@ json connection_json(const Connection& connection, const ReportView& view, Monot
     waiting.push_back({{"local", one.local.text()},
                        {"remote", one.remote.text()},
                        {"code", one.code},
+                       {"detail", one.detail},
                        {"retry_in_ms", one.until ? json(in_ms(*one.until - now)) : json(nullptr)}});
   }
   return out;
@@ -116,11 +105,14 @@ json connection_json(const Connection& connection, const ReportView& view, Monot
 json path_json(const Path& path, const ReportView& view, MonotonicTime now) {
   const auto found = view.memory.find(path.address);
   const PathMemory known = found == view.memory.end() ? PathMemory{} : found->second;
+  auto destinations = json::array();
+  for (const auto& prefix : path.destinations) destinations.push_back(prefix.text());
   return {
       {"address", path.address.text()},
       {"interface", path.interface},
       {"usable", path.usable},
       {"reason", path.reason},
+      {"destinations", std::move(destinations)},
       {"failed", known.failed},
       {"preferred", view.preferred(path.address.family()) == path.address},
       {"send_mbit", mbit_or_null(known.send_rate)},
@@ -211,9 +203,12 @@ std::string report_sentence(const ReportView& view) {
 }
 
 ReportView view_of(const Decider& decider) {
-  return {decider.connections(), decider.paths(), decider.memory(),
+  return {decider.connections(),
+          decider.paths(),
+          decider.memory(),
           [&decider](Token token) { return decider.waiting(token); },
-          [&decider](Family family) { return decider.preferred(family); }};
+          [&decider](Family family) { return decider.preferred(family); },
+          [&decider](const SubflowKey& key) { return decider.silent(key); }};
 }
 
 }  // namespace anabranch::paths

@@ -20,6 +20,7 @@ struct ReportView {
   const std::map<IpAddress, PathMemory>& memory;
   std::function<std::vector<Waiting>(Token)> waiting;
   std::function<std::optional<IpAddress>(Family)> preferred;
+  std::function<bool(const SubflowKey&)> silent;
 };
 
 /// Which connections: of a token, or to a prefix and port of the peer. Nothing set: all.
@@ -46,13 +47,13 @@ inline constexpr std::size_t kMostReported = 1000;
 
 /// {"connections":[{"token","server_side","established","deny_join_id0","observed_only",
 /// "plain_tcp","local","remote","uid","cgroup","age_s","subflows":[{"local","remote","local_id",
-/// "remote_id","interface","state":"established"|"connecting"|"silent","initial","backup","reason",
+/// "remote_id","interface","state":"established"|"silent","initial","backup","reason",
 /// "rule","rtt_ms","send_mbit","receive_mbit","octets_sent","octets_received","retransmissions",
 /// "age_s"}],"peer_addresses":[{"id","endpoint","announced"}],"announcements":[{"id","endpoint",
-/// "state":"sent"|"done"|"failed"}],"waiting":[{"local","remote","code","retry_in_ms"}]}],
-/// "connections_total","paths":[{"address","interface","usable","reason","failed","preferred",
-/// "send_mbit","receive_mbit","minimum_rtt_ms","loaded_rtt_ms","age_s"}],"limits":"active"|"off"|
-/// "refused: why","settings_file"}; what is not known is null.
+/// "state":"sent"|"done"|"failed"}],"waiting":[{"local","remote","code","detail","retry_in_ms"}]}],
+/// "connections_total","paths":[{"address","interface","usable","reason","destinations","failed",
+/// "preferred","send_mbit","receive_mbit","minimum_rtt_ms","loaded_rtt_ms","age_s"}],
+/// "limits":"active"|"off"|"refused: why","settings_file"}; what is not known is null.
 std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter = {},
                         const ReportOfDaemon& daemon = {});
 /// `about` is a ReportFilter as text.

@@ -119,17 +119,23 @@ std::string connection_text(const json& connection) {
   remark("plain_tcp", "plain TCP");
   remark("observed_only", "the kernel's path manager has it");
   remark("deny_join_id0", "the peer takes no joins to its first address");
+  const auto& uid = connection.at("uid");
   std::string out = fmt::format(
-      "\n{}  {} > {}  {}, user {}\n", connection.at("token").get<std::string>(),
+      "\n{}  {} > {}  {}, {}\n", connection.at("token").get<std::string>(),
       connection.at("local").get<std::string>(), connection.at("remote").get<std::string>(),
-      remarks, connection.at("uid").get<std::uint32_t>());
+      remarks,
+      uid.is_null() ? "user not known" : fmt::format("user {}", uid.get<std::uint32_t>()));
   if (!connection.at("subflows").empty()) out += subflow_table(connection.at("subflows"));
   for (const auto& waiting : connection.at("waiting")) {
     const auto& retry = waiting.at("retry_in_ms");
-    out +=
-        fmt::format("  waiting: {} > {}: {}, {}\n", waiting.at("local").get<std::string>(),
-                    waiting.at("remote").get<std::string>(), waiting.at("code").get<std::string>(),
-                    retry.is_null() ? "until the path answers" : "again in " + duration(retry));
+    const auto code = waiting.at("code").get<std::string>();
+    const auto detail = waiting.at("detail").get<std::string>();
+    out += fmt::format("  waiting: {} > {}: {}{}, {}\n", waiting.at("local").get<std::string>(),
+                       waiting.at("remote").get<std::string>(), code,
+                       detail.empty() ? "" : " (" + detail + ")",
+                       code == "connecting" ? "no answer yet"
+                       : retry.is_null()    ? "until the path answers"
+                                            : "again in " + duration(retry));
   }
   for (const auto& sent : connection.at("announcements"))
     if (sent.at("state") != "done")

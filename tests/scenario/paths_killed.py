@@ -45,6 +45,24 @@ def new_connection_time(network, since):
             connection.close()
 
 
+def made_before(paths, early):
+    """A socket that was made before the path manager of new ones was switched has the kernel's, also when it
+    connects later: the first command that is refused shows it, and is not repeated."""
+    early.connect((SERVER, PORT))
+    early.send(b"x")
+    wait_until("a socket made before the start is left to the kernel",
+               lambda: [connection["observed_only"] for connection in paths.shown()["connections"]] == [True])
+    # A path that comes is a reason to look at every connection again.
+    paths.network.client.ip("addr add 10.2.0.77/24 dev c2")
+    wait_until("another path is seen", lambda: "10.2.0.77" in paths.log.read_text(encoding="utf-8"))
+    paths.network.client.ip("addr del 10.2.0.77/24 dev c2")
+    early.close()
+    wait_until("it is gone", lambda: not paths.shown()["connections"])
+    log = paths.log.read_text(encoding="utf-8")
+    expect(log.count("own path manager has this connection") == 1, "it is told once that the kernel has it")
+    expect(log.count("was refused") <= 2, "commands for it are repeated")
+
+
 def killed(executable, folder):
     network = Network()
     network.listen(folder)
@@ -53,7 +71,9 @@ def killed(executable, folder):
     endpoints = network.client.run("ip", "mptcp", "endpoint")
 
     paths = Paths(executable, network, folder)
+    early = network.client.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
     paths.start()
+    made_before(paths, early)
     transfers = Transfers(network, TRANSFERS)
     wait_until("every transfer has two subflows", lambda: len(network.subflows()) == 2 * TRANSFERS, 30)
 
