@@ -20,7 +20,11 @@ using Type = kernel::MptcpEvent::Type;
 constexpr seconds kLived{3};
 constexpr milliseconds kFirstRetry{200};
 constexpr seconds kLongestRetry{30};
-constexpr seconds kLongestAfterLoss{2};
+/// Between two attempts over a path that has carried the connection before: what refuses or resets
+/// now is on the way and may end any moment. With many connections each waits longer, so that all
+/// of them together ask a thousand times a second at most.
+constexpr milliseconds kLongestAfterLoss{600};
+constexpr milliseconds kForEachConnection{1};
 /// The peer's RST of the old subflow and our new SYN should not meet.
 constexpr milliseconds kAfterReset{50};
 
@@ -85,7 +89,7 @@ void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
     for (const auto& key : lost_keys) retire(connection, key, true, "path-down", now);
     if (!gone.empty() || !came.empty() || other_destinations) {
       for (auto& [pair, retry] : tracks[token].retries)
-        if (leads(paths, pair) && !leads(before, pair)) retry = {};
+        if (leads(paths, pair) && !leads(before, pair)) retry = {.worked = retry.worked};
       plan_later(token, nanoseconds::zero(), now);
     }
   }
@@ -282,7 +286,11 @@ void Decider::Impl::lost(Connection& connection, const Pair& pair, std::string c
                         ? (lived > kLived ? nanoseconds(kAfterReset) : nanoseconds(kFirstRetry))
                         : retry.wait;
   // What was established once is no matter of a peer that does not want it.
-  const nanoseconds longest = lived > nanoseconds::zero() ? kLongestAfterLoss : kLongestRetry;
+  retry.worked = retry.worked || lived > nanoseconds::zero();
+  const nanoseconds longest = retry.worked
+                                  ? std::clamp<nanoseconds>(connections.size() * kForEachConnection,
+                                                            kLongestAfterLoss, kLongestRetry)
+                                  : nanoseconds(kLongestRetry);
   retry.wait = std::min<nanoseconds>(std::max<nanoseconds>(wait * 2, kFirstRetry), longest);
   retry.not_before = now + wait;
   retry.code = std::move(code);

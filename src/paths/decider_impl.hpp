@@ -94,8 +94,9 @@ struct Pending {
 struct Retry {
   MonotonicTime not_before{};
   nanoseconds wait{};
-  std::string code;
+  std::string code = {};
   std::string detail = {};
+  bool worked = false;  ///< a subflow was established over it in this connection
 };
 
 struct Track {
@@ -220,6 +221,7 @@ struct Decider::Impl {
   void look(Connection& connection, Subflow& subflow, MonotonicTime now);
   bool misses_something(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   bool another_receives(const Connection& connection, const SubflowKey& key, MonotonicTime now);
+  nanoseconds forbid(const IpAddress& fast, const SubflowKey& slow, MonotonicTime now);
   void guard(Connection& connection, MonotonicTime now);
   void verify_flags(Connection& connection, MonotonicTime now);
   void schedule_sample(Connection& connection, bool busy_now, MonotonicTime now);

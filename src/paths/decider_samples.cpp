@@ -28,6 +28,12 @@ constexpr milliseconds kHole{8};
 /// After a subflow has come or gone nothing is as usual.
 constexpr milliseconds kDisturbed{700};
 constexpr milliseconds kStalledDespiteRule{300};
+/// For so long a pair of paths is not tried again after a stall.
+constexpr seconds kFirstVeto{5};
+constexpr std::chrono::minutes kLongestVeto{10};
+constexpr std::chrono::minutes kVetoForgotten{1};
+/// Connections that have something to do at the same time.
+constexpr unsigned kFew = 4;
 /// TCP has not found its rate before.
 constexpr seconds kYoung{2};
 constexpr unsigned kFlagAttempts = 5;
@@ -209,6 +215,19 @@ bool Decider::Impl::another_receives(const Connection& connection, const Subflow
   });
 }
 
+/// The pair of paths is not tried again for as long as is returned: longer each time that it was,
+/// and only then. What went well for long enough begins anew.
+nanoseconds Decider::Impl::forbid(const IpAddress& fast, const SubflowKey& slow,
+                                  MonotonicTime now) {
+  auto& [until, length] = vetoes[{fast, slow.local.address}];
+  if (now > until + length + kVetoForgotten) length = {};
+  if (now >= until) {
+    length = std::clamp<nanoseconds>(length * 2, kFirstVeto, kLongestVeto);
+    until = now + length;
+  }
+  return until - now;
+}
+
 /// When we send: a slow subflow that makes the fast ones wait is taken out and comes back as a
 /// backup; the pair of paths is not tried again for a while.
 void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
@@ -233,13 +252,14 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
                     .admitted;
     const auto patience = good ? nanoseconds(kStalledDespiteRule) : nanoseconds(kStalled);
     if (!track.subflows[key].stall.sample(fast != nullptr, now, patience)) continue;
-    auto& veto = vetoes[{fast->key.local.address, key.local.address}];
-    veto.second = std::clamp<nanoseconds>(veto.second * 2, seconds(5), std::chrono::minutes(10));
-    veto.first = now + veto.second;
     const auto copy = key;
-    note(connection.token, "stalled",
-         fmt::format("{} holds up {}: backup for {}", copy.local.address.text(),
-                     fast->key.local.address.text(), duration_text(veto.second)));
+    // Of many connections that share the paths, one that stalls says little of these: it gets a
+    // fresh subflow, and nothing else changes.
+    const auto veto = busy > kFew ? nanoseconds{} : forbid(fast->key.local.address, copy, now);
+    note(
+        connection.token, "stalled",
+        fmt::format("{} holds up {}: {}", copy.local.address.text(), fast->key.local.address.text(),
+                    veto > nanoseconds{} ? "backup for " + duration_text(veto) : "made anew"));
     lost(connection, {copy.local.address, copy.remote.address}, "slow-company", {}, now);
     retire(connection, copy, false, "stalled", now);
     return;

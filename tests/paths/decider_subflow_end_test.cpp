@@ -26,6 +26,17 @@ class DeciderSubflowEnd : public DeciderTest {
       if (note.code == code) out.push_back(note);
     return out;
   }
+  /// Every join is refused at once; how many there were.
+  int refused_for(nanoseconds time) {
+    int joins = 0;
+    for (const auto end = now_ + time; now_ < end;) {
+      const auto before = of<action::CreateSubflow>().size();
+      wait(milliseconds(10));
+      for (auto i = before; i < of<action::CreateSubflow>().size(); ++i, ++joins)
+        give(reset(0, std::nullopt));
+    }
+    return joins;
+  }
   input::Event reset(std::uint16_t port, std::optional<unsigned> reason, bool transient = false) {
     auto out = event(Type::kSubflowClosed, {kTwo, port});
     out.error = ECONNREFUSED;
@@ -93,6 +104,21 @@ TEST_F(DeciderSubflowEnd, WithoutAReasonItWasJustRefusedOrLost) {
   ASSERT_EQ(decider_->waiting(kToken).size(), 1U);
   EXPECT_EQ(decider_->waiting(kToken)[0].code, "join-refused");
   EXPECT_TRUE(notes("join-reset").empty());
+}
+
+// A middlebox that resets for a while must not make the path wait for half a minute afterwards.
+TEST_F(DeciderSubflowEnd, APathThatHasWorkedIsTriedSoonAgainHoweverOftenItIsRefused) {
+  two_subflows();
+  wait(seconds(1));
+  give(reset(50000, std::nullopt));
+  EXPECT_GE(refused_for(seconds(10)), 14);
+}
+
+TEST_F(DeciderSubflowEnd, APeerThatHasAlwaysRefusedIsAskedMoreAndMoreRarely) {
+  start();
+  connect();
+  measured(BitRate::mbit(30), BitRate::mbit(20));
+  EXPECT_LE(refused_for(seconds(10)), 7);
 }
 
 // The last segments of a transfer may stay without an ACK (the peer has closed) while nothing is
