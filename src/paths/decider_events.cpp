@@ -20,11 +20,12 @@ using Type = kernel::MptcpEvent::Type;
 constexpr seconds kLived{3};
 constexpr milliseconds kFirstRetry{200};
 constexpr seconds kLongestRetry{30};
-/// Between two attempts over a path that has carried the connection before: what refuses or resets
-/// now is on the way and may end any moment. With many connections each waits longer, so that all
-/// of them together ask a thousand times a second at most.
+/// Between two attempts over a path that carried the connection a moment ago: what refuses or
+/// resets now is on the way and may end any moment. With many connections each waits longer, so
+/// that all of them together ask a thousand times a second at most.
 constexpr milliseconds kLongestAfterLoss{600};
 constexpr milliseconds kForEachConnection{1};
+constexpr seconds kMayEndSoon{15};
 /// The peer's RST of the old subflow and our new SYN should not meet.
 constexpr milliseconds kAfterReset{50};
 
@@ -286,8 +287,8 @@ void Decider::Impl::lost(Connection& connection, const Pair& pair, std::string c
                         ? (lived > kLived ? nanoseconds(kAfterReset) : nanoseconds(kFirstRetry))
                         : retry.wait;
   // What was established once is no matter of a peer that does not want it.
-  retry.worked = retry.worked || lived > nanoseconds::zero();
-  const nanoseconds longest = retry.worked
+  if (lived > nanoseconds::zero()) retry.worked = now;
+  const nanoseconds longest = retry.worked && now - *retry.worked < kMayEndSoon
                                   ? std::clamp<nanoseconds>(connections.size() * kForEachConnection,
                                                             kLongestAfterLoss, kLongestRetry)
                                   : nanoseconds(kLongestRetry);

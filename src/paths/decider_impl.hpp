@@ -96,7 +96,7 @@ struct Retry {
   nanoseconds wait{};
   std::string code = {};
   std::string detail = {};
-  bool worked = false;  ///< a subflow was established over it in this connection
+  std::optional<MonotonicTime> worked = {};  ///< when it last lost an established subflow
 };
 
 struct Track {
