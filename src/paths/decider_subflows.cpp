@@ -183,7 +183,9 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
       const bool active = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
         return entry.first.local.address == address && !entry.second.backup;
       });
-      if (active && verdict.code == std::string_view("slow-company") &&
+      // How long the queue of the best path is, is a guess until it has been full.
+      const bool guessed = qualities.at(*best).loaded_rtt == nanoseconds::zero();
+      if (active && !guessed && verdict.code == std::string_view("slow-company") &&
           static_cast<double>(verdict.need) < kClearly * static_cast<double>(verdict.room))
         verdict.admitted = true;
       if (!known.sure && !active) {

@@ -150,6 +150,25 @@ TEST_F(DeciderTest, ASubflowThatWasResetComesBackAtOnceAndThenMoreAndMoreSlowly)
   EXPECT_LE(refused_for(40), 8U) << "it was the peer after all";
 }
 
+// 50 beside 5 Mbit/s, a millisecond or two: what may be queued on the slow one holds up the fast one.
+// Before that one has ever been full there is no excuse for the slow one that happens to be in use.
+TEST_F(DeciderTest, AShortFastPathThatIsNewGetsRidOfTheSlowOneThatWasFirst) {
+  start();
+  connect();
+  measured(BitRate::mbit(4.7), BitRate::mbit(49), milliseconds(2), milliseconds(1));
+  wait(milliseconds(1));
+  join();
+  round_trip_[0] = milliseconds(2);
+  round_trip_[1] = milliseconds(1);
+  in_a_step_[0] = 5875;
+  in_a_step_[1] = 0;
+  send_steadily(milliseconds(300), true, false);
+  EXPECT_EQ(of<action::DestroySubflow>().size(), 1U);
+  EXPECT_TRUE(std::ranges::all_of(of<action::DestroySubflow>(), [](const auto& what) {
+    return what.key.local.address == kOne && what.key.local.port == 40000;
+  }));
+}
+
 TEST_F(DeciderTest, AConnectionOfTheKernelsPathManagerIsOnlyObserved) {
   start();
   connect();
