@@ -49,6 +49,7 @@ soak: build
 	$(EXECUTABLE) lab run single-homed-faults --full
 	$(EXECUTABLE) lab run failover --full
 	$(EXECUTABLE) lab run flapping --full
+	$(EXECUTABLE) lab run never-worse --full
 	$(EXECUTABLE) lab run soak --full
 
 # build/deb/*.deb, looked at by lintian.

@@ -89,6 +89,7 @@ Result<nanoseconds> parse_duration(std::string_view text) {
 }
 
 std::string duration_text(nanoseconds duration) {
+  if (duration == nanoseconds::zero()) return "0 s";
   const double value = static_cast<double>(duration.count());
   const Scale* best = &kDurations.front();
   for (const auto& scale : kDurations)

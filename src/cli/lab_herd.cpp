@@ -50,8 +50,9 @@ void add_lab_herd(CLI::App& lab, Outcome& outcome) {
   command->add_option("--ports", words->options.ports, "How many ports")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
-  command->add_option("--connections", words->options.connections,
-                      "How many to open and hold; 0 for short ones");
+  command->add_option(
+      "--connections", words->options.connections,
+      "How many to open and hold; 0 for short ones. Of a listener: to have room for");
   command->add_option("--seconds", words->seconds, "How long to open short ones")
       ->check(CLI::Range(0.0, 3600.0));
   command->add_option("--at-once", words->options.at_once, "Under way at a time")

@@ -24,11 +24,7 @@ struct Options {
 Result<ExitCode> explain(const Options& options) {
   auto question = paths::parse_question(options.subject);
   if (!question) return std::unexpected(question.error());
-  paths::SettingsFile file;
-  if (!options.file.empty()) file = {options.file, true};
-  auto settings = file.load();
-  if (!settings) return std::unexpected(settings.error());
-  question->settings = *std::move(settings);
+  if (!options.file.empty()) question->settings_file = std::filesystem::absolute(options.file);
   question->try_peer = options.try_peer;
   const auto facts = paths::inspect(*question);
   if (!facts) return std::unexpected(facts.error());
@@ -51,7 +47,7 @@ void add_paths_explain(CLI::App& paths, Outcome& outcome) {
   verb->add_flag("--try", options->try_peer)
       ->description("Connect to the peer over each path, without sending data");
   verb->add_option("-c,--config", options->file)
-      ->description("The path manager's configuration")
+      ->description("The path manager's configuration; left out: the one it runs with")
       ->type_name("FILE");
   verb->add_flag("-j,--json", options->json)->description("JSON instead of text");
   verb->callback([options, &outcome] { outcome.value = explain(*options); });

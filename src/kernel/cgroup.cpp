@@ -2,12 +2,14 @@
 #include "kernel/cgroup.hpp"
 
 #include <array>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <memory>
+#include <string_view>
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <mntent.h>
 #include <unistd.h>
 
 #include "base/fd.hpp"
@@ -20,24 +22,21 @@ constexpr int kKernfsHandle = 0xfe;
 
 }  // namespace
 
-std::string cgroup_root() {
-  std::ifstream mounts("/proc/self/mounts");
-  std::string line;
-  while (std::getline(mounts, line)) {
-    std::istringstream words(line);
-    std::string device;
-    std::string where;
-    std::string type;
-    if (words >> device >> where >> type && type == "cgroup2") return where;
-  }
-  return {};
+Result<std::string> cgroup_root() {
+  const std::unique_ptr<FILE, int (*)(FILE*)> mounts(::setmntent("/proc/self/mounts", "re"),
+                                                     ::endmntent);
+  if (!mounts) return fail_errno("cannot read the mounts");
+  while (const mntent* entry = ::getmntent(mounts.get()))
+    if (std::string_view(entry->mnt_type) == "cgroup2") return std::string(entry->mnt_dir);
+  return fail("no cgroup2 file system is mounted", {},
+              "mount -t cgroup2 none /sys/fs/cgroup/unified", ExitCode::kNotPermitted);
 }
 
 std::string cgroup_path(std::uint64_t id) {
   if (id == 0) return {};
   const auto root = cgroup_root();
-  if (root.empty()) return {};
-  const UniqueFd mount(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return {};
+  const UniqueFd mount(::open(root->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!mount) return {};
   alignas(::file_handle) std::array<std::uint8_t, sizeof(::file_handle) + sizeof id> room{};
   auto* handle = reinterpret_cast<::file_handle*>(room.data());
@@ -51,8 +50,8 @@ std::string cgroup_path(std::uint64_t id) {
       ::readlink(fmt::format("/proc/self/fd/{}", group.get()).c_str(), path.data(), path.size());
   if (length <= 0) return {};
   const std::string full(path.data(), static_cast<std::size_t>(length));
-  if (!full.starts_with(root)) return {};
-  return full.size() == root.size() ? "/" : full.substr(root.size());
+  if (!full.starts_with(*root)) return {};
+  return full.size() == root->size() ? "/" : full.substr(root->size());
 }
 
 }  // namespace anabranch::kernel

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <string>
 
+#include "base/result.hpp"
+
 namespace anabranch::kernel {
 
-/// Where the cgroup2 file system is mounted; empty when it is not.
-std::string cgroup_root();
+/// Where the cgroup2 file system is mounted; kNotPermitted when it is nowhere.
+Result<std::string> cgroup_root();
 
 /// "/system.slice/nginx.service", below the root; empty for an id that is gone, or when it may not
 /// be asked for (CAP_DAC_READ_SEARCH).

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
+#include "kernel/cgroup.hpp"
 #include "kernel/feature_probe.hpp"
 #include "kernel/subflow_limits.hpp"
 #include "kernel/sysctl.hpp"
@@ -92,10 +93,10 @@ Finding load_trivial_program() {
 
 Finding load_subflow_limits() {
   const auto loadable = SubflowLimits::loadable();
-  if (loadable && cgroup2_root()) return {FeatureState::kOk, "the BPF program could be loaded"};
+  if (loadable && cgroup_root()) return {FeatureState::kOk, "the BPF program could be loaded"};
   if (!loadable && ::geteuid() != 0)
     return {FeatureState::kRefused, "only root may load programs", "run the role as root"};
-  const Error error = loadable ? cgroup2_root().error() : loadable.error();
+  const Error error = loadable ? cgroup_root().error() : loadable.error();
   return {FeatureState::kRefused, error.what, error.hint};
 }
 

@@ -10,6 +10,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
+#include "kernel/mptcp_family.hpp"
 #include "kernel/mptcp_numbers.hpp"
 #include "kernel/sysctl.hpp"
 
@@ -55,14 +56,9 @@ IpAddress mapped(const IpAddress& address) {
 }  // namespace
 
 Result<MptcpCommands> MptcpCommands::open() {
-  auto socket = NetlinkSocket::open(NETLINK_GENERIC);
-  if (!socket) return std::unexpected(socket.error());
-  const auto family = resolve_family(*socket, "mptcp_pm");
-  if (!family)
-    return fail("this kernel has no MPTCP path manager", {},
-                "Linux 5.19 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
-                ExitCode::kNotPermitted);
-  return MptcpCommands(std::move(*socket), family->id);
+  auto opened = open_mptcp_family("5.19");
+  if (!opened) return std::unexpected(opened.error());
+  return MptcpCommands(std::move(opened->socket), opened->family.id);
 }
 
 Result<void> MptcpCommands::create(const NewSubflow& subflow) {
@@ -117,31 +113,35 @@ Result<void> MptcpCommands::set_backup(std::uint32_t token, const Endpoint& loca
                                                  local.text() + " to " + remote.text());
 }
 
-/// No table shows it. Asked for an announcement without an id, which it never makes, the kernel
-/// first looks whose the connection is.
+/// No table shows it. Asked to destroy a subflow that cannot be, the kernel first looks whose the
+/// connection is (EINVAL), and then for the subflow (ESRCH).
 bool MptcpCommands::is_the_kernels(std::uint32_t token) {
-  const auto refused = announce(token, 0, {*IpAddress::parse("127.0.0.1"), 0});
-  return !refused && refused.error().what.contains("userspace PM not selected");
+  const Endpoint nowhere{IpAddress::v4(0), 1};
+  return !destroy(token, nowhere, nowhere) && last_netlink_error() == EINVAL;
+}
+
+Result<PathManagerSysctl> path_manager_sysctl(PathManagerType type) {
+  const bool userspace = type == PathManagerType::kUserspace;
+  if (read_sysctl(kManagerKey))
+    return PathManagerSysctl{std::string(kManagerKey), userspace ? "userspace" : "kernel"};
+  if (read_sysctl(kTypeKey)) return PathManagerSysctl{std::string(kTypeKey), userspace ? "1" : "0"};
+  return fail("this kernel has no path manager in user space", {},
+              "Linux 5.19 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
+              ExitCode::kNotPermitted);
 }
 
 Result<PathManagerType> path_manager_type() {
-  if (const auto name = read_sysctl(kManagerKey))
-    return *name == "userspace" ? PathManagerType::kUserspace : PathManagerType::kKernel;
-  const auto number = read_sysctl(kTypeKey);
-  if (!number)
-    return fail("this kernel has no path manager in user space", {},
-                "Linux 5.19 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
-                ExitCode::kNotPermitted);
-  return *number == "1" ? PathManagerType::kUserspace : PathManagerType::kKernel;
+  const auto userspace = path_manager_sysctl(PathManagerType::kUserspace);
+  if (!userspace) return std::unexpected(userspace.error());
+  const auto now = read_sysctl(userspace->key);
+  if (!now) return std::unexpected(now.error());
+  return *now == userspace->value ? PathManagerType::kUserspace : PathManagerType::kKernel;
 }
 
 Result<void> set_path_manager_type(PathManagerType type) {
-  const bool userspace = type == PathManagerType::kUserspace;
-  if (read_sysctl(kManagerKey))
-    return write_sysctl(kManagerKey, userspace ? "userspace" : "kernel");
-  // What can be set can be read: its error says that it is not there at all.
-  ANABRANCH_TRY(path_manager_type());
-  return write_sysctl(kTypeKey, userspace ? "1" : "0");
+  const auto wanted = path_manager_sysctl(type);
+  if (!wanted) return std::unexpected(wanted.error());
+  return write_sysctl(wanted->key, wanted->value);
 }
 
 }  // namespace anabranch::kernel

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/result.hpp"
 #include "kernel/mptcp_events.hpp"
@@ -45,7 +46,8 @@ class MptcpCommands {
   /// SET_FLAGS: MP_PRIO (RFC 8684 section 3.3.8) on that one subflow.
   Result<void> set_backup(std::uint32_t token, const Endpoint& local, const Endpoint& remote,
                           bool backup);
-  /// Whether the kernel's own path manager has the connection: it then refuses every command.
+  /// Whether the kernel's own path manager has the connection: it then refuses every command. Also
+  /// true of a connection that is gone.
   bool is_the_kernels(std::uint32_t token);
 
  private:
@@ -59,5 +61,13 @@ class MptcpCommands {
 enum class PathManagerType : std::uint8_t { kKernel, kUserspace };
 Result<PathManagerType> path_manager_type();
 Result<void> set_path_manager_type(PathManagerType type);
+
+/// The sysctl of this kernel that says so and its value for `type`: for who has to remember what it
+/// was (SavedSysctls). kNotPermitted when the kernel has none.
+struct PathManagerSysctl {
+  std::string key;
+  std::string value;
+};
+Result<PathManagerSysctl> path_manager_sysctl(PathManagerType type);
 
 }  // namespace anabranch::kernel

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "kernel/mptcp_family.hpp"
 #include "kernel/mptcp_numbers.hpp"
 
 namespace anabranch::kernel {
@@ -57,11 +58,6 @@ Endpoint endpoint_of(const Attributes& attributes, int addr4, int addr6, int por
 
 }  // namespace
 
-std::string Endpoint::text() const {
-  const std::string number = std::to_string(port);
-  return address.is_v4() ? address.text() + ":" + number : "[" + address.text() + "]:" + number;
-}
-
 std::optional<MptcpEvent> parse_mptcp_event(const nlmsghdr& message) {
   if (message.nlmsg_type < NLMSG_MIN_TYPE || message.nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN))
     return std::nullopt;
@@ -85,28 +81,26 @@ std::optional<MptcpEvent> parse_mptcp_event(const nlmsghdr& message) {
   out.backup = attributes.u8(pm::kEventBackup) != 0;
   out.error = attributes.u8(pm::kEventError);
   out.ifindex = attributes.u32(pm::kEventIfIdx);
-  out.reset_reason = attributes.u32(pm::kEventResetReason);
+  if (attributes.has(pm::kEventResetReason))
+    out.reset_reason = attributes.u32(pm::kEventResetReason);
+  out.reset_transient = attributes.u32(pm::kEventResetFlags) != 0;
   return out;
 }
 
 Result<MptcpEventMonitor> MptcpEventMonitor::open(int buffer) {
-  auto socket = NetlinkSocket::open(NETLINK_GENERIC);
-  if (!socket) return std::unexpected(socket.error());
-  const auto family = resolve_family(*socket, "mptcp_pm");
-  if (!family)
-    return fail("this kernel has no MPTCP path manager", {},
-                "Linux 5.15 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
-                ExitCode::kNotPermitted);
+  auto opened = open_mptcp_family("5.15");
+  if (!opened) return std::unexpected(opened.error());
+  auto& [socket, family] = *opened;
   const auto group =
-      std::ranges::find(family->groups, kGroup, &std::pair<std::string, std::uint32_t>::first);
-  if (group == family->groups.end())
+      std::ranges::find(family.groups, kGroup, &std::pair<std::string, std::uint32_t>::first);
+  if (group == family.groups.end())
     return fail("this kernel tells no MPTCP events", {}, "Linux 5.12 or later tells them",
                 ExitCode::kNotPermitted);
   // Beyond net.core.rmem_max only who is privileged outside of any user namespace.
-  if (::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
-    ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  ANABRANCH_TRY(socket->join(group->second));
-  return MptcpEventMonitor(std::move(*socket));
+  if (::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
+    ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  ANABRANCH_TRY(socket.join(group->second));
+  return MptcpEventMonitor(std::move(socket));
 }
 
 bool MptcpEventMonitor::drain(const std::function<void(const MptcpEvent&)>& visit) {

@@ -8,20 +8,13 @@
 #include <functional>
 #include <optional>
 
-#include "base/ip.hpp"
+#include "base/endpoint.hpp"
 #include "base/result.hpp"
 #include "kernel/netlink.hpp"
 
 namespace anabranch::kernel {
 
-/// An address and a port, host order.
-struct Endpoint {
-  IpAddress address;
-  std::uint16_t port = 0;
-
-  std::string text() const;  ///< "192.0.2.1:443", "[2001:db8::1]:443"
-  auto operator<=>(const Endpoint&) const = default;
-};
+using anabranch::Endpoint;
 
 struct MptcpEvent {
   enum class Type : std::uint8_t {
@@ -45,9 +38,11 @@ struct MptcpEvent {
   bool server_side = false;    ///< the peer connected to us
   bool deny_join_id0 = false;  ///< the peer set the C flag (RFC 8684 section 3.1)
   bool backup = false;
-  int error = 0;              ///< errno of a closed subflow, 0 when it was closed in order
-  unsigned ifindex = 0;       ///< 0 when not told
-  unsigned reset_reason = 0;  ///< of MP_TCPRST (RFC 8684 section 3.6)
+  int error = 0;         ///< errno of a closed subflow, 0 when it was closed in order
+  unsigned ifindex = 0;  ///< 0 when not told
+  /// Of the peer's MP_TCPRST (RFC 8684 section 3.6); nothing: there was none.
+  std::optional<unsigned> reset_reason = std::nullopt;
+  bool reset_transient = false;  ///< T: the reason may pass
   bool operator==(const MptcpEvent&) const = default;
 };
 

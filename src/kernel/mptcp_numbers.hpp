@@ -90,6 +90,7 @@ enum EventAttribute : std::uint8_t {
   kEventFlags = 13,        ///< u16, since Linux 6.18
   kEventIfIdx = 15,        ///< s32
   kEventResetReason = 16,  ///< u32
+  kEventResetFlags = 17,   ///< u32, T
   kEventServerSide = 18,   ///< u8; since Linux 6.18 a flag says the same
 };
 

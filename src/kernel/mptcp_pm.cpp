@@ -7,6 +7,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
+#include "kernel/mptcp_family.hpp"
 #include "kernel/mptcp_numbers.hpp"
 
 namespace anabranch::kernel {
@@ -28,14 +29,9 @@ void put_endpoint(Message& message, const MptcpEndpoint& endpoint) {
 }  // namespace
 
 Result<MptcpPathManager> MptcpPathManager::open() {
-  auto socket = NetlinkSocket::open(NETLINK_GENERIC);
-  if (!socket) return std::unexpected(socket.error());
-  const auto family = resolve_family(*socket, "mptcp_pm");
-  if (!family)
-    return fail("this kernel has no MPTCP path manager", {},
-                "Linux 5.15 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
-                ExitCode::kNotPermitted);
-  return MptcpPathManager(std::move(*socket), family->id);
+  auto opened = open_mptcp_family("5.15");
+  if (!opened) return std::unexpected(opened.error());
+  return MptcpPathManager(std::move(opened->socket), opened->family.id);
 }
 
 Message MptcpPathManager::command(int number, int flags) const {

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/registry.hpp"
+#include "kernel/route_protocols.hpp"
 
 namespace anabranch::kernel {
 namespace {
@@ -54,7 +55,7 @@ ifinfomsg link_header(unsigned ifindex) {
 
 bool matters(const rtmsg& route) {
   return route.rtm_table != RT_TABLE_MAIN || route.rtm_dst_len == 0 ||
-         route.rtm_protocol == registry::kRouteProtocol;
+         !by_routing_daemon(route.rtm_protocol);
 }
 
 }  // namespace

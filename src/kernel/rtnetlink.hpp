@@ -98,6 +98,9 @@ class Rtnetlink {
   Result<std::vector<Route>> routes(std::uint32_t first, std::uint32_t last, std::uint8_t protocol);
   /// Of every table and protocol, which may be very many.
   Result<std::vector<Route>> all_routes();
+  /// Where the main table leads by `ifindex` without being a default route, the kernel's own routes
+  /// to the link among it; routing daemons' routes are left out, and no more than `most` told.
+  Result<std::vector<IpPrefix>> destinations(Family family, unsigned ifindex, std::size_t most);
   /// The router of the IPv4 default route through `ifindex`; nothing when there is none.
   std::optional<IpAddress> default_router(unsigned ifindex);
   /// The route of a packet to an address that nobody has a more specific route to, as the rules and
@@ -133,9 +136,9 @@ class Rtnetlink {
   NetlinkSocket socket_;
 };
 
-/// Says that something changed in the namespace; what it is now must be asked for. Other programs'
-/// routes of the main table count only when they are default routes: a routing daemon that feeds it
-/// must not keep us busy.
+/// Says that something changed in the namespace; what it is now must be asked for. Of a routing
+/// daemon's routes of the main table only default routes count: one that feeds it must not keep us
+/// busy.
 class RouteMonitor {
  public:
   struct Changes {

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "kernel/route_protocols.hpp"
 #include "kernel/rtnetlink.hpp"
 
 namespace anabranch::kernel {
@@ -261,6 +262,28 @@ Result<std::vector<Route>> Rtnetlink::routes(std::uint32_t first, std::uint32_t 
       if (!done && last_netlink_error() != ENOENT) return std::unexpected(done.error());
     }
   }
+  return out;
+}
+
+Result<std::vector<IpPrefix>> Rtnetlink::destinations(Family family, unsigned ifindex,
+                                                      std::size_t most) {
+  std::vector<IpPrefix> out;
+  rtmsg header{};
+  header.rtm_family = family_octet(family);
+  header.rtm_table = RT_TABLE_MAIN;
+  Message message(RTM_GETROUTE, NLM_F_DUMP);
+  message.header(header).put_u32(RTA_OIF, ifindex);
+  const auto done =
+      socket_.query(std::move(message), "cannot list routes", [&](const nlmsghdr& answer) {
+        const auto route = parse_route(answer);
+        if (!route || out.size() == most || route->table != kMainTable ||
+            route->ifindex != ifindex || route->type != Route::Type::kUnicast ||
+            route->to.family() != family || route->to.length() == 0 ||
+            by_routing_daemon(route->protocol))
+          return;
+        out.push_back(route->to);
+      });
+  if (!done) return std::unexpected(done.error());
   return out;
 }
 

@@ -196,7 +196,7 @@ std::optional<ConnectionInfo> parse_connection(const nlmsghdr& message) {
   out.local = endpoint_of(body->idiag_family, body->id.idiag_src, body->id.idiag_sport);
   out.remote = endpoint_of(body->idiag_family, body->id.idiag_dst, body->id.idiag_dport);
   out.state = body->idiag_state;
-  out.uid = body->idiag_uid;
+  if (body->idiag_uid != 0 || body->idiag_inode != 0) out.uid = body->idiag_uid;
   out.cgroup = cgroup_of(attributes);
   out.ifindex = body->id.idiag_if;
   out.fallback = (info.flags & kMptcpInfoFallback) != 0;

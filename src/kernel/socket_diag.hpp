@@ -22,7 +22,8 @@ struct ConnectionInfo {
   Endpoint local;
   Endpoint remote;
   std::uint8_t state = 0;  ///< TCP state number; 1 is ESTABLISHED, 10 LISTEN
-  std::uint32_t uid = 0;
+  /// Nothing: nobody has accepted the connection yet, and the kernel says 0 of such ones.
+  std::optional<std::uint32_t> uid = std::nullopt;
   std::uint64_t cgroup = 0;  ///< id of the cgroup (inode of its directory), 0 when not told
   unsigned ifindex = 0;
   bool fallback = false;  ///< became plain TCP (RFC 8684 section 3.7)

@@ -10,13 +10,13 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <mntent.h>
 #include <subflow_limits.h>
 #include <subflow_limits.skel.h>
 #include <sys/socket.h>
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "kernel/cgroup.hpp"
 
 namespace anabranch::kernel {
 namespace {
@@ -103,7 +103,7 @@ SubflowLimits::~SubflowLimits() = default;
 Result<SubflowLimits> SubflowLimits::open(const std::string& cgroup) {
   std::string path = cgroup;
   if (path.empty()) {
-    auto root = cgroup2_root();
+    auto root = cgroup_root();
     if (!root) return std::unexpected(root.error());
     path = std::move(*root);
   }
@@ -146,16 +146,6 @@ Result<void> SubflowLimits::clear(const IpAddress& local) {
     return fail_errno(-result,
                       "cannot free the subflows from " + local.text() + " of their limits");
   return {};
-}
-
-Result<std::string> cgroup2_root() {
-  const std::unique_ptr<FILE, int (*)(FILE*)> mounts(::setmntent("/proc/self/mounts", "re"),
-                                                     ::endmntent);
-  if (!mounts) return fail_errno("cannot read the mounts");
-  while (const mntent* entry = ::getmntent(mounts.get()))
-    if (std::string_view(entry->mnt_type) == "cgroup2") return std::string(entry->mnt_dir);
-  return fail("no cgroup2 file system is mounted", {},
-              "mount -t cgroup2 none /sys/fs/cgroup/unified", ExitCode::kNotPermitted);
 }
 
 }  // namespace anabranch::kernel

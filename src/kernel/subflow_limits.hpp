@@ -48,7 +48,4 @@ class SubflowLimits {
   std::unique_ptr<Program> program_;
 };
 
-/// Where the cgroup2 file system is mounted; kNotPermitted when it is nowhere.
-Result<std::string> cgroup2_root();
-
 }  // namespace anabranch::kernel

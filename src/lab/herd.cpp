@@ -3,6 +3,7 @@
 // waits for a time waits equally long, so that a queue in order of arrival is a timer wheel.
 #include "lab/herd.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -24,12 +25,28 @@ constexpr std::size_t kRequest = 100;
 constexpr int kEventsAtOnce = 256;
 constexpr int kAcceptsAtOnce = 256;
 
-/// Everyone may open as many descriptors as the hard limit says.
-void raise_descriptor_limit() {
+/// Beside connections: standard streams, epoll, what the caller left open.
+constexpr rlim_t kOtherDescriptors = 32;
+
+/// Everyone may open as many descriptors as the hard limit says; who may raise that one does.
+Result<void> raise_descriptor_limit(const HerdOptions& options) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return fail_errno("cannot tell the descriptor limit");
+  const rlim_t needed =
+      kOtherDescriptors + options.ports +
+      (options.listen ? options.connections : std::max(options.connections, options.at_once));
+  if (limit.rlim_max < needed) {
+    const rlimit higher{needed, needed};
+    if (::setrlimit(RLIMIT_NOFILE, &higher) == 0) return {};
+    return fail(fmt::format("{} descriptors are needed, and one process may have {} here", needed,
+                            limit.rlim_max),
+                {}, fmt::format("ulimit -Hn {} as root, or LimitNOFILE={}", needed, needed));
+  }
   limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return fail_errno("cannot raise the descriptor limit");
+  return {};
 }
 
 Result<void> write_report(int fd, const HerdReport& report) {
@@ -274,7 +291,7 @@ class Clients {
 }  // namespace
 
 Result<void> run_herd(const HerdOptions& options, int output_fd) {
-  raise_descriptor_limit();
+  ANABRANCH_TRY(raise_descriptor_limit(options));
   auto poller = Poller::open();
   if (!poller) return std::unexpected(poller.error());
   if (options.listen) return EchoServer(options, std::move(*poller)).run(output_fd);

@@ -20,7 +20,8 @@ struct HerdOptions {
   IpAddress address{};        ///< to listen at, or to connect to
   std::uint16_t port = 5100;  ///< first of `ports`
   unsigned ports = 1;
-  unsigned connections = 0;  ///< to open and hold; 0: short ones for `duration`
+  /// To open and hold; 0: short ones for `duration`. Of a listener: how many it must have room for.
+  unsigned connections = 0;
   nanoseconds duration{};
   unsigned at_once = 64;  ///< handshakes, or short connections, under way at a time
   /// Of a held connection between an echo and the next request; zero: idle after the first.
@@ -37,7 +38,8 @@ struct HerdReport {
 };
 
 /// A listener and held connections stay until the process is ended; short ones end by themselves.
-/// The report is written when listening, when all are held, or at the end.
+/// The report is written when listening, when all are held, or at the end. When the process may not
+/// have descriptors enough for all of them, that is the error at once.
 Result<void> run_herd(const HerdOptions& options, int output_fd);
 
 std::string format_herd_report(const HerdReport& report);

@@ -43,8 +43,8 @@ void remove_left_over(const std::string& parent) {
 LabCgroup LabCgroup::make() {
   const auto root = kernel::cgroup_root();
   const auto own = own_cgroup();
-  if (::geteuid() != 0 || root.empty() || own.empty()) return LabCgroup({});
-  const auto parent = own == "/" ? root : root + own;
+  if (::geteuid() != 0 || !root || own.empty()) return LabCgroup({});
+  const auto parent = own == "/" ? *root : *root + own;
   remove_left_over(parent);
   auto path = parent + "/" + std::string(kPrefix) + std::to_string(::getpid());
   if (::mkdir(path.c_str(), 0755) != 0) return LabCgroup({});

@@ -78,11 +78,10 @@ Result<ManagerTraces> manager_traces(const Network& network, std::string_view no
   return out;
 }
 
-Result<unsigned> established_pairs(const Network& network, std::string_view node) {
+Result<void> add_paths_in_use(const Network& network, std::string_view node, PathsInUse& paths) {
   const auto lines = ss(network, node, {"-Htn", "state", "established"});
   if (!lines) return std::unexpected(lines.error());
   std::istringstream in(*lines);
-  std::set<std::pair<std::string, std::string>> pairs;
   // Columns: two queues, local and peer address with port.
   for (std::string line; std::getline(in, line);) {
     std::istringstream words(line);
@@ -90,9 +89,9 @@ Result<unsigned> established_pairs(const Network& network, std::string_view node
     std::string local;
     std::string peer;
     if (words >> queue >> queue >> local >> peer)
-      pairs.emplace(local.substr(0, local.rfind(':')), peer);
+      paths.emplace(local.substr(0, local.rfind(':')), peer);
   }
-  return static_cast<unsigned>(pairs.size());
+  return {};
 }
 
 }  // namespace anabranch::lab

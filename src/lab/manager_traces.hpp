@@ -3,7 +3,10 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.hpp"
 #include "lab/network.hpp"
@@ -22,8 +25,11 @@ struct ManagerTraces {
 Result<ManagerTraces> manager_traces(const Network& network, std::string_view node,
                                      Manager manager);
 
-/// Pairs of a connection to kServerAddress (told by the server's port) and a path that has an
-/// established subflow of it, as `node`, the client, sees it.
-Result<unsigned> established_pairs(const Network& network, std::string_view node);
+/// Local address of a path and the server's end, "198.18.0.1:5001", which tells the connection.
+using PathsInUse = std::set<std::pair<std::string, std::string>>;
+
+/// Adds the paths that have an established subflow now, for each connection to kServerAddress, as
+/// `node`, the client, sees it.
+Result<void> add_paths_in_use(const Network& network, std::string_view node, PathsInUse& paths);
 
 }  // namespace anabranch::lab

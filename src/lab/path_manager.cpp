@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "kernel/mptcp_commands.hpp"
 #include "kernel/mptcp_pm.hpp"
 #include "kernel/rtnetlink.hpp"
-#include "kernel/sysctl.hpp"
 #include "lab/lab_cgroup.hpp"
 #include "lab/single_homed_roles.hpp"
 
@@ -163,7 +163,7 @@ Result<void> stop_manager(Network& network, std::string_view node, Manager manag
   }
   return network.inside(node, []() -> Result<void> {
     ANABRANCH_TRY(set_endpoints({}));
-    return kernel::write_sysctl("net/mptcp/pm_type", "0");
+    return kernel::set_path_manager_type(kernel::PathManagerType::kKernel);
   });
 }
 

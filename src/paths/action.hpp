@@ -15,8 +15,7 @@ struct CreateSubflow {
   Token token = 0;
   std::uint8_t local_id = 0;
   IpAddress local;
-  std::uint16_t local_port = 0;  ///< 0: the kernel chooses
-  unsigned ifindex = 0;          ///< it is bound there
+  unsigned ifindex = 0;  ///< it is bound there
   Endpoint remote;
   bool backup = false;  ///< with B
 };
@@ -25,7 +24,6 @@ struct CreateSubflow {
 struct DestroySubflow {
   Token token = 0;
   SubflowKey key;
-  unsigned ifindex = 0;
 };
 
 /// REMOVE_ADDR of an id of ours (RFC 8684 section 3.4.2). Always before the subflow's

@@ -43,19 +43,6 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
   return out;
 }
 
-/// "192.0.2.1:443", "[2001:db8::1]:443".
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
-  auto address = text.substr(0, colon);
-  if (address.starts_with('[') && address.ends_with(']'))
-    address = address.substr(1, address.size() - 2);
-  const auto parsed = IpAddress::parse(address);
-  if (!port || !parsed) return std::nullopt;
-  return Endpoint{*parsed, *port};
-}
-
 template <class Entry>
 std::string list_text(const std::vector<Entry>& entries) {
   if (entries.empty()) return "-";
@@ -81,7 +68,7 @@ std::optional<std::vector<Entry>> parse_list(std::string_view text) {
     entry.announced = id->ends_with('!');
     if (entry.announced) id->remove_suffix(1);
     const auto number = parse_number<std::uint8_t>(*id);
-    const auto endpoint = parse_endpoint(word);
+    const auto endpoint = Endpoint::parse(word);
     if (!number || !endpoint) return std::nullopt;
     entry.id = *number;
     entry.endpoint = *endpoint;
@@ -121,8 +108,8 @@ std::optional<std::pair<Token, Remembered>> parse_line(std::string_view line) {
   const auto peer = cut(line, ' ');
   if (!token || !local || !remote || !flags || !peer) return std::nullopt;
   const auto number = parse_number<Token>(*token, 16);
-  const auto from = parse_endpoint(*local);
-  const auto to = parse_endpoint(*remote);
+  const auto from = Endpoint::parse(*local);
+  const auto to = Endpoint::parse(*remote);
   auto peer_addresses = parse_list<PeerAddress>(*peer);
   auto own_addresses = parse_list<OwnAddress>(line);
   Remembered out;

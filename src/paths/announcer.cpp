@@ -45,10 +45,15 @@ std::vector<const Path*> in_order(const Connection& connection, std::vector<cons
   return out;
 }
 
+/// A peer that only some paths lead to is told of those alone.
+bool leads_to_peer(const Path& path, const Connection& connection) {
+  return reached_by(path, connection) != nullptr;
+}
+
 /// A change after which an announcement that failed deserves another try.
 bool differs(const Path& before, const Path& after) {
   return before.ifindex != after.ifindex || before.router != after.router ||
-         before.usable != after.usable;
+         before.usable != after.usable || before.destinations != after.destinations;
 }
 
 }  // namespace
@@ -68,8 +73,8 @@ void Announcer::update(Connection& connection, const Paths& paths, MonotonicTime
   take_back(connection, paths, now, out);
   std::vector<const Path*> wanted;
   for (const auto& [address, path] : paths) {
-    if (path.usable && announceable(address) && !known_to_peer(connection, address) &&
-        allowed_(connection, path))
+    if (leads_to_peer(path, connection) && announceable(address) &&
+        !known_to_peer(connection, address) && allowed_(connection, path))
       wanted.push_back(&path);
   }
   for (const Path* path : in_order(connection, std::move(wanted))) {
@@ -83,7 +88,8 @@ void Announcer::take_back(Connection& connection, const Paths& paths, MonotonicT
   for (auto at = connection.announcements.begin(); at != connection.announcements.end();) {
     const Announcement announcement = at->second;
     const auto path = paths.find(announcement.endpoint.address);
-    if (path != paths.end() && path->second.usable && allowed_(connection, path->second)) {
+    if (path != paths.end() && leads_to_peer(path->second, connection) &&
+        allowed_(connection, path->second)) {
       ++at;
       continue;
     }

@@ -2,7 +2,6 @@
 #include "paths/codec.hpp"
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <span>
@@ -112,22 +111,6 @@ struct Writer {
   }
 };
 
-Endpoint parse_endpoint(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == text.npos) throw Refused("'" + text + "' has no port");
-  std::string host = text.substr(0, colon);
-  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (brackets) host = host.substr(1, host.size() - 2);
-  const auto address = IpAddress::parse(host);
-  Endpoint out;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, out.port);
-  if (!address || address->is_v4() == brackets || error != std::errc() || stop != end)
-    throw Refused("'" + text + "' is not an address with a port");
-  out.address = *address;
-  return out;
-}
-
 template <class Value>
 Value value_or_refuse(const Result<Value>& result) {
   if (!result) throw Refused(result.error().what);
@@ -183,10 +166,8 @@ struct Reader {
       value = from.get<std::string>();
     } else if constexpr (std::is_enum_v<Value>) {
       value = static_cast<Value>(index_of(kNames<Value>, from.get<std::string>()));
-    } else if constexpr (Is<Value, IpAddress> || Is<Value, IpPrefix>) {
+    } else if constexpr (Is<Value, IpAddress> || Is<Value, IpPrefix> || Is<Value, Endpoint>) {
       value = value_or_refuse(Value::parse(from.get<std::string>()));
-    } else if constexpr (Is<Value, Endpoint>) {
-      value = parse_endpoint(from.get<std::string>());
     } else if constexpr (Is<Value, nanoseconds>) {
       value = nanoseconds(bounded(from, -kLongest_ns, kLongest_ns));
     } else if constexpr (Is<Value, BitRate>) {

@@ -20,21 +20,21 @@ namespace anabranch::paths::members {
 template <class Enum>
 constexpr std::array<std::string_view, 0> kNames{};
 template <>
-constexpr std::array<std::string_view, 10> kNames<kernel::MptcpEvent::Type>{
+inline constexpr std::array<std::string_view, 10> kNames<kernel::MptcpEvent::Type>{
     "created",          "established",         "closed",         "announced",
     "removed",          "subflow-established", "subflow-closed", "subflow-priority",
     "listener-created", "listener-closed"};
 template <>
-constexpr std::array<std::string_view, 2> kNames<Family>{"ipv4", "ipv6"};
+inline constexpr std::array<std::string_view, 2> kNames<Family>{"ipv4", "ipv6"};
 template <>
-constexpr std::array<std::string_view, 3> kNames<AnnounceMode>{"server", "always", "never"};
+inline constexpr std::array<std::string_view, 3> kNames<AnnounceMode>{"server", "always", "never"};
 
 template <class Value, class Type>
 concept Is = std::same_as<std::remove_const_t<Value>, Type>;
 
 void describe(auto& visit, Is<kernel::MptcpEvent> auto& value) {
   auto& [type, token, local, remote, local_id, remote_id, server_side, deny_join_id0, backup, error,
-         ifindex, reset_reason] = value;
+         ifindex, reset_reason, reset_transient] = value;
   visit("type", type);
   visit("token", token);
   visit("local", local);
@@ -47,6 +47,7 @@ void describe(auto& visit, Is<kernel::MptcpEvent> auto& value) {
   visit("error", error);
   visit("ifindex", ifindex);
   visit("reset_reason", reset_reason);
+  visit("reset_transient", reset_transient);
 }
 
 void describe(auto& visit, Is<kernel::ConnectionInfo> auto& value) {
@@ -194,10 +195,11 @@ void describe(auto& visit, Is<input::Measured> auto& value) {
   visit("rate", rate);
 }
 void describe(auto& visit, Is<input::Failed> auto& value) {
-  auto& [action, error, what] = value;
+  auto& [action, error, what, not_ours] = value;
   visit("action", action);
   visit("error", error);
   visit("what", what);
+  visit("not_ours", not_ours);
 }
 void describe(auto& visit, Is<input::Listening> auto& value) {
   auto& [endpoint, listens] = value;
@@ -217,20 +219,18 @@ void describe(auto& visit, Is<input::Limits> auto& value) {
 void describe(auto&, Is<input::Tick> auto&) {}
 
 void describe(auto& visit, Is<action::CreateSubflow> auto& value) {
-  auto& [token, local_id, local, local_port, ifindex, remote, backup] = value;
+  auto& [token, local_id, local, ifindex, remote, backup] = value;
   visit("token", token);
   visit("local_id", local_id);
   visit("local", local);
-  visit("local_port", local_port);
   visit("ifindex", ifindex);
   visit("remote", remote);
   visit("backup", backup);
 }
 void describe(auto& visit, Is<action::DestroySubflow> auto& value) {
-  auto& [token, key, ifindex] = value;
+  auto& [token, key] = value;
   visit("token", token);
   describe(visit, key);
-  visit("ifindex", ifindex);
 }
 void describe(auto& visit, Is<action::RemoveAddress> auto& value) {
   auto& [token, id] = value;

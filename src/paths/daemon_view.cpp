@@ -34,7 +34,7 @@ const json& entries(const json& object, const char* name) {
   return value != nullptr && value->is_array() ? *value : kNone;
 }
 Endpoint endpoint(const json& object, const char* name) {
-  return parse_endpoint(text(object, name)).value_or(Endpoint{});
+  return Endpoint::parse(text(object, name)).value_or(Endpoint{});
 }
 
 std::optional<Token> token_of(const json& object) {
@@ -57,11 +57,11 @@ Subject subject_of(const json& entry) {
   out.plain_tcp = truth(entry, "plain_tcp");
   out.manager = truth(entry, "observed_only") ? Manager::kKernel : Manager::kDaemon;
   out.details_known = true;
-  out.uid = static_cast<std::uint32_t>(number(entry, "uid"));
+  if (const auto* uid = member(entry, "uid"); uid != nullptr && uid->is_number_unsigned())
+    out.uid = uid->get<std::uint32_t>();
   out.cgroup = text(entry, "cgroup");
   for (const auto& subflow : entries(entry, "subflows"))
-    out.subflows.push_back({endpoint(subflow, "local"), endpoint(subflow, "remote"),
-                            text(subflow, "state") != "connecting",
+    out.subflows.push_back({endpoint(subflow, "local"), endpoint(subflow, "remote"), true,
                             text(subflow, "state") == "silent", truth(subflow, "backup"), false,
                             text(subflow, "reason"), text(subflow, "rule")});
   for (const auto& peer : entries(entry, "peer_addresses"))
@@ -70,11 +70,11 @@ Subject subject_of(const json& entry) {
   for (const auto& told : entries(entry, "announcements"))
     out.announcements.push_back({endpoint(told, "endpoint"), text(told, "state")});
   for (const auto& waiting : entries(entry, "waiting")) {
-    const auto local = parse_endpoint(text(waiting, "local"));
+    const auto local = IpAddress::parse(text(waiting, "local"));
     if (!local) continue;
     const auto retry = std::chrono::duration<double, std::milli>(number(waiting, "retry_in_ms"));
     const auto detail = text(waiting, "detail");
-    out.waiting.push_back({local->address, endpoint(waiting, "remote"), text(waiting, "code"),
+    out.waiting.push_back({*local, endpoint(waiting, "remote"), text(waiting, "code"),
                            detail.empty() ? text(waiting, "rule") : detail,
                            std::chrono::duration_cast<nanoseconds>(retry)});
   }
@@ -82,23 +82,6 @@ Subject subject_of(const json& entry) {
 }
 
 }  // namespace
-
-Result<Endpoint> parse_endpoint(std::string_view text) {
-  if (auto bare = IpAddress::parse(text)) return Endpoint{*bare, 0};
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos)
-    return fail("\"" + std::string(text) + "\" is no address", {}, {}, ExitCode::kBadInput);
-  auto host = text.substr(0, colon);
-  const auto digits = text.substr(colon + 1);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  auto address = IpAddress::parse(host);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (!address || digits.empty() || error != std::errc() || end != digits.data() + digits.size())
-    return fail("\"" + std::string(text) + "\" is no address with a port", {},
-                "as 192.0.2.1:443 or [2001:db8::1]:443", ExitCode::kBadInput);
-  return Endpoint{*address, port};
-}
 
 Result<DaemonView> parse_daemon_view(std::string_view text_of_answer) {
   const auto answer = json::parse(text_of_answer, nullptr, false);
@@ -109,9 +92,15 @@ Result<DaemonView> parse_daemon_view(std::string_view text_of_answer) {
   for (const auto& entry : entries(answer, "paths")) {
     const auto address = IpAddress::parse(text(entry, "address"));
     if (!address) continue;
-    out.paths[*address] = {text(entry, "interface"), truth(entry, "usable", true),
-                           truth(entry, "failed"), text(entry, "reason")};
+    auto& path = out.paths[*address];
+    path = {text(entry, "interface"), truth(entry, "usable", true), truth(entry, "failed"),
+            text(entry, "reason")};
+    for (const auto& destination : entries(entry, "destinations"))
+      if (destination.is_string())
+        if (const auto prefix = IpPrefix::parse(destination.get<std::string>()))
+          path.destinations.push_back(*prefix);
   }
+  out.settings_file = text(answer, "settings_file");
   return out;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,13 +15,11 @@ namespace anabranch::paths {
 struct DaemonView {
   std::vector<Subject> connections;
   std::map<IpAddress, DaemonPath> paths;
+  std::string settings_file;  ///< it reads; empty: there was none
 };
 
 /// The answer to "show". What is missing or of another kind is taken as not told; only a text that
 /// is no JSON is an error.
 Result<DaemonView> parse_daemon_view(std::string_view json);
-
-/// "10.1.0.2:4321", "[2001:db8::1]:443"; a bare address has port 0.
-Result<Endpoint> parse_endpoint(std::string_view text);
 
 }  // namespace anabranch::paths

@@ -43,8 +43,9 @@ struct Totals {
 struct Waiting {
   IpAddress local;
   Endpoint remote;
-  std::string code;                    ///< why, stable
-  std::optional<MonotonicTime> until;  ///< nothing: until its path answers again
+  std::string code;  ///< why, stable; "connecting": it is asked for and not heard of yet
+  std::optional<MonotonicTime> until;  ///< nothing: until its path answers
+  std::string detail = {};             ///< in words, where there is more to say
 };
 
 class Decider {
@@ -65,6 +66,8 @@ class Decider {
   const std::map<IpAddress, PathMemory>& memory() const;
   const std::map<IpAddress, Totals>& totals() const;  ///< by local address
   std::vector<Waiting> waiting(Token token) const;
+  /// Its pair of addresses is suspected to have failed, or has.
+  bool silent(const SubflowKey& key) const;
   /// The path of new connections that choose no source address; nothing: as the routes say.
   std::optional<IpAddress> preferred(Family family) const;
   /// Connections whose figures should be read in the next sampling step, and how long until it.

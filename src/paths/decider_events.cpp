@@ -2,7 +2,10 @@
 // What the kernel tells of connections, and connections taken over. A subflow that ends is tried
 // again: at once when it had lived for a while, else after a pause that doubles.
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -17,37 +20,63 @@ using Type = kernel::MptcpEvent::Type;
 constexpr seconds kLived{3};
 constexpr milliseconds kFirstRetry{200};
 constexpr seconds kLongestRetry{30};
-constexpr seconds kLongestAfterLoss{2};
+/// Between two attempts over a path that carried the connection a moment ago: what refuses or
+/// resets now is on the way and may end any moment. With many connections each waits longer, so
+/// that all of them together ask a thousand times a second at most.
+constexpr milliseconds kLongestAfterLoss{600};
+constexpr milliseconds kForEachConnection{1};
+constexpr seconds kMayEndSoon{15};
 /// The peer's RST of the old subflow and our new SYN should not meet.
 constexpr milliseconds kAfterReset{50};
+
+/// The peer's words for the end of a subflow (RFC 8684 section 3.6).
+std::string reset_words(const kernel::MptcpEvent& event) {
+  static constexpr std::array<std::string_view, 7> kReasons{
+      "an unspecified error",       "an error of MPTCP",       "lack of resources",
+      "administratively denied",    "too much data in flight", "unacceptable performance",
+      "a middlebox that interferes"};
+  const auto reason = *event.reset_reason;
+  auto out =
+      reason < kReasons.size() ? std::string(kReasons[reason]) : fmt::format("reason {}", reason);
+  if (event.reset_transient) out += ", for now";
+  return out;
+}
 
 }  // namespace
 
 void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
   std::map<IpAddress, Path> fresh;
   for (const auto& path : input.paths) fresh.emplace(path.address, path);
+  const auto leads = [](const std::map<IpAddress, Path>& where, const Pair& pair) {
+    const auto path = where.find(pair.local);
+    return path != where.end() && path->second.reaches(pair.remote);
+  };
   std::vector<IpAddress> gone;
   std::vector<IpAddress> came;
+  bool other_destinations = false;
   for (const auto& [address, path] : paths) {
     const auto found = fresh.find(address);
+    if (found == fresh.end() ? !path.destinations.empty()
+                             : path.destinations != found->second.destinations)
+      other_destinations = true;
     if (path.usable && (found == fresh.end() || !found->second.usable)) gone.push_back(address);
   }
   for (const auto& [address, path] : fresh) {
     const auto found = paths.find(address);
     if (path.usable && (found == paths.end() || !found->second.usable)) came.push_back(address);
+    if (found == paths.end() && !path.destinations.empty()) other_destinations = true;
     // The same address behind another router is another path.
     if (found != paths.end() && found->second.router != path.router) book.forget(address);
   }
-  paths = std::move(fresh);
+  const auto before = std::exchange(paths, std::move(fresh));
 
-  for (const auto& address : came) {
+  for (const auto& address : came)
     note(0, "path-up", fmt::format("path {} is there", address.text()));
-    for (auto& [pair, state] : health)
-      if (pair.local == address && state.state == PairHealth::State::kFailed) {
-        state.interval = settings.probe_interval;
-        at(now, {Timer::Kind::kAsk, 0, pair});
-      }
-  }
+  for (auto& [pair, state] : health)
+    if (state.state == PairHealth::State::kFailed && leads(paths, pair) && !leads(before, pair)) {
+      state.interval = settings.probe_interval;
+      at(now, {Timer::Kind::kAsk, 0, pair});
+    }
   for (const auto& address : gone)
     note(0, "path-down", fmt::format("path {} is gone", address.text()));
   announcer.paths_changed(connections, paths, now, out);
@@ -55,11 +84,13 @@ void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
   for (auto& [token, connection] : connections) {
     std::vector<SubflowKey> lost_keys;
     for (const auto& [key, subflow] : connection.subflows)
-      if (std::ranges::find(gone, key.local.address) != gone.end()) lost_keys.push_back(key);
+      if (const Pair pair{key.local.address, key.remote.address};
+          leads(before, pair) && !leads(paths, pair))
+        lost_keys.push_back(key);
     for (const auto& key : lost_keys) retire(connection, key, true, "path-down", now);
-    if (!gone.empty() || !came.empty()) {
+    if (!gone.empty() || !came.empty() || other_destinations) {
       for (auto& [pair, retry] : tracks[token].retries)
-        if (std::ranges::find(came, pair.local) != came.end()) retry = {};
+        if (leads(paths, pair) && !leads(before, pair)) retry = {.worked = retry.worked};
       plan_later(token, nanoseconds::zero(), now);
     }
   }
@@ -121,7 +152,6 @@ void Decider::Impl::established(Connection& connection, MonotonicTime now) {
   Subflow subflow;
   subflow.key = {connection.local, connection.remote};
   subflow.initial = true;
-  subflow.state = Subflow::State::kEstablished;
   subflow.reason = "initial";
   subflow.since = now;
   if (const auto path = paths.find(connection.local.address); path != paths.end())
@@ -144,9 +174,18 @@ void Decider::Impl::established(Connection& connection, MonotonicTime now) {
 void Decider::Impl::take(const input::Owner& input, MonotonicTime now) {
   const auto found = connections.find(input.token);
   if (found == connections.end()) return;
-  found->second.uid = input.uid;
   found->second.cgroup = input.cgroup;
-  if (!settings.rules.empty()) plan_later(input.token, {}, now);
+  owned(found->second, input.uid, now);
+}
+
+/// Rules may ask for the owner.
+void Decider::Impl::owned(Connection& connection, std::optional<std::uint32_t> uid,
+                          MonotonicTime now) {
+  if (uid) connection.uid = uid;
+  if (settings.rules.empty()) return;
+  announcer.update(connection, paths, now, out);
+  announced(now);
+  plan_later(connection.token, {}, now);
 }
 
 void Decider::Impl::subflow_established(Connection& connection, const kernel::MptcpEvent& event,
@@ -158,7 +197,6 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   subflow.local_id = event.local_id;
   subflow.remote_id = event.remote_id;
   subflow.ifindex = event.ifindex;
-  subflow.state = Subflow::State::kEstablished;
   subflow.backup = event.backup;
   subflow.reason = connection.server_side ? "peer" : "";
   subflow.since = now;
@@ -217,12 +255,24 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
     });
     if (asked == pending.end()) return;
     pending.erase(asked);
-    lost(connection, pair, event.error == ECONNREFUSED ? "join-refused" : "join-failed", {}, now);
-    return;
+    if (!event.reset_reason)
+      return lost(connection, pair, event.error == ECONNREFUSED ? "join-refused" : "join-failed",
+                  {}, now);
+    const auto why = reset_words(event);
+    note(connection.token, "join-reset",
+         fmt::format("{} takes no subflow from {}: {}", key.remote.text(), pair.local.text(), why));
+    return lost(connection, pair, "join-reset", {}, now, why);
   }
   const auto lived = now - found->second.since;
   drop_subflow(connection, key);
   ++totals[key.local.address].subflows_lost;
+  if (event.reset_reason) {
+    const auto why = reset_words(event);
+    note(connection.token, "join-reset",
+         fmt::format("subflow {} to {} was reset by the peer: {}", key.local.text(),
+                     key.remote.text(), why));
+    return lost(connection, pair, "join-reset", lived, now, why);
+  }
   note(connection.token, "subflow-lost",
        fmt::format("subflow {} to {} was closed, error {}", key.local.text(), key.remote.text(),
                    event.error));
@@ -230,17 +280,22 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
 }
 
 void Decider::Impl::lost(Connection& connection, const Pair& pair, std::string code,
-                         nanoseconds lived, MonotonicTime now) {
+                         nanoseconds lived, MonotonicTime now, std::string detail) {
   auto& retry = tracks[connection.token].retries[pair];
   if (lived > kLived) retry.wait = {};
   const auto wait = retry.wait == nanoseconds::zero()
                         ? (lived > kLived ? nanoseconds(kAfterReset) : nanoseconds(kFirstRetry))
                         : retry.wait;
   // What was established once is no matter of a peer that does not want it.
-  const nanoseconds longest = lived > nanoseconds::zero() ? kLongestAfterLoss : kLongestRetry;
+  if (lived > nanoseconds::zero()) retry.worked = now;
+  const nanoseconds longest = retry.worked && now - *retry.worked < kMayEndSoon
+                                  ? std::clamp<nanoseconds>(connections.size() * kForEachConnection,
+                                                            kLongestAfterLoss, kLongestRetry)
+                                  : nanoseconds(kLongestRetry);
   retry.wait = std::min<nanoseconds>(std::max<nanoseconds>(wait * 2, kFirstRetry), longest);
   retry.not_before = now + wait;
   retry.code = std::move(code);
+  retry.detail = std::move(detail);
   plan_later(connection.token, wait, now);
 }
 
@@ -327,7 +382,7 @@ void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
       connection.peer_addresses[address.id] = address;
   }
   connection.plain_tcp = seen.fallback;
-  connection.uid = seen.uid;
+  if (seen.uid) connection.uid = seen.uid;
   connection.last = seen;
   for (const auto& one : input.subflows) {
     const SubflowKey key{one.local, one.remote};
@@ -342,7 +397,6 @@ void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
     subflow.ifindex = one.ifindex;
     if (const auto path = paths.find(key.local.address); one.ifindex == 0 && path != paths.end())
       subflow.ifindex = path->second.ifindex;
-    subflow.state = Subflow::State::kEstablished;
     subflow.initial = one.initial;
     subflow.backup = one.backup || one.requested_backup;
     subflow.reason = fresh ? "adopted" : "";
@@ -366,20 +420,33 @@ void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
   }
 }
 
+/// A program may make its socket before the path manager of new ones was switched to us, and
+/// connect later: the first command that is refused shows it.
+void Decider::Impl::leave_to_kernel(Token token, MonotonicTime now) {
+  const auto found = connections.find(token);
+  if (found == connections.end() || found->second.observed_only) return;
+  auto& connection = found->second;
+  connection.observed_only = true;
+  tracks[token].pending.clear();
+  tracks[token].retries.clear();
+  announcer.closed(token, now);
+  connection.announcements.clear();
+  announced(now);
+  note(token, "kernel-managed", "the kernel's own path manager has this connection");
+}
+
 void Decider::Impl::take(const input::Failed& input, MonotonicTime now) {
+  if (input.not_ours != 0) {
+    announcements.erase(input.action);
+    return leave_to_kernel(input.not_ours, now);
+  }
   for (auto& [token, track] : tracks) {
     const auto asked = std::ranges::find_if(
         track.pending, [&](const Pending& one) { return one.action == input.action; });
     if (asked == track.pending.end()) continue;
-    auto& connection = connections[token];
     const Pair pair{asked->local, asked->remote.address};
     track.pending.erase(asked);
-    if (input.what.find("userspace") != std::string::npos) {
-      connection.observed_only = true;
-      note(token, "kernel-managed", "the kernel's own path manager has this connection");
-      return;
-    }
-    lost(connection, pair, input.error == ERANGE ? "limit" : "command-refused", {}, now);
+    lost(connections[token], pair, input.error == ERANGE ? "limit" : "command-refused", {}, now);
     return;
   }
   const auto told = announcements.find(input.action);

@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "paths/decider_impl.hpp"
+#include "paths/scaled.hpp"
 
 namespace anabranch::paths {
 namespace {
@@ -29,19 +30,12 @@ constexpr double kMostCaution = 8;
 constexpr seconds kCautionLifetime{30};
 /// An answer this soon after the alarm shows that it was a false one.
 constexpr milliseconds kFalseAlarm{400};
-/// A path that answers no questions is tried with a subflow instead, every so many of them.
-constexpr unsigned kTryAnyway = 5;
-
-nanoseconds scaled(nanoseconds time, double factor) {
-  return std::chrono::duration_cast<nanoseconds>(time * factor);
-}
 
 }  // namespace
 
 PairHealth& Decider::Impl::pair_of(const Subflow& subflow) {
   auto& state = health[{subflow.key.local.address, subflow.key.remote.address}];
   state.port = subflow.key.remote.port;
-  if (subflow.ifindex != 0) state.ifindex = subflow.ifindex;
   return state;
 }
 
@@ -150,7 +144,7 @@ void Decider::Impl::get_to_know(const Subflow& subflow) {
   if (state.answers || state.state != PairHealth::State::kFine) return;
   const auto id = next_question++;
   question(id, pair);
-  act(action::Probe{id, pair.local, state.ifindex, subflow.key.remote, seconds(3)}, "new-pair");
+  act(action::Probe{id, pair.local, subflow.ifindex, subflow.key.remote, seconds(3)}, "new-pair");
 }
 
 void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
@@ -158,7 +152,8 @@ void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
   if (found == health.end() || found->second.state == PairHealth::State::kFine) return;
   auto& state = found->second;
   const auto path = paths.find(pair.local);
-  if (path == paths.end() || !path->second.usable) return;  // asked again when it comes back
+  // Asked again when it comes back.
+  if (path == paths.end() || !path->second.reaches(pair.remote)) return;
   const auto id = next_question++;
   question(id, pair);
   ++state.questions;

@@ -3,7 +3,7 @@
 // and announcer are parts that know nothing of the rest.
 //
 //   decider.cpp           the door: inputs to their handlers, timers
-//   decider_view.cpp      what is shown of subflows that are not there
+//   decider_view.cpp      what is shown of subflows that are not there or do not answer
 //   decider_events.cpp    what the kernel says of connections, adoption
 //   decider_samples.cpp   figures: rates, silences, stalls
 //   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
@@ -36,6 +36,9 @@ struct Pair {
   auto operator<=>(const Pair&) const = default;
 };
 
+/// A path that answers no questions is tried with a subflow instead, every so many of them.
+inline constexpr unsigned kTryAnyway = 5;
+
 struct PairHealth {
   enum class State : std::uint8_t {
     kFine,
@@ -51,8 +54,7 @@ struct PairHealth {
   MonotonicTime last_sign{};  ///< of life: progress of a subflow, an answer
   double caution = 1;         ///< how much longer than usual a silence may last
   MonotonicTime alarmed{};    ///< last time it was declared failed
-  unsigned ifindex = 0;
-  std::uint16_t port = 0;  ///< of the peer, for questions
+  std::uint16_t port = 0;     ///< of the peer, for questions
   /// The subflow whose silence is being looked into.
   std::optional<std::pair<Token, SubflowKey>> suspect;
 };
@@ -81,7 +83,6 @@ struct SubflowTrack {
 struct Pending {
   IpAddress local;
   Endpoint remote;
-  std::uint8_t id = 0;
   bool backup = false;
   std::string reason;
   std::string rule;
@@ -93,7 +94,9 @@ struct Pending {
 struct Retry {
   MonotonicTime not_before{};
   nanoseconds wait{};
-  std::string code;
+  std::string code = {};
+  std::string detail = {};
+  std::optional<MonotonicTime> worked = {};  ///< when it last lost an established subflow
 };
 
 struct Track {
@@ -137,6 +140,7 @@ struct LimitPlan {
   std::uint32_t send_buffer = 0;  ///< of a fast subflow
   std::map<Family, action::LimitSubflows> named;
   std::map<IpAddress, MonotonicTime> slow_since;
+  MonotonicTime judged{};  ///< last time, for what single subflows show
 };
 
 enum class Wish : std::uint8_t { kActive, kBackup, kWait, kNone };
@@ -201,6 +205,7 @@ struct Decider::Impl {
   void take(const input::Tick& input, MonotonicTime now);
 
   // decider_events.cpp
+  void owned(Connection& connection, std::optional<std::uint32_t> uid, MonotonicTime now);
   void established(Connection& connection, MonotonicTime now);
   void subflow_established(Connection& connection, const kernel::MptcpEvent& event,
                            MonotonicTime now);
@@ -208,13 +213,15 @@ struct Decider::Impl {
   void close(Token token, MonotonicTime now);
   void tidy(MonotonicTime now);
   void drop_subflow(Connection& connection, const SubflowKey& key);
+  void leave_to_kernel(Token token, MonotonicTime now);
   void lost(Connection& connection, const Pair& pair, std::string code, nanoseconds lived,
-            MonotonicTime now);
+            MonotonicTime now, std::string detail = {});
 
   // decider_samples.cpp
   void look(Connection& connection, Subflow& subflow, MonotonicTime now);
   bool misses_something(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   bool another_receives(const Connection& connection, const SubflowKey& key, MonotonicTime now);
+  nanoseconds forbid(const IpAddress& fast, const SubflowKey& slow, MonotonicTime now);
   void guard(Connection& connection, MonotonicTime now);
   void verify_flags(Connection& connection, MonotonicTime now);
   void schedule_sample(Connection& connection, bool busy_now, MonotonicTime now);

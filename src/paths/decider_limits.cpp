@@ -21,8 +21,11 @@ bool same(const action::LimitSubflows& one, const action::LimitSubflows& other) 
 }  // namespace
 
 void Decider::Impl::take(const input::Limits& input, MonotonicTime now) {
-  limits = {
-      .active = input.active, .send_buffer = input.send_buffer, .named = {}, .slow_since = {}};
+  limits = {.active = input.active,
+            .send_buffer = input.send_buffer,
+            .named = {},
+            .slow_since = {},
+            .judged = {}};
   limit_subflows(now);
 }
 
@@ -30,6 +33,7 @@ void Decider::Impl::take(const input::Limits& input, MonotonicTime now) {
 /// A path that stays alone, since the others have failed, gets rid of its limit.
 void Decider::Impl::limit_subflows(MonotonicTime now) {
   if (!limits.active) return;
+  limits.judged = now;
   for (const auto family : {Family::kIpv4, Family::kIpv6}) {
     auto& named = limits.named[family];
     action::LimitSubflows wanted{named.fast, {}};

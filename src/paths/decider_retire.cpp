@@ -27,7 +27,7 @@ void Decider::Impl::make_room(Connection& connection, const Subflow& fresh, Mono
   if (rtt == nanoseconds::zero() || now - connection.since < seconds(1)) return;
   for (auto& [key, other] : connection.subflows) {
     if (key.local.address == fresh.key.local.address || other.backup ||
-        other.state != Subflow::State::kEstablished || track.subflows.at(key).doomed)
+        track.subflows.at(key).doomed)
       continue;
     other.backup = true;
     act(action::SetBackup{connection.token, key, true}, "make-room");
@@ -70,15 +70,15 @@ bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey&
                                  MonotonicTime now) const {
   const auto track = tracks.find(connection.token);
   return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
-    if (entry.first == key || entry.second.state != Subflow::State::kEstablished) return false;
-    if (!proven(entry.second, now)) return false;
+    if (entry.first == key || !proven(entry.second, now)) return false;
     if (const auto mine = track->second.subflows.find(entry.first);
         mine == track->second.subflows.end() || mine->second.doomed ||
         mine->second.silence.silent())
       return false;
     const auto health_of = health.find({entry.first.local.address, entry.first.remote.address});
     const auto path = paths.find(entry.first.local.address);
-    const bool usable = connection.server_side || path == paths.end() || path->second.usable;
+    const bool usable = connection.server_side || path == paths.end() ||
+                        path->second.reaches(entry.first.remote.address);
     return usable &&
            (health_of == health.end() || health_of->second.state != PairHealth::State::kFailed);
   });
@@ -108,7 +108,7 @@ void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool r
     if (id != 0) connection.ids.release(id, now);
     announcer.removed(connection, id, now);
   }
-  act(action::DestroySubflow{connection.token, key, found->second.ifindex}, why);
+  act(action::DestroySubflow{connection.token, key}, why);
   track.disturbed = now;
   drop_subflow(connection, key);
   plan_later(connection.token, {}, now);

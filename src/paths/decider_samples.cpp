@@ -28,9 +28,30 @@ constexpr milliseconds kHole{8};
 /// After a subflow has come or gone nothing is as usual.
 constexpr milliseconds kDisturbed{700};
 constexpr milliseconds kStalledDespiteRule{300};
+/// For so long a pair of paths is not tried again after a stall.
+constexpr seconds kFirstVeto{5};
+constexpr std::chrono::minutes kLongestVeto{10};
+constexpr std::chrono::minutes kVetoForgotten{1};
+/// Connections that have something to do at the same time.
+constexpr unsigned kFew = 4;
 /// TCP has not found its rate before.
 constexpr seconds kYoung{2};
 constexpr unsigned kFlagAttempts = 5;
+
+/// Whether the peer has ended its side (the TCP states after its FIN): all of its data has arrived.
+bool peer_has_ended(std::uint8_t state) {
+  constexpr std::uint8_t kTimeWait = 6, kClosed = 7, kCloseWait = 8, kLastAck = 9, kClosing = 11;
+  return state == kTimeWait || state == kClosed || state == kCloseWait || state == kLastAck ||
+         state == kClosing;
+}
+
+/// Whether we have ended our side and the peer has all of it; DATA_FIN counts as one octet.
+bool all_delivered(const kernel::ConnectionInfo& info) {
+  constexpr std::uint8_t kFinWait1 = 4, kFinWait2 = 5, kTimeWait = 6, kLastAck = 9, kClosing = 11;
+  const bool ended = info.state == kFinWait1 || info.state == kFinWait2 ||
+                     info.state == kTimeWait || info.state == kLastAck || info.state == kClosing;
+  return ended && info.written - info.unacknowledged <= 1;
+}
 
 }  // namespace
 
@@ -57,6 +78,7 @@ void Decider::Impl::take(const input::Sample& input, MonotonicTime now) {
   if (input.connection.unacknowledged != connection.last.unacknowledged)
     track.acknowledged_on = now;
   connection.last = input.connection;
+  if (!connection.uid && input.connection.uid) owned(connection, input.connection.uid, now);
   const auto octets = input.connection.octets_received + input.connection.octets_acknowledged +
                       (input.connection.written - input.connection.unacknowledged);
   const bool moved = octets != track.seen_octets;
@@ -114,12 +136,19 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
     subflow.sent_rate = mine.meter.sent();
     subflow.received_rate = mine.meter.received();
     book.learn(pair.local, mine.number, mine.meter, seen, now);
+    // With thousands of subflows that have something to tell, no more often than one of them has.
+    if (limits.active && now - limits.judged >= RateMeter::kRateWindow) limit_subflows(now);
   } else if (seen.minimum_rtt > nanoseconds::zero()) {
     book.saw_rtt(pair.local, seen.minimum_rtt, now);
   }
   if (mine.doomed) return;
 
-  switch (mine.silence.sample(seen, now, caution(pair, now))) {
+  // The last packets of a connection are missed by nobody: a path is not given up for them.
+  auto judged = seen;
+  if (all_delivered(connection.last)) judged.unacknowledged = 0;
+  if (peer_has_ended(connection.last.state) || peer_has_ended(seen.state))
+    mine.silence.expect_no_data(now);
+  switch (mine.silence.sample(judged, now, caution(pair, now))) {
     case SilenceDetector::Finding::kNothing:
       break;
     case SilenceDetector::Finding::kSending:
@@ -186,18 +215,31 @@ bool Decider::Impl::another_receives(const Connection& connection, const Subflow
   });
 }
 
+/// The pair of paths is not tried again for as long as is returned: longer each time that it was,
+/// and only then. What went well for long enough begins anew.
+nanoseconds Decider::Impl::forbid(const IpAddress& fast, const SubflowKey& slow,
+                                  MonotonicTime now) {
+  auto& [until, length] = vetoes[{fast, slow.local.address}];
+  if (now > until + length + kVetoForgotten) length = {};
+  if (now >= until) {
+    length = std::clamp<nanoseconds>(length * 2, kFirstVeto, kLongestVeto);
+    until = now + length;
+  }
+  return until - now;
+}
+
 /// When we send: a slow subflow that makes the fast ones wait is taken out and comes back as a
 /// backup; the pair of paths is not tried again for a while.
 void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
   for (auto& [key, slow] : connection.subflows) {
-    if (slow.backup || slow.state != Subflow::State::kEstablished) continue;
+    if (slow.backup) continue;
     if (now - slow.since < kDisturbed || now < track.disturbed + kDisturbed) continue;
     const auto quality_slow = quality(connection, key.local.address, now);
     const Subflow* fast = nullptr;
     for (const auto& [other_key, other] : connection.subflows) {
       if (other_key.local.address == key.local.address || other.backup ||
-          other.state != Subflow::State::kEstablished || now - other.since < kYoung)
+          now - other.since < kYoung)
         continue;
       if (quality(connection, other_key.local.address, now).rate > quality_slow.rate &&
           stalled_by(connection.last, other.last, slow.last))
@@ -210,13 +252,14 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
                     .admitted;
     const auto patience = good ? nanoseconds(kStalledDespiteRule) : nanoseconds(kStalled);
     if (!track.subflows[key].stall.sample(fast != nullptr, now, patience)) continue;
-    auto& veto = vetoes[{fast->key.local.address, key.local.address}];
-    veto.second = std::clamp<nanoseconds>(veto.second * 2, seconds(5), std::chrono::minutes(10));
-    veto.first = now + veto.second;
     const auto copy = key;
-    note(connection.token, "stalled",
-         fmt::format("{} holds up {}: backup for {}", copy.local.address.text(),
-                     fast->key.local.address.text(), duration_text(veto.second)));
+    // Of many connections that share the paths, one that stalls says little of these: it gets a
+    // fresh subflow, and nothing else changes.
+    const auto veto = busy > kFew ? nanoseconds{} : forbid(fast->key.local.address, copy, now);
+    note(
+        connection.token, "stalled",
+        fmt::format("{} holds up {}: {}", copy.local.address.text(), fast->key.local.address.text(),
+                    veto > nanoseconds{} ? "backup for " + duration_text(veto) : "made anew"));
     lost(connection, {copy.local.address, copy.remote.address}, "slow-company", {}, now);
     retire(connection, copy, false, "stalled", now);
     return;

@@ -6,12 +6,16 @@
 #include <algorithm>
 
 #include "paths/decider_impl.hpp"
+#include "paths/setting_definitions.hpp"
 
 namespace anabranch::paths {
 namespace {
 
-/// The kernel's own limit.
-constexpr unsigned kMostSubflows = 8;
+/// After so long a SYN has been given up by every kernel (127 s with net.ipv4.tcp_syn_retries=6),
+/// and an event that was not heard does not come any more.
+constexpr seconds kSynLifetime{130};
+/// Measurements of a path become rarer up to this many doublings.
+constexpr unsigned kRarest = 8;
 /// A subflow that was asked for is waited for this long before another try is made.
 constexpr milliseconds kPendingPatience{1000};
 /// A join waits for the measurement of its path at most so long.
@@ -31,11 +35,9 @@ constexpr double kClearly = 1.6;
 
 const PathRule* Decider::Impl::rule_for(const Connection& connection, const Path& path) const {
   if (settings.rules.empty()) return nullptr;
-  for (const auto& rule : settings.rules)
-    if (rule.match.matches({connection.remote.address, connection.remote.port, connection.uid,
-                            connection.cgroup, path.interface}))
-      return &rule;
-  return nullptr;
+  return policy::first_match(settings.rules,
+                             {connection.remote.address, connection.remote.port, connection.uid,
+                              connection.cgroup, path.interface});
 }
 
 void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now) {
@@ -50,8 +52,9 @@ void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now
 /// time to be sure, and again more and more rarely when the two do not agree.
 void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
   for (const auto& [address, path] : paths) {
-    if (!path.usable || address.family() != connection.remote.address.family()) continue;
-    if (book.confident(address, now) || failed({address, connection.remote.address})) continue;
+    const auto* peer = reached_by(path, connection);
+    if (!peer || address.family() != connection.remote.address.family()) continue;
+    if (book.confident(address, now) || failed({address, peer->address})) continue;
     auto& last = measuring[address];
     const bool idle = now - last.traffic > kIdle;
     const bool first = last.trains == 0;
@@ -59,17 +62,17 @@ void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
     if (!idle || last.running ||
         (first && address == connection.local.address && now - connection.since < kIdle))
       continue;
-    if (!first && now - last.since < kIdle * (1 << std::min(last.trains, 8U))) continue;
+    if (!first && now - last.since < kIdle * (1 << std::min(last.trains, kRarest))) continue;
     last.since = now;
     last.running = true;
     ++last.trains;
     const auto id = next_question++;
-    measurements[id] = {address, connection.remote.address};
-    act(action::Measure{id, address, path.ifindex, connection.remote}, "unknown-rate");
+    measurements[id] = {address, peer->address};
+    act(action::Measure{id, address, path.ifindex, *peer}, "unknown-rate");
   }
   for (const auto& [address, trains] : measuring)
     if (paths.contains(address) && !trains.running && !book.confident(address, now))
-      plan_later(connection.token, kIdle * (1 << std::min(trains.trains, 8U)), now);
+      plan_later(connection.token, kIdle * (1 << std::min(trains.trains, kRarest)), now);
 }
 
 void Decider::Impl::take(const input::Measured& input, MonotonicTime now) {
@@ -120,7 +123,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
   for (const auto& [address, path] : paths) {
     if (address.family() != connection.remote.address.family()) continue;
     auto& mine = wishes[address];
-    if (!path.usable) {
+    if (!reached_by(path, connection)) {
       mine.code = "path-unusable";
       continue;
     }
@@ -142,8 +145,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
     }
     const auto known = qualities[address] = quality(connection, address, now);
     const bool established = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
-      return entry.first.local.address == address &&
-             entry.second.state == Subflow::State::kEstablished;
+      return entry.first.local.address == address;
     });
     // A path that is given up now cannot be what the others are compared with.
     const auto memory = book.all().find(address);
@@ -181,7 +183,9 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
       const bool active = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
         return entry.first.local.address == address && !entry.second.backup;
       });
-      if (active && verdict.code == std::string_view("slow-company") &&
+      // How long the queue of the best path is, is a guess until it has been full.
+      const bool guessed = qualities.at(*best).loaded_rtt == nanoseconds::zero();
+      if (active && !guessed && verdict.code == std::string_view("slow-company") &&
           static_cast<double>(verdict.need) < kClearly * static_cast<double>(verdict.room))
         verdict.admitted = true;
       if (!known.sure && !active) {
@@ -208,7 +212,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
       !connection.established)
     return;
   auto& track = tracks[connection.token];
-  std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > seconds(130); });
+  std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > kSynLifetime; });
   finish_doomed(connection, now);
   measure_unknown(connection, now);
   const auto wishes = assess(connection, now);
@@ -238,14 +242,15 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
   };
   const auto try_pair = [&](const Path& path, const PeerAddress& peer, const Assessment& wish) {
     const Pair pair{path.address, peer.endpoint.address};
+    if (!path.reaches(pair.remote)) return false;
     const auto* rule = rule_for(connection, path);
-    const auto limit =
-        std::min(kMostSubflows, rule && rule->subflows ? *rule->subflows : settings.subflows);
+    const auto limit = std::min(definition::kMostSubflows,
+                                rule && rule->subflows ? *rule->subflows : settings.subflows);
     if (count >= limit) return false;
     if (busy_with(pair.local, pair.remote)) return false;
     if (const auto state = health.find(pair);
         state != health.end() && state->second.state == PairHealth::State::kFailed &&
-        (state->second.answers || state->second.questions % 5 != 0))
+        (state->second.answers || state->second.questions % kTryAnyway != 0))
       return false;
     if (const auto retry = track.retries.find(pair);
         retry != track.retries.end() && retry->second.not_before > now) {
@@ -299,14 +304,14 @@ void Decider::Impl::create(Connection& connection, const Path& path, const Endpo
     return;
   }
   const bool backup = wish.wish == Wish::kBackup;
-  const auto number = act(
-      action::CreateSubflow{connection.token, id, path.address, 0, path.ifindex, remote, backup},
-      wish.code);
+  const auto number =
+      act(action::CreateSubflow{connection.token, id, path.address, path.ifindex, remote, backup},
+          wish.code);
   // A try that nothing has been heard of gives way to the new one.
   std::erase_if(track.pending, [&](const Pending& one) {
     return one.local == path.address && one.remote == remote;
   });
-  track.pending.push_back({path.address, remote, id, backup, wish.code, wish.rule, now, number});
+  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number});
   plan_later(connection.token, kPendingPatience + milliseconds(10), now);
 }
 
@@ -319,8 +324,7 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
   std::vector<std::pair<SubflowKey, std::string>> out_of_the_way;
   for (auto& [key, subflow] : connection.subflows) {
     const auto wish = wishes.find(key.local.address);
-    if (wish == wishes.end() || subflow.state != Subflow::State::kEstablished) continue;
-    if (track.subflows.at(key).doomed) continue;
+    if (wish == wishes.end() || track.subflows.at(key).doomed) continue;
     if (wish->second.wish == Wish::kNone &&
         wish->second.code == std::string_view("denied-by-rule")) {
       out_of_the_way.emplace_back(key, wish->second.code);
@@ -353,9 +357,8 @@ void Decider::Impl::settle(Connection& connection, const std::map<IpAddress, Ass
     }
     const bool another = std::ranges::any_of(connection.subflows, [&](const auto& entry) {
       const auto other = wishes.find(entry.first.local.address);
-      return entry.first != key && entry.second.state == Subflow::State::kEstablished &&
-             proven(entry.second, now) && !entry.second.backup && other != wishes.end() &&
-             other->second.wish == Wish::kActive &&
+      return entry.first != key && proven(entry.second, now) && !entry.second.backup &&
+             other != wishes.end() && other->second.wish == Wish::kActive &&
              !failed({entry.first.local.address, entry.first.remote.address});
     });
     if (to_backup && !another) continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the Decider shows of the subflows that are not there.
+// What the Decider shows of subflows: those that are not there, and those that do not answer.
 #include <algorithm>
 
 #include "paths/decider_impl.hpp"
@@ -18,6 +18,9 @@ std::vector<Waiting> Decider::waiting(Token token) const {
     });
   };
   const auto& peers = connection->second.peer_addresses;
+  for (const auto& one : track->second.pending)
+    if (const Pair pair{one.local, one.remote.address}; !is_open(pair) && !impl_->failed(pair))
+      out.push_back({one.local, one.remote, "connecting", std::nullopt});
   for (const auto& [pair, state] : impl_->health) {
     if (state.state != PairHealth::State::kFailed || is_open(pair)) continue;
     const auto peer = std::ranges::find_if(
@@ -30,9 +33,15 @@ std::vector<Waiting> Decider::waiting(Token token) const {
     const auto peer = std::ranges::find_if(
         peers, [&](const auto& entry) { return entry.second.endpoint.address == pair.remote; });
     if (peer != peers.end())
-      out.push_back({pair.local, peer->second.endpoint, retry.code, retry.not_before});
+      out.push_back(
+          {pair.local, peer->second.endpoint, retry.code, retry.not_before, retry.detail});
   }
   return out;
+}
+
+bool Decider::silent(const SubflowKey& key) const {
+  const auto found = impl_->health.find({key.local.address, key.remote.address});
+  return found != impl_->health.end() && found->second.state != PairHealth::State::kFine;
 }
 
 std::optional<IpAddress> Decider::preferred(Family family) const {

@@ -10,6 +10,7 @@
 
 #include <fmt/core.h>
 
+#include "base/address_scope.hpp"
 #include "paths/explain_judges.hpp"
 
 namespace anabranch::paths {
@@ -118,7 +119,6 @@ Finding finding_of_subflow(const Subject::UsedPair& used, const PairCase& pair) 
 /// Addresses that can be part of a pair at all. One of the loopback, or of an IPv6 link alone, is
 /// only told of where it is in use or announced: every machine has them.
 bool is_candidate(const LocalAddress& local, const Subject& subject) {
-  const auto octets = local.address.octets();
   const bool used = local.address == subject.local.address ||
                     std::ranges::any_of(subject.subflows,
                                         [&](const Subject::UsedPair& pair) {
@@ -128,10 +128,8 @@ bool is_candidate(const LocalAddress& local, const Subject& subject) {
                       return told.endpoint.address == local.address;
                     });
   if (used) return true;
-  const bool loopback =
-      local.address.is_v4() ? octets[0] == 127 : local.address == *IpAddress::parse("::1");
-  const bool link_only = !local.address.is_v4() && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
-  return !loopback && !link_only && !local.loopback_interface;
+  const bool link_only = !local.address.is_v4() && is_link_local(local.address);
+  return !is_loopback(local.address) && !link_only && !local.loopback_interface;
 }
 
 /// Ports of a peer that connected to us say nothing: each subflow has another.
@@ -161,8 +159,18 @@ LocalAddress gone_address(const IpAddress& address) {
   return out;
 }
 
+std::string settings_remark(const Facts& facts) {
+  const auto& file = facts.settings_file;
+  const auto& own = facts.daemons_file;
+  if (file.empty()) return "the path manager has no settings file: its settings are the defaults";
+  if (file == own) return "rules and limits are those of " + file + ", as the path manager's";
+  return fmt::format("rules and limits are those of {}; the path manager's are {}", file,
+                     own.empty() ? "the defaults" : "in " + own);
+}
+
 std::vector<std::string> remarks(const Facts& facts, const Subject& subject) {
   std::vector<std::string> out;
+  if (subject.manager == Manager::kDaemon) out.push_back(settings_remark(facts));
   if (subject.manager == Manager::kNobody)
     out.emplace_back(
         "the path manager of new connections is in user space, and no daemon answers: nobody opens "

@@ -60,13 +60,13 @@ constexpr auto kEntries = std::to_array<ExplainEntry>({
      "answer until it was sent without (blackhole detection).",
      "`sysctl -w net.mptcp.blackhole_timeout=0` switches the detection off, and MPTCP on again"},
     {kInterfaceDenied, "interface-denied", kChosen, "The path manager may not use this interface.",
-     "`allow` and `deny` in paths.toml"},
+     "`allow` and `deny` of `[interfaces]` in paths.toml"},
     {kRuleDenied, "rule-denied", kChosen,
      "A rule of the configuration denies this connection this path.", "the rule is in paths.toml"},
     {kSubflowLimit, "subflow-limit", kChosen,
      "The connection has as many further subflows as it may.",
-     "daemon: `subflows` in paths.toml; kernel: `ip mptcp limits set subflows N`; never more than "
-     "8"},
+     "daemon: `[subflows] limit` in paths.toml, or `subflows` of a rule; kernel: `ip mptcp limits "
+     "set subflows N`; never more than 8"},
     {kIdLimit, "id-limit", kWaiting, "All address ids of the connection are taken.",
      "an id is free again when a subflow or an announced address goes"},
     {kAddressLimit, "address-limit", kChosen,

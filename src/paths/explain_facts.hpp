@@ -126,11 +126,15 @@ struct DaemonPath {
   bool usable = true;
   bool failed = false;
   std::string reason = {};
+  std::vector<IpPrefix> destinations = {};  ///< that it leads to without being usable
 };
 
 struct Facts {
   MachineFacts machine;
   Settings settings;  ///< of the daemon; count only where it runs
+  /// Where they were read, and where the daemon reads its own; empty: the defaults.
+  std::string settings_file = {};
+  std::string daemons_file = {};
   std::vector<Subject> subjects;
   std::map<IpAddress, DaemonPath> paths;                   ///< the daemon's
   std::map<std::pair<IpAddress, IpAddress>, Way> ways;     ///< by local and remote

@@ -36,8 +36,9 @@ struct Finding {
 };
 using Judge = std::optional<Finding> (*)(const PairCase&);
 
-/// The rule of the daemon's configuration that decides of the pair; null for none. A connection
-/// that does not exist yet has no user: rules that ask for one do not match.
+/// The rule of the daemon's configuration that decides of the pair; null for none. Its destinations
+/// and ports are the connection's, also for subflows to an address that the peer announced. A
+/// connection that does not exist yet has no user: rules that ask for one do not match.
 const PathRule* rule_of(const PairCase& pair);
 
 /// Of a code as the daemon's decisions have it; nothing for one that is not known here.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/core.h>
 
+#include "base/address_scope.hpp"
 #include "paths/explain_judges.hpp"
 
 namespace anabranch::paths {
@@ -9,12 +10,6 @@ namespace {
 using enum ExplainCode;
 
 constexpr unsigned kStrict = 1;
-
-bool is_link_local(const IpAddress& address) {
-  const auto octets = address.octets();
-  return address.is_v4() ? octets[0] == 169 && octets[1] == 254
-                         : octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
-}
 
 std::string interface_name(const MachineFacts& machine, unsigned ifindex) {
   for (const auto& address : machine.addresses)
@@ -63,7 +58,7 @@ std::optional<Finding> judge_denied(const PairCase& pair) {
   if (rule == nullptr || !rule->deny) return std::nullopt;
   return Finding{kRuleDenied,
                  fmt::format("the rule \"{}\" denies connections to {} by {}", rule->name,
-                             pair.remote.endpoint.text(), pair.local.interface)};
+                             pair.subject.remote.text(), pair.local.interface)};
 }
 
 /// Concerns the start of a connection: one that speaks MPTCP already is not touched.

@@ -5,14 +5,12 @@
 #include <fmt/core.h>
 
 #include "paths/explain_judges.hpp"
+#include "paths/setting_definitions.hpp"
 
 namespace anabranch::paths {
 namespace {
 
 using enum ExplainCode;
-
-/// The kernel's own bound of further subflows a connection.
-constexpr unsigned kHardLimit = 8;
 
 bool has_subflow_from(const PairCase& pair) {
   return std::ranges::any_of(pair.subject.subflows, [&](const Subject::UsedPair& used) {
@@ -67,6 +65,12 @@ Finding waiting_finding(const PairCase& pair) {
   return {*code, retry_words(pair, words)};
 }
 
+bool leads_there(const DaemonPath& path, const IpAddress& peer) {
+  return path.usable || std::ranges::any_of(path.destinations, [&](const IpPrefix& prefix) {
+           return prefix.contains(peer);
+         });
+}
+
 Finding unusable_path(const PairCase& pair) {
   const auto& reason = pair.path->reason;
   if (const auto code = code_of_daemon(reason)) return {*code};
@@ -77,15 +81,12 @@ Finding unusable_path(const PairCase& pair) {
 }  // namespace
 
 const PathRule* rule_of(const PairCase& pair) {
-  const auto& settings = pair.facts.settings;
-  const auto& remote = pair.remote.endpoint;
-  const auto matches = settings.matches();
-  const auto first = policy::first_match(matches, {.destination = remote.address,
-                                                   .port = remote.port,
-                                                   .uid = pair.subject.uid,
-                                                   .cgroup = pair.subject.cgroup,
-                                                   .interface = pair.local.interface});
-  return first ? &settings.rules[*first] : nullptr;
+  const auto& subject = pair.subject;
+  return policy::first_match(pair.facts.settings.rules, {.destination = subject.remote.address,
+                                                         .port = subject.remote.port,
+                                                         .uid = subject.uid,
+                                                         .cgroup = subject.cgroup,
+                                                         .interface = pair.local.interface});
 }
 
 std::optional<ExplainCode> code_of_daemon(std::string_view code) {
@@ -118,7 +119,7 @@ std::optional<Finding> judge_daemon(const PairCase& pair) {
   if (pair.path == nullptr)
     return Finding{kDaemonWaits, fmt::format("the path manager does not take {} for a path",
                                              pair.local.address.text())};
-  if (!pair.path->usable) return unusable_path(pair);
+  if (!leads_there(*pair.path, pair.remote.endpoint.address)) return unusable_path(pair);
   if (pair.path->failed) return Finding{kPathFailed};
   const auto* rule = rule_of(pair);
   if (pair.is_new())
@@ -126,10 +127,11 @@ std::optional<Finding> judge_daemon(const PairCase& pair) {
   const auto configured =
       rule != nullptr && rule->subflows ? *rule->subflows : pair.facts.settings.subflows;
   const auto used = pair.subject.extra_subflows;
-  if (used >= std::min(configured, kHardLimit))
-    return Finding{kSubflowLimit,
-                   limit_words(used, std::min(configured, kHardLimit),
-                               configured < kHardLimit ? "the configuration" : "the kernel")};
+  if (used >= std::min(configured, definition::kMostSubflows))
+    return Finding{
+        kSubflowLimit,
+        limit_words(used, std::min(configured, definition::kMostSubflows),
+                    configured < definition::kMostSubflows ? "the configuration" : "the kernel")};
   if (has_subflow_from(pair) && has_subflow_to(pair)) return Finding{kNotNeeded};
   return Finding{kReady};
 }

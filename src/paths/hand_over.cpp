@@ -8,6 +8,7 @@
 
 #include "base/directories.hpp"
 #include "base/log.hpp"
+#include "kernel/mptcp_commands.hpp"
 #include "kernel/sysctl.hpp"
 #include "paths/adoption.hpp"
 #include "paths/first_route.hpp"
@@ -15,10 +16,6 @@
 
 namespace anabranch::paths {
 namespace {
-
-/// The name since Linux 6.15, and the older one.
-constexpr std::pair<const char*, const char*> kPathManager{"net/mptcp/path_manager", "userspace"};
-constexpr std::pair<const char*, const char*> kPathManagerType{"net/mptcp/pm_type", "1"};
 
 std::filesystem::path saved_path() {
   return runtime_directory() / "paths.sysctls";
@@ -42,17 +39,15 @@ Result<void> as_result(std::optional<Error> first) {
 
 Result<void> take_over() {
   ANABRANCH_TRY(make_directory(runtime_directory()));
-  const bool newer = kernel::read_sysctl(kPathManager.first).has_value();
-  const auto& [key, value] = newer ? kPathManager : kPathManagerType;
-  const auto before = kernel::read_sysctl(key);
-  if (!before)
-    return fail("this kernel has no path manager in user space", key,
-                "Linux 5.19 or later with CONFIG_MPTCP is needed; see 'anabranch doctor'",
-                ExitCode::kNotPermitted);
+  constexpr auto kOurs = kernel::PathManagerType::kUserspace;
+  const auto sysctl = kernel::path_manager_sysctl(kOurs);
+  if (!sysctl) return std::unexpected(sysctl.error());
+  const auto before = kernel::path_manager_type();
+  if (!before) return std::unexpected(before.error());
   // Unless it was an earlier run that could not hand back.
-  if (*before == value && !std::filesystem::exists(saved_path()))
+  if (*before == kOurs && !std::filesystem::exists(saved_path()))
     log::info("the path manager was in user space already; if another one runs, stop it");
-  return saved().set(key, value);
+  return saved().set(sysctl->key, sysctl->value);
 }
 
 Result<void> hand_back() {

@@ -25,8 +25,8 @@ struct Event {
 /// Who owns a new connection.
 struct Owner {
   Token token = 0;
-  std::uint32_t uid = 0;
-  std::string cgroup;
+  std::optional<std::uint32_t> uid = std::nullopt;  ///< nothing: nobody yet
+  std::string cgroup = {};
 };
 
 /// Figures of a connection and of all its subflows, at one moment.
@@ -71,6 +71,9 @@ struct Failed {
   std::uint64_t action = 0;  ///< its number
   int error = 0;             ///< errno
   std::string what;
+  /// The kernel's own path manager has this connection, which the action was about; 0: that is not
+  /// why.
+  Token not_ours = 0;
 };
 
 /// Whether a socket listens where a SYN to `endpoint` arrives, or the daemon's own listener was

@@ -276,6 +276,18 @@ Result<DaemonView> ask_daemon(const Question& question) {
   return parse_daemon_view(*answer);
 }
 
+/// The file that was asked for, or else the one that the daemon reads.
+Result<void> add_settings(Facts& facts, const Question& question, const std::string& daemons_file) {
+  facts.daemons_file = daemons_file;
+  facts.settings_file =
+      question.settings_file.empty() ? daemons_file : question.settings_file.string();
+  auto settings = facts.settings_file.empty() ? Result<Settings>(default_settings())
+                                              : load_settings(facts.settings_file);
+  if (!settings) return std::unexpected(settings.error());
+  facts.settings = *std::move(settings);
+  return {};
+}
+
 }  // namespace
 
 Result<Question> parse_question(const std::string& text) {
@@ -289,7 +301,7 @@ Result<Question> parse_question(const std::string& text) {
     out.token = token;
     return out;
   }
-  const auto endpoint = parse_endpoint(text);
+  const auto endpoint = Endpoint::parse_with_or_without_port(text);
   if (!endpoint)
     return fail("\"" + text + "\" is neither a token nor an address", {},
                 "a token as `anabranch paths show` tells it, or an address with or without a port",
@@ -303,7 +315,6 @@ Result<Facts> inspect(const Question& question) {
   if (question.try_peer && !question.token && question.port == 0)
     return fail("a trial needs a port", {}, "as 192.0.2.1:443", ExitCode::kBadInput);
   Facts out;
-  out.settings = question.settings;
   auto machine = machine_facts();
   if (!machine) return std::unexpected(machine.error());
   out.machine = *std::move(machine);
@@ -311,6 +322,7 @@ Result<Facts> inspect(const Question& question) {
   if (!view && view.error().code != ExitCode::kNotRunning) return std::unexpected(view.error());
   out.machine.daemon = view.has_value();
   if (view) out.paths = view->paths;
+  ANABRANCH_TRY(add_settings(out, question, view ? view->settings_file : std::string()));
 
   auto sockets = all_sockets();
   if (!sockets) return std::unexpected(sockets.error());

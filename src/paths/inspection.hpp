@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -22,15 +23,16 @@ struct Question {
   std::uint16_t port = 0;  ///< of the destination; 0: every connection to it, and no trial
   bool try_peer = false;   ///< connect over each path, without sending data; needs a port
   nanoseconds patience = milliseconds(2500);  ///< with each trial
-  Settings settings = default_settings();     ///< of the daemon
+  /// Settings of the path manager; empty: those that the running one reads.
+  std::filesystem::path settings_file = {};
 };
 
 /// "0x9d7282f7", "9d7282f7"; "198.18.0.1", "198.18.0.1:443", "[2001:db8::1]:443". Eight hexadecimal
 /// digits are a token. Errors are kBadInput.
 Result<Question> parse_question(const std::string& text);
 
-/// Observes; rules and limits of the daemon come from its status socket, when it runs. Errors: no
-/// such connection (kFailed), the kernel does not let us look (kNotPermitted).
+/// Observes; a daemon that runs is asked on its status socket. Errors: no such connection
+/// (kFailed), the kernel does not let us look (kNotPermitted), those of the settings' file.
 Result<Facts> inspect(const Question& question);
 
 }  // namespace anabranch::paths

@@ -60,7 +60,7 @@ Result<void> Limiter::open(const Settings& settings) {
                             "to by itself",
                             *buffer / 2),
                 {}, "sysctl -w net.core.wmem_max=4194304");
-  const auto root = kernel::cgroup2_root();
+  const auto root = kernel::cgroup_root();
   if (!root) return std::unexpected(root.error());
   auto limits = kernel::SubflowLimits::open(*root + settings.cgroup);
   if (!limits) return std::unexpected(limits.error());

@@ -72,11 +72,6 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_paths_refused_actions_total", kCounter, "Actions that could not be carried out."},
 }};
 
-constexpr std::array<std::pair<Subflow::State, const char*>, 3> kStates{
-    {{Subflow::State::kEstablished, "established"},
-     {Subflow::State::kConnecting, "connecting"},
-     {Subflow::State::kSilent, "silent"}}};
-
 double one_if(bool condition) {
   return condition ? 1 : 0;
 }
@@ -115,18 +110,25 @@ void add_connections(Figures& figures, const ReportView& view) {
   std::uint64_t managed = 0;
   std::uint64_t observed = 0;
   std::uint64_t plain = 0;
-  std::map<std::pair<IpAddress, Subflow::State>, std::uint64_t> subflows;
+  struct Tally {
+    std::uint64_t established = 0;
+    std::uint64_t silent = 0;
+  };
+  std::map<IpAddress, Tally> subflows;
   for (const auto& [token, connection] : view.connections) {
     ++(connection.plain_tcp ? plain : connection.observed_only ? observed : managed);
-    for (const auto& [key, subflow] : connection.subflows)
-      ++subflows[{key.local.address, subflow.state}];
+    for (const auto& [key, subflow] : connection.subflows) {
+      auto& tally = subflows[key.local.address];
+      ++(view.silent(key) ? tally.silent : tally.established);
+    }
   }
   figures.add(kConnections, "state", "managed", managed);
   figures.add(kConnections, "state", "observed", observed);
   figures.add(kConnections, "state", "plain-tcp", plain);
-  for (const auto& [address, path] : view.paths)
-    for (const auto& [state, name] : kStates)
-      figures.add_subflows(address, name, subflows[{address, state}]);
+  for (const auto& [address, path] : view.paths) {
+    figures.add_subflows(address, "established", subflows[address].established);
+    figures.add_subflows(address, "silent", subflows[address].silent);
+  }
 }
 
 void add_paths(Figures& figures, const ReportView& view) {

@@ -30,36 +30,32 @@ struct Path {
   bool usable = true;               ///< as far as this machine can tell
   /// Why not: "link-down", "no-route", "withdrawn", "denied" (docs/paths-changes.md); else empty.
   std::string reason;
-  /// Where it leads even without a default route ("no-route"): its own link.
+  /// Where it leads even without a default route ("no-route"): its own link, and what the main
+  /// table has routes to by its interface.
   std::vector<IpPrefix> destinations = {};
-  /// Usable, or `peer` lies on its own link.
+  /// Usable, or one of the destinations holds `peer`.
   bool reaches(const IpAddress& peer) const;
   bool operator==(const Path&) const = default;
 };
 
-/// A subflow of a connection by its four addresses and ports.
+/// A subflow by its four addresses and ports.
 struct SubflowKey {
   Endpoint local;
   Endpoint remote;
   auto operator<=>(const SubflowKey&) const = default;
 };
 
+/// An established one.
 struct Subflow {
-  enum class State : std::uint8_t {
-    kConnecting,  ///< asked for, no event yet
-    kEstablished,
-    kSilent,  ///< established, but its path does not answer
-  };
   SubflowKey key;
   std::uint8_t local_id = 0;
   std::uint8_t remote_id = 0;
   unsigned ifindex = 0;
-  State state = State::kConnecting;
   bool initial = false;
   bool backup = false;       ///< as we want it, which the kernel may not have heard yet
   std::string reason;        ///< why it is backup or why it exists, a stable code
   std::string rule;          ///< name of the rule that applied, empty for none
-  MonotonicTime since{};     ///< of this state
+  MonotonicTime since{};     ///< established
   kernel::SubflowDiag last;  ///< the newest sample; zero before the first
   BitRate sent_rate{};       ///< over the last samples
   BitRate received_rate{};
@@ -100,8 +96,8 @@ struct Connection {
   bool plain_tcp = false;      ///< fell back (RFC 8684 section 3.7)
   Endpoint local;
   Endpoint remote;
-  std::uint32_t uid = 0;
-  std::string cgroup;
+  std::optional<std::uint32_t> uid;  ///< nothing: not known
+  std::string cgroup;                ///< empty: not known; the root is "/"
   MonotonicTime since{};
   std::map<SubflowKey, Subflow> subflows;
   std::map<std::uint8_t, PeerAddress> peer_addresses;

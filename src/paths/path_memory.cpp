@@ -16,6 +16,11 @@ constexpr double kEvenness = 0.12;
 /// Two measurements are alike when they differ by less than this part.
 constexpr double kAlike = 0.3;
 
+/// Learned at all, and not too long ago.
+bool fresh(MonotonicTime at, MonotonicTime now) {
+  return at != MonotonicTime{} && now - at < PathBook::kLifetime;
+}
+
 }  // namespace
 
 bool RateMeter::sample(const kernel::SubflowDiag& seen, MonotonicTime now) {
@@ -123,15 +128,22 @@ void PathBook::measured(const IpAddress& path, BitRate rate, nanoseconds rtt, Mo
   publish(path, now);
 }
 
-void PathBook::saw_rtt(const IpAddress& path, nanoseconds rtt, MonotonicTime) {
-  auto& known = memory_[path].minimum_rtt;
-  if (known == nanoseconds::zero() || rtt < known) known = rtt;
+void PathBook::saw_rtt(const IpAddress& path, nanoseconds rtt, MonotonicTime now) {
+  const auto [entry, first] = round_trips_.try_emplace(path, RoundTrips{now, rtt, std::nullopt});
+  auto& seen = entry->second;
+  if (const auto age = now - seen.since; age >= kRttWindow) {
+    const bool adjacent = age < 2 * kRttWindow;
+    seen = {now, rtt, adjacent ? std::optional(seen.smallest) : std::nullopt};
+  }
+  seen.smallest = std::min(seen.smallest, rtt);
+  memory_[path].minimum_rtt = std::min(seen.smallest, seen.before.value_or(seen.smallest));
 }
 
 void PathBook::forget(const IpAddress& path) {
   memory_.erase(path);
   shares_.erase(path);
   rates_.erase(path);
+  round_trips_.erase(path);
 }
 
 Quality PathBook::quality(const IpAddress& path, Direction direction, MonotonicTime now) const {
@@ -141,18 +153,15 @@ Quality PathBook::quality(const IpAddress& path, Direction direction, MonotonicT
   Quality out{{}, memory.minimum_rtt, memory.loaded_rtt};
   const auto known = rates_.find(path);
   if (known == rates_.end()) return out;
-  const auto fresh = [&](MonotonicTime at) {
-    return at != MonotonicTime{} && now - at < kLifetime;
-  };
   const auto& own = direction == Direction::kSend ? known->second.send : known->second.receive;
   const auto& other = direction == Direction::kSend ? known->second.receive : known->second.send;
-  if (fresh(own.at)) out.rate = own.rate;
-  out.sure = own.full && fresh(own.at);
+  if (fresh(own.at, now)) out.rate = own.rate;
+  out.sure = own.full && fresh(own.at, now);
   if (out.sure) return out;
-  if (other.full && fresh(other.at)) {
+  if (other.full && fresh(other.at, now)) {
     out.rate = std::max(out.rate, other.rate);
     out.sure = true;
-  } else if (fresh(known->second.measured_at)) {
+  } else if (fresh(known->second.measured_at, now)) {
     out.rate = std::max(out.rate, known->second.measured);
     out.sure = known->second.twice;
   }
@@ -167,11 +176,9 @@ bool PathBook::confident(const IpAddress& path, MonotonicTime now) const {
   const auto known = rates_.find(path);
   if (known == rates_.end()) return false;
   const auto& rates = known->second;
-  const auto fresh = [&](MonotonicTime at) {
-    return at != MonotonicTime{} && now - at < kLifetime;
-  };
-  return (rates.twice && fresh(rates.measured_at)) || (rates.send.full && fresh(rates.send.at)) ||
-         (rates.receive.full && fresh(rates.receive.at));
+  return (rates.twice && fresh(rates.measured_at, now)) ||
+         (rates.send.full && fresh(rates.send.at, now)) ||
+         (rates.receive.full && fresh(rates.receive.at, now));
 }
 
 }  // namespace anabranch::paths

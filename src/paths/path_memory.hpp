@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "base/ip.hpp"
 #include "base/units.hpp"
@@ -49,6 +50,9 @@ class PathBook {
  public:
   /// Older knowledge is no knowledge.
   static constexpr std::chrono::minutes kLifetime{30};
+  /// The smallest round trip is that of the last one to two of these: a route that has become
+  /// longer is known as such after a while.
+  static constexpr std::chrono::minutes kRttWindow{5};
 
   /// A window of the subflow (by a number of its own) has ended; a path's rate is the sum over its
   /// subflows.
@@ -57,6 +61,7 @@ class PathBook {
   void forget_subflow(const IpAddress& path, std::uint64_t subflow);
   /// A train has told the rate towards a peer. One alone may be far off, two alike are believed.
   void measured(const IpAddress& path, BitRate rate, nanoseconds rtt, MonotonicTime now);
+  /// Takes part in the smallest round trip, which quality() and all() tell.
   void saw_rtt(const IpAddress& path, nanoseconds rtt, MonotonicTime now);
   /// Another network behind the same address: begin anew.
   void forget(const IpAddress& path);
@@ -83,6 +88,12 @@ class PathBook {
     MonotonicTime measured_at{};
     bool twice = false;
   };
+  /// The smallest round trip of the running window and of the one before.
+  struct RoundTrips {
+    MonotonicTime since{};
+    nanoseconds smallest{};
+    std::optional<nanoseconds> before;
+  };
   struct Share {
     MonotonicTime at{};
     BitRate sent{};
@@ -90,6 +101,7 @@ class PathBook {
   };
   std::map<IpAddress, PathMemory> memory_;
   std::map<IpAddress, Rates> rates_;
+  std::map<IpAddress, RoundTrips> round_trips_;
   static void take(Seen& seen, BitRate rate, bool full, MonotonicTime now);
   void publish(const IpAddress& path, MonotonicTime now);
   std::map<IpAddress, std::map<std::uint64_t, Share>> shares_;

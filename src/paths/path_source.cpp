@@ -10,6 +10,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/address_scope.hpp"
 #include "base/directories.hpp"
 #include "base/log.hpp"
 #include "policy/rules.hpp"
@@ -26,23 +27,13 @@ constexpr milliseconds kSettle{20};
 /// A status socket appears a moment before its role listens on it.
 constexpr milliseconds kListenPause{50};
 constexpr unsigned kListenAttempts = 20;
+/// Routes of an interface without a default route that are taken note of.
+constexpr std::size_t kMostDestinations = 64;
 /// After a look that failed.
 constexpr seconds kRetry{1};
 
 bool is_host_socket(std::string_view name) {
   return name.starts_with("host-") && name.ends_with(".sock");
-}
-
-/// Unicast and more than its link's (RFC 3927, RFC 4291 sections 2.5 and 2.7, RFC 1112).
-bool is_global(const IpAddress& address) {
-  const auto octets = address.octets();
-  if (address.is_unspecified()) return false;
-  if (address.is_v4())
-    return octets[0] != 127 && octets[0] != 0 && octets[0] < 224 &&
-           !(octets[0] == 169 && octets[1] == 254);
-  static const auto kLoopback = IpAddress::parse("::1").value();
-  return octets[0] != 0xff && !(octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80) &&
-         address != kLoopback;
 }
 
 bool allowed(const std::string& interface, const Settings& settings) {
@@ -65,6 +56,18 @@ std::string obstacle(const kernel::LinkInfo& link, const IpAddress& address, boo
   if (!link.operational()) return "link-down";
   if (is_withdrawn(address, hosts)) return "withdrawn";
   return routed ? "" : "no-route";
+}
+
+/// Its link, and what the kernel has routes to.
+std::vector<IpPrefix> destinations_of(const kernel::Address& address, const NetworkView& view) {
+  std::vector<IpPrefix> out;
+  if (address.prefix.length() < address.prefix.address().width())
+    out.push_back(address.prefix.without_host_bits());
+  if (const auto found = view.destinations.find(address.prefix.address());
+      found != view.destinations.end())
+    for (const auto& prefix : found->second)
+      if (std::ranges::find(out, prefix) == out.end()) out.push_back(prefix);
+  return out;
 }
 
 }  // namespace
@@ -107,8 +110,7 @@ std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostRepo
     if (routed) path.router = route->second.via;
     path.reason = obstacle(*link, address, routed, hosts, settings);
     path.usable = path.reason.empty();
-    if (path.reason == "no-route" && entry.prefix.length() < address.width())
-      path.destinations.push_back(entry.prefix.without_host_bits());
+    if (path.reason == "no-route") path.destinations = destinations_of(entry, view);
     // The same address on two interfaces: the one that works.
     const auto known = found.find(address);
     if (known == found.end() || (path.usable && !known->second.usable))
@@ -168,8 +170,13 @@ Result<NetworkView> PathSource::Impl::look() {
   for (const auto& address : *addresses) {
     const auto source = address.prefix.address();
     if (!is_global(source)) continue;
-    if (auto route = netlink.default_route(source.family(), source, address.ifindex))
+    if (auto route = netlink.default_route(source.family(), source, address.ifindex)) {
       out.default_routes.insert_or_assign(source, *std::move(route));
+      continue;
+    }
+    auto destinations = netlink.destinations(source.family(), address.ifindex, kMostDestinations);
+    if (!destinations) return std::unexpected(destinations.error());
+    out.destinations.insert_or_assign(source, *std::move(destinations));
   }
   out.links = *std::move(links);
   out.addresses = *std::move(addresses);

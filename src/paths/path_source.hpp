@@ -37,6 +37,8 @@ struct NetworkView {
   std::vector<kernel::Address> addresses;
   /// For each address the default route that its packets take out of its own interface.
   std::map<IpAddress, kernel::Route> default_routes;
+  /// For each address without such a route where its interface leads all the same.
+  std::map<IpAddress, std::vector<IpPrefix>> destinations = {};
 };
 
 /// Pure. One path for each global unicast address that is neither tentative nor deprecated, ordered

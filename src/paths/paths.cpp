@@ -21,6 +21,7 @@ Result<void> Role::run() {
   ANABRANCH_TRY(take_over());
   log::info("new MPTCP connections of this network namespace are managed here");
   service_.ready();
+  tell_state();
   loop_.run();
   service_.stopping();
   adoption_->save();
@@ -98,7 +99,8 @@ Result<void> Role::open_prober() {
 
 Result<std::string> Role::answer(const status::Request& request) {
   if (request.verb == "show")
-    return report_json(decider_, MonotonicClock::now(), request.argument, limiter_->state());
+    return report_json(decider_, MonotonicClock::now(), request.argument,
+                       {.limits = limiter_->state(), .settings_file = settings_file_.string()});
   if (request.verb == "monitor") return "{}";  // events follow
   if (request.verb != "reload")
     return fail("the path manager does not know '" + request.verb + "'", {},
@@ -117,6 +119,7 @@ Result<void> Role::reload() {
     return std::unexpected(fresh.error());
   }
   const auto old = std::exchange(settings_, *fresh);
+  settings_file_ = options_.file.found();
   log::info("{} read again", options_.file.path.string());
   if (settings_.metrics != old.metrics)
     if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <concepts>
+
 #include "base/log.hpp"
 #include "paths/paths_role.hpp"
 
@@ -8,6 +11,24 @@ namespace {
 /// A pause in which an answer to a measurement may still come.
 constexpr seconds kMeasurePatience{2};
 
+template <class What>
+concept Command = requires(What what) {
+  what.token;
+}
+&&!std::same_as<What, action::Note>;
+
+/// The connection that a command to the kernel is about; 0 for what is none.
+Token commanded(const Action& action) {
+  return std::visit(
+      []<class What>(const What& what) {
+        if constexpr (Command<What>)
+          return what.token;
+        else
+          return Token{0};
+      },
+      action.what);
+}
+
 }  // namespace
 
 void Role::carry_out(const Action& action) {
@@ -16,20 +37,18 @@ void Role::carry_out(const Action& action) {
   ++counts_.refused;
   log::debug("action {} ({}) was refused: {}", action.number, action.reason, done.error().text());
   // Others than commands have no errno of the kernel's to tell.
-  const bool command = std::holds_alternative<action::CreateSubflow>(action.what) ||
-                       std::holds_alternative<action::DestroySubflow>(action.what) ||
-                       std::holds_alternative<action::RemoveAddress>(action.what) ||
-                       std::holds_alternative<action::SetBackup>(action.what) ||
-                       std::holds_alternative<action::Announce>(action.what);
+  const Token token = commanded(action);
+  const int error = token != 0 ? kernel::last_netlink_error() : 0;
+  const bool not_ours = error == EINVAL && commands_->is_the_kernels(token) &&
+                        diag_->connection(token).value_or(std::nullopt);
   inbox_.push_back(
-      input::Failed{action.number, command ? kernel::last_netlink_error() : 0, done.error().what});
+      input::Failed{action.number, error, done.error().what, not_ours ? token : Token{0}});
 }
 
 Result<void> Role::apply(const action::CreateSubflow& what) {
   return commands_->create({.token = what.token,
                             .local_id = what.local_id,
                             .local = what.local,
-                            .local_port = what.local_port,
                             .ifindex = what.ifindex,
                             .remote = what.remote,
                             .backup = what.backup});

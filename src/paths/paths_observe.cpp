@@ -11,12 +11,14 @@
 #include "kernel/mptcp_counters.hpp"
 #include "paths/monitor.hpp"
 #include "paths/paths_role.hpp"
+#include "paths/report.hpp"
 
 namespace anabranch::paths {
 namespace {
 
 constexpr milliseconds kShortestStep{2};
 constexpr seconds kCounterStep{1};
+constexpr seconds kStateStep{2};
 
 }  // namespace
 
@@ -121,6 +123,13 @@ void Role::sample() {
     return;
   }
   work();
+}
+
+/// To whoever asks the service manager. Not with every event: to count thousands of subflows takes
+/// longer than to deal with one.
+void Role::tell_state() {
+  service_.say(report_sentence(view_of(decider_)));
+  state_timer_ = loop_.after(kStateStep, [this] { tell_state(); });
 }
 
 void Role::read_counters() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,7 +37,10 @@ namespace anabranch::paths {
 class Role {
  public:
   Role(const RunOptions& options, const Settings& settings)
-      : options_(options), settings_(settings), decider_(settings) {}
+      : options_(options),
+        settings_(settings),
+        settings_file_(options.file.found()),
+        decider_(settings) {}
 
   Result<void> run();
 
@@ -60,6 +64,7 @@ class Role {
   void tell_owner(Token token);
   void sample();
   void read_counters();
+  void tell_state();
   void arm();
 
   // paths_apply.cpp
@@ -80,6 +85,7 @@ class Role {
 
   RunOptions options_;
   Settings settings_;
+  std::filesystem::path settings_file_;  ///< they are from; empty: the defaults
   Loop loop_;
   status::ServiceManager service_{loop_};
   Decider decider_;
@@ -106,6 +112,7 @@ class Role {
   Loop::Handle sample_timer_;
   Loop::Handle tick_timer_;
   Loop::Handle counter_timer_;
+  Loop::Handle state_timer_;
 };
 
 }  // namespace anabranch::paths

@@ -2,27 +2,11 @@
 #include "paths/peer_addresses.hpp"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
+
+#include "base/address_scope.hpp"
 
 namespace anabranch::paths {
 namespace {
-
-const IpPrefix& prefix(std::size_t index) {
-  static const auto prefixes = [] {
-    constexpr std::array<std::string_view, 9> kTexts = {
-        "127.0.0.0/8", "::1/128",  "0.0.0.0/8",      "224.0.0.0/4", "255.255.255.255/32",
-        "::/128",      "ff00::/8", "169.254.0.0/16", "fe80::/10"};
-    std::array<IpPrefix, kTexts.size()> out;
-    for (std::size_t i = 0; i < kTexts.size(); ++i)
-      out[i] = IpPrefix::parse(kTexts[i]).value_or(IpPrefix::host(IpAddress()));
-    return out;
-  }();
-  return prefixes[index];
-}
-
-constexpr std::size_t kLoopbacks = 2;
-constexpr std::size_t kSpecials = 9;
 
 bool carries_subflow(const Connection& connection, const Endpoint& remote) {
   return std::ranges::any_of(connection.subflows,
@@ -37,16 +21,21 @@ bool acceptable(const Connection& connection, const Endpoint& endpoint) {
 
 }  // namespace
 
-bool is_loopback(const IpAddress& address) {
-  for (std::size_t i = 0; i < kLoopbacks; ++i)
-    if (prefix(i).contains(address)) return true;
-  return false;
+bool announceable(const IpAddress& address) {
+  return is_global(address);
 }
 
-bool announceable(const IpAddress& address) {
-  for (std::size_t i = 0; i < kSpecials; ++i)
-    if (prefix(i).contains(address)) return false;
-  return true;
+const Endpoint* reached_by(const Path& path, const Connection& connection) {
+  const auto reached = [&](const IpAddress& peer) {
+    return peer.family() == path.address.family() && path.reaches(peer);
+  };
+  // A usable path leads everywhere, also to addresses of its family that are still to come.
+  if (path.usable || reached(connection.remote.address)) return &connection.remote;
+  for (const auto& [id, peer] : connection.peer_addresses)
+    if (reached(peer.endpoint.address)) return &peer.endpoint;
+  for (const auto& [key, subflow] : connection.subflows)
+    if (reached(key.remote.address)) return &key.remote;
+  return nullptr;
 }
 
 Acceptance accept_announced(Connection& connection, const kernel::MptcpEvent& event) {

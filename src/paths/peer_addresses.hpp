@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/address_scope.hpp"
 #include "paths/model.hpp"
 
 namespace anabranch::paths {
@@ -33,11 +34,12 @@ std::optional<PeerAddress> accept_removed(Connection& connection, std::uint8_t i
 /// even if the peer announces that place too (RFC 8684 section 3.1).
 bool may_join(const Connection& connection, const PeerAddress& address);
 
-/// Whether the address means the same host to the peer as to us and more than this link can reach
-/// it: neither unspecified nor multicast, broadcast, loopback or link-local.
-bool announceable(const IpAddress& address);
+/// A place of the peer that the path leads to: where the connection went, or else another one that
+/// is known; nullptr when there is none.
+const Endpoint* reached_by(const Path& path, const Connection& connection);
 
-/// 127.0.0.0/8 and ::1.
-bool is_loopback(const IpAddress& address);
+/// Whether the address means the same host to the peer as to us and more than this link can reach
+/// it: is_global().
+bool announceable(const IpAddress& address);
 
 }  // namespace anabranch::paths

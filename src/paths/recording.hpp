@@ -29,7 +29,7 @@
 
 namespace anabranch::paths {
 
-inline constexpr int kRecordingFormat = 1;
+inline constexpr int kRecordingFormat = 2;
 
 /// The lines, each with its end.
 std::string recording_header(const Settings& settings);

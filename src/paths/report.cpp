@@ -26,20 +26,12 @@ json ms_or_null(nanoseconds duration) {
   return duration == nanoseconds{} ? json(nullptr) : json(in_ms(duration));
 }
 
-json mbit_or_null(BitRate rate) {
-  return rate.bits_per_second <= 0 ? json(nullptr) : json(rate.mbit());
+json text_or_null(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(text);
 }
 
-const char* state_name(Subflow::State state) {
-  switch (state) {
-    case Subflow::State::kConnecting:
-      return "connecting";
-    case Subflow::State::kEstablished:
-      return "established";
-    case Subflow::State::kSilent:
-      return "silent";
-  }
-  return "";
+json mbit_or_null(BitRate rate) {
+  return rate.bits_per_second <= 0 ? json(nullptr) : json(rate.mbit());
 }
 
 const char* state_name(Announcement::State state) {
@@ -61,7 +53,7 @@ json subflow_json(const Subflow& subflow, const ReportView& view, MonotonicTime 
           {"local_id", subflow.local_id},
           {"remote_id", subflow.remote_id},
           {"interface", path == view.paths.end() ? json(nullptr) : json(path->second.interface)},
-          {"state", state_name(subflow.state)},
+          {"state", view.silent(subflow.key) ? "silent" : "established"},
           {"initial", subflow.initial},
           {"backup", subflow.backup},
           {"reason", subflow.reason},
@@ -84,7 +76,7 @@ json connection_json(const Connection& connection, const ReportView& view, Monot
            {"plain_tcp", connection.plain_tcp},
            {"local", connection.local.text()},
            {"remote", connection.remote.text()},
-           {"uid", connection.uid},
+           {"uid", connection.uid ? json(*connection.uid) : json(nullptr)},
            {"cgroup", connection.cgroup},
            {"age_s", age_s(connection.since, now)}};
   auto& subflows = out["subflows"] = json::array();
@@ -104,6 +96,7 @@ json connection_json(const Connection& connection, const ReportView& view, Monot
     waiting.push_back({{"local", one.local.text()},
                        {"remote", one.remote.text()},
                        {"code", one.code},
+                       {"detail", one.detail},
                        {"retry_in_ms", one.until ? json(in_ms(*one.until - now)) : json(nullptr)}});
   }
   return out;
@@ -112,11 +105,14 @@ json connection_json(const Connection& connection, const ReportView& view, Monot
 json path_json(const Path& path, const ReportView& view, MonotonicTime now) {
   const auto found = view.memory.find(path.address);
   const PathMemory known = found == view.memory.end() ? PathMemory{} : found->second;
+  auto destinations = json::array();
+  for (const auto& prefix : path.destinations) destinations.push_back(prefix.text());
   return {
       {"address", path.address.text()},
       {"interface", path.interface},
       {"usable", path.usable},
       {"reason", path.reason},
+      {"destinations", std::move(destinations)},
       {"failed", known.failed},
       {"preferred", view.preferred(path.address.family()) == path.address},
       {"send_mbit", mbit_or_null(known.send_rate)},
@@ -125,13 +121,6 @@ json path_json(const Path& path, const ReportView& view, MonotonicTime now) {
       {"loaded_rtt_ms", ms_or_null(known.loaded_rtt)},
       {"age_s", known.learned == MonotonicTime{} ? json(nullptr) : json(age_s(known.learned, now))},
   };
-}
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t out = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error != std::errc() || stop != text.data() + text.size() || out == 0) return std::nullopt;
-  return out;
 }
 
 std::optional<Token> parse_token(std::string_view text) {
@@ -160,19 +149,12 @@ Result<ReportFilter> ReportFilter::parse(std::string_view text) {
     if (!out.token) return refuse();
     return out;
   }
-  auto host = text;
-  const auto colon = text.rfind(':');
-  const bool brackets = text.starts_with('[');
-  // An IPv6 address without brackets has more than one colon, and no port.
-  if (colon != text.npos && (brackets ? text[colon - 1] == ']' : text.find(':') == colon)) {
-    out.port = parse_port(text.substr(colon + 1));
-    if (!out.port) return refuse();
-    host = text.substr(0, colon);
-  }
-  if (brackets && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto prefix = IpPrefix::parse(host);
+  const auto parts = split_host_and_port(text);
+  if (!parts || parts->port == 0) return refuse();
+  const auto prefix = IpPrefix::parse(parts->host);
   if (!prefix) return refuse();
   out.destination = prefix->without_host_bits();
+  out.port = parts->port;
   return out;
 }
 
@@ -183,7 +165,7 @@ bool ReportFilter::holds(const Connection& connection) const {
 }
 
 std::string report_json(const ReportView& view, MonotonicTime now, const ReportFilter& filter,
-                        std::string_view limits) {
+                        const ReportOfDaemon& daemon) {
   auto connections = json::array();
   std::size_t total = 0;
   for (const auto& [token, connection] : view.connections) {
@@ -195,15 +177,16 @@ std::string report_json(const ReportView& view, MonotonicTime now, const ReportF
   const json out{{"connections", std::move(connections)},
                  {"connections_total", total},
                  {"paths", std::move(paths)},
-                 {"limits", limits}};
+                 {"limits", daemon.limits},
+                 {"settings_file", text_or_null(daemon.settings_file)}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 Result<std::string> report_json(const Decider& decider, MonotonicTime now, std::string_view about,
-                                std::string_view limits) {
+                                const ReportOfDaemon& daemon) {
   const auto filter = ReportFilter::parse(about);
   if (!filter) return std::unexpected(filter.error());
-  return report_json(view_of(decider), now, *filter, limits);
+  return report_json(view_of(decider), now, *filter, daemon);
 }
 
 std::string report_sentence(const ReportView& view) {
@@ -213,14 +196,19 @@ std::string report_sentence(const ReportView& view) {
     const auto known = view.memory.find(entry.first);
     return entry.second.usable && (known == view.memory.end() || !known->second.failed);
   });
-  return fmt::format("{} of {} paths usable, {} connections with {} subflows", usable,
-                     view.paths.size(), view.connections.size(), subflows);
+  const auto connections = view.connections.size();
+  return fmt::format("{} of {} paths usable, {} connection{} with {} subflow{}", usable,
+                     view.paths.size(), connections, connections == 1 ? "" : "s", subflows,
+                     subflows == 1 ? "" : "s");
 }
 
 ReportView view_of(const Decider& decider) {
-  return {decider.connections(), decider.paths(), decider.memory(),
+  return {decider.connections(),
+          decider.paths(),
+          decider.memory(),
           [&decider](Token token) { return decider.waiting(token); },
-          [&decider](Family family) { return decider.preferred(family); }};
+          [&decider](Family family) { return decider.preferred(family); },
+          [&decider](const SubflowKey& key) { return decider.silent(key); }};
 }
 
 }  // namespace anabranch::paths

@@ -2,6 +2,8 @@
 #include "paths/report_text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -54,8 +56,21 @@ std::string duration(const json& ms) {
       std::chrono::duration<double, std::milli>(ms.get<double>())));
 }
 
+/// "just now", "3 s ago", "1 min 40 s ago", "2 h 5 min ago".
 std::string age(const json& value) {
-  return value.is_number() ? duration_text(seconds(value.get<std::int64_t>())) : "-";
+  if (!value.is_number()) return "-";
+  static constexpr std::array<std::pair<std::int64_t, const char*>, 4> kUnits{
+      {{86'400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}};
+  const auto whole = value.get<std::int64_t>();
+  for (std::size_t i = 0; i < kUnits.size(); ++i) {
+    const auto& [unit, name] = kUnits[i];
+    if (whole < unit) continue;
+    auto out = fmt::format("{} {}", whole / unit, name);
+    if (const auto rest = whole % unit; i + 1 < kUnits.size() && rest >= kUnits[i + 1].first)
+      out += fmt::format(" {} {}", rest / kUnits[i + 1].first, kUnits[i + 1].second);
+    return out + " ago";
+  }
+  return "just now";
 }
 
 std::string state_of_path(const json& path) {
@@ -70,7 +85,7 @@ std::string paths_table(const json& paths) {
     table.add({path.at("address").get<std::string>(), text_or_dash(path.at("interface")),
                state_of_path(path), rate(path.at("send_mbit")), rate(path.at("receive_mbit")),
                duration(path.at("minimum_rtt_ms")), duration(path.at("loaded_rtt_ms")),
-               path.at("age_s").is_null() ? "-" : age(path.at("age_s")) + " ago"});
+               age(path.at("age_s"))});
   return table.text();
 }
 
@@ -95,7 +110,8 @@ std::string subflow_table(const json& subflows) {
 
 std::string connection_text(const json& connection) {
   std::string remarks =
-      connection.at("server_side").get<bool>() ? "opened by the peer" : "opened here";
+      connection.at("server_side").get<bool>() ? "opened by the peer " : "opened here ";
+  remarks += age(connection.at("age_s"));
   const auto remark = [&](const char* key, const char* words) {
     if (connection.at(key).get<bool>()) remarks += std::string(", ") + words;
   };
@@ -103,17 +119,23 @@ std::string connection_text(const json& connection) {
   remark("plain_tcp", "plain TCP");
   remark("observed_only", "the kernel's path manager has it");
   remark("deny_join_id0", "the peer takes no joins to its first address");
+  const auto& uid = connection.at("uid");
   std::string out = fmt::format(
-      "\n{}  {} > {}  {}, user {}, {}\n", connection.at("token").get<std::string>(),
+      "\n{}  {} > {}  {}, {}\n", connection.at("token").get<std::string>(),
       connection.at("local").get<std::string>(), connection.at("remote").get<std::string>(),
-      remarks, connection.at("uid").get<std::uint32_t>(), age(connection.at("age_s")));
+      remarks,
+      uid.is_null() ? "user not known" : fmt::format("user {}", uid.get<std::uint32_t>()));
   if (!connection.at("subflows").empty()) out += subflow_table(connection.at("subflows"));
   for (const auto& waiting : connection.at("waiting")) {
     const auto& retry = waiting.at("retry_in_ms");
-    out +=
-        fmt::format("  waiting: {} > {}: {}, {}\n", waiting.at("local").get<std::string>(),
-                    waiting.at("remote").get<std::string>(), waiting.at("code").get<std::string>(),
-                    retry.is_null() ? "until the path answers" : "again in " + duration(retry));
+    const auto code = waiting.at("code").get<std::string>();
+    const auto detail = waiting.at("detail").get<std::string>();
+    out += fmt::format("  waiting: {} > {}: {}{}, {}\n", waiting.at("local").get<std::string>(),
+                       waiting.at("remote").get<std::string>(), code,
+                       detail.empty() ? "" : " (" + detail + ")",
+                       code == "connecting" ? "no answer yet"
+                       : retry.is_null()    ? "until the path answers"
+                                            : "again in " + duration(retry));
   }
   for (const auto& sent : connection.at("announcements"))
     if (sent.at("state") != "done")

@@ -14,7 +14,7 @@ namespace anabranch::paths::definition {
 using config::Kind;
 using config::Setting;
 
-/// The kernel holds eight addresses of a connection on either side.
+/// The kernel's own bound of further subflows a connection.
 inline constexpr unsigned kMostSubflows = 8;
 
 namespace interfaces {

@@ -194,12 +194,6 @@ Result<Settings> read(const config::Document& document) {
 
 }  // namespace
 
-std::vector<policy::Match> Settings::matches() const {
-  std::vector<policy::Match> out;
-  for (const auto& rule : rules) out.push_back(rule.match);
-  return out;
-}
-
 std::span<const Setting> setting_definitions() {
   return definition::kAll;
 }
@@ -225,9 +219,13 @@ Result<Settings> parse_settings(std::string_view text, std::string name) {
 }
 
 Result<Settings> SettingsFile::load() const {
+  return found().empty() ? default_settings() : load_settings(path);
+}
+
+std::filesystem::path SettingsFile::found() const {
   std::error_code error;
   const bool absent = !needed && !std::filesystem::exists(path, error) && !error;
-  return absent ? default_settings() : load_settings(path);
+  return absent ? std::filesystem::path() : path;
 }
 
 }  // namespace anabranch::paths

@@ -41,10 +41,8 @@ struct Settings {
   std::string cgroup;                  ///< whose sockets are limited; empty: the root of cgroup2
   nanoseconds probe_interval{};        ///< between questions over a path that has failed
   nanoseconds probe_interval_limit{};  ///< what that grows to
-  std::vector<PathRule> rules;
+  std::vector<PathRule> rules;         ///< policy::first_match() of a connection's flow decides
   std::optional<status::MetricsAddress> metrics;
-
-  std::vector<policy::Match> matches() const;  ///< of the rules, in order
 };
 
 /// Every key of the file, in the order in which the manual tells them.
@@ -67,6 +65,8 @@ struct SettingsFile {
   bool needed = false;  ///< without the file: an error, or else the defaults
 
   Result<Settings> load() const;
+  /// The path where there is a file; empty where load() gives the defaults.
+  std::filesystem::path found() const;
 };
 
 }  // namespace anabranch::paths

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "paths/scaled.hpp"
+
 namespace anabranch::paths {
 namespace {
 
@@ -23,10 +25,6 @@ constexpr double kOddSending = 1.6;
 constexpr double kOddReceiving = 1.2;
 constexpr milliseconds kShortestReceiving{13};
 constexpr milliseconds kLongestReceiving{90};
-
-nanoseconds scaled(nanoseconds time, double factor) {
-  return std::chrono::duration_cast<nanoseconds>(time * factor);
-}
 
 }  // namespace
 
@@ -76,12 +74,11 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
     // Many segments are not left waiting for a delayed ACK.
     const auto delayed =
         seen.unacknowledged >= kMany ? nanoseconds(kGraceOfMany) : nanoseconds(kDelayedAck);
-    patience_ = std::max<nanoseconds>(2 * seen.rtt, round_trip) + delayed;
+    auto patience = std::max<nanoseconds>(2 * seen.rtt, round_trip) + delayed;
     if (acks_.settled())
-      patience_ = std::min(
-          patience_, std::max<nanoseconds>(scaled(acks_.longest, kOddSending) + kGrain, kShortest));
-    patience_ = scaled(patience_, caution);
-    if (silence_ > patience_) {
+      patience = std::min(
+          patience, std::max<nanoseconds>(scaled(acks_.longest, kOddSending) + kGrain, kShortest));
+    if (silence_ > scaled(patience, caution)) {
       silent_ = true;
       return Finding::kSending;
     }
@@ -93,7 +90,6 @@ SilenceDetector::Finding SilenceDetector::sample(const kernel::SubflowDiag& seen
     // Once said; the supply may simply have ended.
     if (silence > patience) {
       silence_ = silence;
-      patience_ = patience;
       was_settled_ = data_.settled();
       data_.rest(data_.last);
       silent_ = true;

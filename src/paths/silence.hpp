@@ -27,6 +27,9 @@ class SilenceDetector {
   /// `caution` >= 1 stretches the patience of a sender. kSending is said with each sample while the
   /// silence lasts, kReceiving once.
   Finding sample(const kernel::SubflowDiag& now_seen, MonotonicTime now, double caution);
+  /// The other side has nothing more to say: that nothing comes until the next sample is no
+  /// finding.
+  void expect_no_data(MonotonicTime now) { data_.rest(now); }
 
   /// Data has come with nearly every sample lately.
   bool receives_steadily() const { return data_.steady(); }
@@ -35,8 +38,7 @@ class SilenceDetector {
   bool received_settled() const { return was_settled_; }
   /// It has been found silent and nothing has come since.
   bool silent() const { return silent_; }
-  /// How long the silence judged last might last before it was a finding, and how long it lasted.
-  nanoseconds patience() const { return patience_; }
+  /// How long the silence judged last had lasted.
   nanoseconds silence() const { return silence_; }
 
  private:
@@ -59,7 +61,6 @@ class SilenceDetector {
   bool was_settled_ = false;  // when reception was found silent
   MonotonicTime previous_{};
   bool first_ = true;
-  nanoseconds patience_{};
   nanoseconds silence_{};
 };
 

@@ -61,10 +61,4 @@ bool name_matches(std::string_view pattern, std::string_view name) {
   return pattern.find_first_not_of('*', at) == kNone;
 }
 
-std::optional<std::size_t> first_match(std::span<const Match> matches, const Flow& flow) {
-  const auto found = std::ranges::find_if(matches, [&](const Match& m) { return m.matches(flow); });
-  if (found == matches.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - matches.begin());
-}
-
 }  // namespace anabranch::policy

@@ -2,9 +2,9 @@
 // Rules of a configuration file matched against a flow; the first that matches wins. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +40,12 @@ struct Match {
 /// "wwan*" against "wwan0".
 bool name_matches(std::string_view pattern, std::string_view name);
 
-/// Index of the first match that holds; nothing when none does.
-std::optional<std::size_t> first_match(std::span<const Match> matches, const Flow& flow);
+/// The first rule whose `match` holds; null when none does.
+template <class Rule>
+const Rule* first_match(const std::vector<Rule>& rules, const Flow& flow) {
+  const auto found =
+      std::ranges::find_if(rules, [&](const Rule& rule) { return rule.match.matches(flow); });
+  return found == rules.end() ? nullptr : &*found;
+}
 
 }  // namespace anabranch::policy

@@ -2,9 +2,11 @@
 #include "lab/herd.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +67,24 @@ TEST_F(Herds, OpenAndHoldAsManyAsTold) {
   const auto report = clients.report();
   EXPECT_EQ(report.opened, 200u);
   EXPECT_EQ(report.failed, 0u);
+}
+
+TEST_F(Herds, WithoutDescriptorsEnoughTheNumberThatIsNeededIsTold) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Nobody may raise the hard limit without this capability.
+    rlimit limit{100, 100};
+    bool ready = ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+    // Root of a user namespace, where that user does not exist, may not anyway.
+    if (::setresuid(65534, 65534, 65534) != 0) ready = ready && errno == EINVAL;
+    const auto refused = run_herd(to({.connections = 200}), STDOUT_FILENO);
+    ::_exit(ready && !refused && refused.error().what.starts_with("234 descriptors are needed")
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(Herds, ShortOnesFollowEachOther) {

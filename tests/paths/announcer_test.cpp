@@ -26,6 +26,17 @@ TEST_F(Announcing, EveryUsableAddressAtOnceButTheOneInUse) {
   EXPECT_EQ(machine.established(), Lines{}) << "twice changes nothing";
 }
 
+TEST_F(Announcing, WithoutADefaultRouteOnlyToPeersThatOtherRoutesLeadTo) {
+  machine.leads_only("10.0.2.1", "192.0.2.0/24");
+  machine.connection(1);
+  machine.connection(2).remote = at("203.0.113.9", 40000);
+  EXPECT_EQ(machine.established(1), Lines{"announce 1 10.0.2.1"});
+  EXPECT_EQ(machine.established(2), Lines{});
+  machine.leads_only("10.0.2.1", "203.0.113.0/24");
+  EXPECT_EQ(machine.paths_changed(), (Lines{"remove 1", "ask 10.0.2.1 443"}));
+  EXPECT_EQ(machine.answer("10.0.2.1", 443, true), Lines{"announce 1 10.0.2.1"});
+}
+
 TEST_F(Announcing, NotBeforeTheHandshakeIsOver) {
   machine.connection().established = false;
   EXPECT_EQ(machine.update(), Lines{});

@@ -65,6 +65,13 @@ class Machine {
     path.usable = usable;
     paths[path.address] = path;
   }
+  /// One that leads to `destination` only.
+  void leads_only(const std::string& text, const std::string& destination) {
+    Path& path = paths.at(address(text));
+    path.usable = false;
+    path.reason = "no-route";
+    path.destinations = {*IpPrefix::parse(destination)};
+  }
   /// A peer connects to port 443 of the address.
   Connection& connection(Token token = kToken, const std::string& local = "10.0.1.1") {
     Connection& out = connections[token];

@@ -11,15 +11,15 @@ namespace {
 TEST(DaemonView, TakesWhatTheDaemonKnows) {
   const auto view = parse_daemon_view(R"({
     "connections":[{"token":"0x9d7282f7","server_side":false,"deny_join_id0":true,
-      "observed_only":false,"plain_tcp":false,"local":"10.1.0.2:4321","remote":"198.18.0.1:5001",
+      "observed_only":false,"plain_tcp":false,"uid":0,"local":"10.1.0.2:4321","remote":"198.18.0.1:5001",
       "subflows":[{"local":"10.1.0.2:4321","remote":"198.18.0.1:5001","state":"silent",
                    "backup":true,"reason":"backup-by-rule","rule":"metered"}],
       "peer_addresses":[{"id":1,"endpoint":"198.18.0.2:8443","announced":true}],
       "announcements":[{"id":2,"endpoint":"10.1.0.2:0","state":"sent"}],
       "waiting":[{"local":"10.2.0.2","remote":"198.18.0.1:5001","code":"retry-wait",
                   "retry_in_ms":1500}]}],
-    "paths":[{"address":"10.2.0.2","interface":"c2","usable":false,"reason":"denied",
-              "failed":false}]})");
+    "paths":[{"address":"10.2.0.2","interface":"c2","usable":false,"reason":"no-route",
+              "destinations":["10.2.0.0/16",7,"x"],"failed":false}],"settings_file":"/etc/p.toml"})");
   ASSERT_TRUE(view);
   ASSERT_EQ(view->connections.size(), 1U);
   const auto& connection = view->connections[0];
@@ -38,6 +38,13 @@ TEST(DaemonView, TakesWhatTheDaemonKnows) {
   const auto path = view->paths.find(*IpAddress::parse("10.2.0.2"));
   ASSERT_NE(path, view->paths.end());
   EXPECT_FALSE(path->second.usable);
+  EXPECT_EQ(connection.waiting[0].local, *IpAddress::parse("10.2.0.2"));
+  EXPECT_EQ(view->settings_file, "/etc/p.toml");
+  EXPECT_EQ(path->second.destinations, std::vector{*IpPrefix::parse("10.2.0.0/16")});
+  EXPECT_EQ(connection.uid, 0U) << "root";
+  const auto unknown = parse_daemon_view(R"({"connections":[{"token":"0x1","uid":null}]})");
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(unknown->connections[0].uid, std::nullopt);
 }
 
 TEST(DaemonView, BearsWhatItDoesNotKnow) {

@@ -101,7 +101,7 @@ class DeciderLimitsTest : public testing::Test {
       auto slow = fast;
       slow.local = {kTwo, 50000};
       slow.rtt = slow.minimum_rtt = milliseconds(300);
-      slow.octets_acknowledged = 1;
+      slow.octets_acknowledged = slow_sent_ += slow_step_;
       slow.unacknowledged = slow.unsent = 0;
       slow.requested_backup = true;
       sample.subflows = {fast, slow};
@@ -132,6 +132,8 @@ class DeciderLimitsTest : public testing::Test {
   std::vector<Action> done_;
   std::size_t answered_ = 0;
   std::uint64_t sent_ = 0;
+  std::uint64_t slow_step_ = 0;  ///< octets that the second path carries in 10 ms
+  std::uint64_t slow_sent_ = 1;
 };
 
 TEST_F(DeciderLimitsTest, AsSoonAsTwoRatesAreKnownTheBestPathIsFastAndTheOtherOneSlow) {
@@ -177,6 +179,22 @@ TEST_F(DeciderLimitsTest, PathsOfAboutTheSameRateDoNotTakeTurns) {
   wait(seconds(60));
   connect();
   EXPECT_EQ(of<action::LimitSubflows>().size(), 1U);
+}
+
+TEST_F(DeciderLimitsTest, WhatTrafficShowsOfAPathCountsWithoutAnyMeasurement) {
+  truth_[kTwo].rate = truth_[kOne].rate = {};  // trains tell nothing
+  start();
+  connect();
+  EXPECT_THAT(of<action::LimitSubflows>(), IsEmpty());
+  const auto asked = of<action::CreateSubflow>();
+  ASSERT_FALSE(asked.empty());
+  give(event(Type::kSubflowEstablished, {kTwo, 50000}, asked.back().local_id));
+  slow_step_ = 4000;
+  send(kBuffer);
+  const auto limits = of<action::LimitSubflows>();
+  ASSERT_EQ(limits.size(), 1U);
+  EXPECT_EQ(limits.back().fast, kOne);
+  EXPECT_THAT(limits.back().slow, ElementsAre(kTwo));
 }
 
 TEST_F(DeciderLimitsTest, ALongSlowPathCarriesDataOfAConnectionThatSendsAndBeganWithTheLimits) {

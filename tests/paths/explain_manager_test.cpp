@@ -50,6 +50,16 @@ TEST(Explain, AFailedPathAndAFullConnection) {
   EXPECT_EQ(code(facts, subject), "subflow-limit");
 }
 
+TEST(Explain, APathWithoutADefaultRouteIsGoodForWhereItLeads) {
+  auto facts = good_facts();
+  auto& modem = facts.paths[kModem];
+  modem.usable = false;
+  modem.reason = "no-route";
+  EXPECT_EQ(code(facts, connection()), "no-route");
+  modem.destinations = {IpPrefix::host(kServer)};
+  EXPECT_EQ(code(facts, connection()), "ready");
+}
+
 TEST(Explain, AnAddressOfEachSideInUseIsEnough) {
   auto facts = good_facts();
   auto subject = connection();

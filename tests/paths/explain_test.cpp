@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What `paths explain` says of each pair: in use, or what stands against it on this machine, on the
 // way and on the peer's side.
+#include <gmock/gmock.h>
+
 #include "explaining.hpp"
 
 namespace anabranch::paths {
 namespace {
 
 using namespace test;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 TEST(Explain, APairWithASubflowIsUsed) {
   auto facts = good_facts();
@@ -183,6 +187,44 @@ TEST(Explain, ARuleThatDeniesTheConnectionThePath) {
   EXPECT_EQ(code(facts, subject), "rule-denied");
   facts.settings.rules[0].match.ports = {{80, 80}};
   EXPECT_EQ(code(facts, new_connection()), "would-use");
+}
+
+/// As the decider, which asks the rules about the connection and an interface.
+TEST(Explain, ARuleIsAboutWhereTheConnectionGoesAndNotAboutAnnouncedAddresses) {
+  auto facts = good_facts();
+  const Endpoint announced{*IpAddress::parse("198.18.0.2"), 8443};
+  facts.ways[{kModem, announced.address}] = good_way(2);
+  auto subject = connection();
+  subject.peer_addresses.push_back({1, announced, true});
+  facts.subjects = {subject};
+  facts.settings.rules.resize(1);
+  facts.settings.rules[0].name = "metered";
+  facts.settings.rules[0].match.interfaces = {"wwan*"};
+  facts.settings.rules[0].match.destinations = {IpPrefix::host(kServer)};
+  facts.settings.rules[0].match.ports = {{443, 443}};
+  facts.settings.rules[0].deny = true;
+  EXPECT_EQ(verdict_on(kModem, announced, facts).code, kRuleDenied);
+  facts.settings.rules[0].match.destinations = {IpPrefix::host(announced.address)};
+  facts.settings.rules[0].match.ports = {{8443, 8443}};
+  EXPECT_NE(verdict_on(kModem, announced, facts).code, kRuleDenied);
+}
+
+TEST(Explain, SaysWhichSettingsItJudgesBy) {
+  auto facts = good_facts();
+  facts.subjects = {connection()};
+  const auto remarks = [&] { return explain(facts).at(0).remarks; };
+  EXPECT_THAT(remarks(), ElementsAre(HasSubstr("the defaults")));
+  facts.settings_file = facts.daemons_file = "/etc/anabranch/paths.toml";
+  EXPECT_THAT(remarks(),
+              ElementsAre("rules and limits are those of /etc/anabranch/paths.toml, as the path "
+                          "manager's"));
+  facts.settings_file = "/tmp/new.toml";
+  EXPECT_THAT(remarks(),
+              ElementsAre("rules and limits are those of /tmp/new.toml; the path manager's are in "
+                          "/etc/anabranch/paths.toml"));
+  managed_by_kernel(facts, facts.subjects[0]);
+  EXPECT_THAT(remarks(), testing::Not(testing::Contains(HasSubstr("toml"))))
+      << "the kernel knows none";
 }
 
 TEST(Explain, ThePeerThatSetTheCFlag) {

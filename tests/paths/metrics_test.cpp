@@ -29,15 +29,19 @@ Labels in_state(Labels labels, const char* state) {
 
 TEST(PathsMetrics, TellConnectionsSubflowsAndPaths) {
   std::map<Token, Connection> connections;
-  connections[1].subflows[{{kWired, 1}, {kGone, 2}}].state = Subflow::State::kEstablished;
-  connections[2].subflows[{{kWired, 3}, {kGone, 2}}].state = Subflow::State::kSilent;
+  connections[1].subflows[{{kWired, 1}, {kGone, 2}}] = {};
+  connections[2].subflows[{{kWired, 3}, {kGone, 2}}] = {};
   connections[3].observed_only = true;
   connections[4].plain_tcp = true;
   const std::map<IpAddress, Path> paths{{kWired, {kWired, "eth0", 2, {}, true, ""}}};
   std::map<IpAddress, PathMemory> memory;
   memory[kWired] = {.send_rate = BitRate::mbit(8), .minimum_rtt = milliseconds(20)};
-  const ReportView view{
-      connections, paths, memory, {}, [](Family) { return std::optional(kWired); }};
+  const ReportView view{connections,
+                        paths,
+                        memory,
+                        {},
+                        [](Family) { return std::optional(kWired); },
+                        [](const SubflowKey& key) { return key.local.port == 3; }};
   Counts counts;
   counts.note(input::Paths{{paths.at(kWired)}});
   const auto figures = metrics(view, {}, counts);
@@ -49,7 +53,6 @@ TEST(PathsMetrics, TellConnectionsSubflowsAndPaths) {
   };
   EXPECT_EQ(subflows("established"), 1);
   EXPECT_EQ(subflows("silent"), 1);
-  EXPECT_EQ(subflows("connecting"), 0);
   EXPECT_EQ(figure(figures, "anabranch_paths_path_usable", kWiredLabels), 1);
   EXPECT_EQ(figure(figures, "anabranch_paths_path_failed", kWiredLabels), 0);
   EXPECT_EQ(figure(figures, "anabranch_paths_path_preferred", kWiredLabels), 1);
@@ -69,7 +72,7 @@ TEST(PathsMetrics, TotalsSurviveSubflowsAndAddresses) {
   counts.note(Action{1, "silent", action::Probe{1, kGone, 3, {}, milliseconds(1)}});
   counts.note(Action{2, "silent", action::Measure{2, kGone, 3, {}}});
   const std::map<IpAddress, Totals> totals{{kGone, {1, 2, 3, 4, 5, 6, 7}}};
-  const ReportView view{{}, {}, {}, {}, {}};
+  const ReportView view{{}, {}, {}, {}, {}, {}};
   const auto figures = metrics(view, totals, counts);
   const std::pair<const char*, double> rows[] = {
       {"sent_bytes_total", 1},

@@ -87,6 +87,17 @@ TEST(PathSource, WithoutADefaultRouteOnlyTheOwnLinkIsReached) {
   EXPECT_TRUE(paths[1].reaches(address("203.0.113.1")));
 }
 
+TEST(PathSource, WithoutADefaultRouteTheOtherRoutesOfTheInterfaceCount) {
+  auto view = laptop();
+  view.destinations[address("172.17.0.1")] = {prefix("172.17.0.0/16"), prefix("203.0.113.0/24")};
+  const auto paths = paths_from(view, {}, {});
+  const auto docker = std::ranges::find(paths, "docker0", &Path::interface);
+  ASSERT_NE(docker, paths.end());
+  EXPECT_EQ(docker->destinations, (std::vector{prefix("172.17.0.0/16"), prefix("203.0.113.0/24")}));
+  EXPECT_TRUE(docker->reaches(address("203.0.113.1")));
+  EXPECT_FALSE(docker->usable);
+}
+
 TEST(PathSource, AnInterfaceWithoutCarrierIsDown) {
   auto view = laptop();
   view.links[1].carrier = false;
@@ -232,6 +243,33 @@ TEST_F(PathSourceInKernel, AnAddressThatIsRemovedIsNoPathAnyMore) {
   });
   EXPECT_TRUE(eventually([&] { return !now().contains("10.77.2.1"); }));
   EXPECT_EQ(now()["10.77.1.1"], "usable");
+}
+
+TEST_F(PathSourceInKernel, RoutesToPrefixesAloneLeadThere) {
+  const auto route = [&](const char* to, std::uint32_t metric) {
+    kernel::Route out;
+    out.table = kernel::kMainTable;
+    out.to = prefix(to);
+    out.via = address("10.77.2.2");
+    out.ifindex = index_[1];
+    out.metric = metric;
+    return out;
+  };
+  const auto second = [&] {
+    return *std::ranges::find(source_->now(), address("10.77.2.1"), &Path::address);
+  };
+  test::must(netlink_->remove(route("0.0.0.0/0", 200)));
+  bool own_link_only = false;
+  EXPECT_TRUE(eventually([&] {
+    if (second().reason != "no-route") return false;
+    if (own_link_only) return second().reaches(address("203.0.113.1"));
+    own_link_only =
+        second().reaches(address("10.77.2.9")) && !second().reaches(address("203.0.113.1"));
+    test::must(netlink_->add(route("203.0.113.0/24", 0)));
+    return false;
+  }));
+  EXPECT_TRUE(own_link_only);
+  EXPECT_FALSE(second().reaches(address("203.0.114.1")));
 }
 
 TEST_F(PathSourceInKernel, ALinkThatGoesDownIsNoticed) {

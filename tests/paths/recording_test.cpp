@@ -98,7 +98,8 @@ std::vector<Input> every_input() {
   event.server_side = event.deny_join_id0 = event.backup = true;
   event.error = 110;
   event.ifindex = 3;
-  event.reset_reason = 6;
+  event.reset_reason = 0;
+  event.reset_transient = true;
   std::vector<Input> out;
   out.push_back(
       input::Paths{{{address("10.1.0.2"), "eth0", 2, address("10.1.0.1"), true, ""},
@@ -113,7 +114,7 @@ std::vector<Input> every_input() {
   out.push_back(input::Gone{2});
   out.push_back(input::Probed{~std::uint64_t{0}, true, nanoseconds(1)});
   out.push_back(input::Measured{3, 6, nanoseconds(2), BitRate{49'999'999.5}});
-  out.push_back(input::Failed{4, 99, "Cannot assign requested address"});
+  out.push_back(input::Failed{4, 99, "Cannot assign requested address", 5});
   out.push_back(input::Listening{kHere6, true});
   out.push_back(input::Counters{5, 6});
   out.push_back(input::Limits{true, 8388608});
@@ -125,8 +126,8 @@ std::vector<Input> every_input() {
 std::vector<Action> every_action() {
   const SubflowKey key{kHere, kThere};
   return {
-      {1, "join", action::CreateSubflow{1, 2, address("10.2.0.2"), 3, 4, kThere, true}},
-      {2, "silent", action::DestroySubflow{1, key, 4}},
+      {1, "join", action::CreateSubflow{1, 2, address("10.2.0.2"), 4, kThere, true}},
+      {2, "silent", action::DestroySubflow{1, key}},
       {3, "silent", action::RemoveAddress{1, 0}},
       {4, "slow", action::SetBackup{1, key, true}},
       {5, "new-path", action::Announce{1, 9, {address("2001:db8::9"), 0}, 4}},
@@ -190,6 +191,19 @@ TEST(Recording, AnEventComesBackAsItWas) {
     const auto* event = std::get_if<input::Event>(&input);
     if (event == nullptr) continue;
     EXPECT_EQ(std::get<input::Event>(*decode_input(encode(input))).event, event->event);
+  }
+}
+
+TEST(Recording, RootIsNotAnUnknownUser) {
+  for (const auto uid : {std::optional<std::uint32_t>(0), std::optional<std::uint32_t>()}) {
+    const auto owner = decode_input(encode(input::Owner{1, uid, "/"}));
+    ASSERT_TRUE(owner);
+    EXPECT_EQ(std::get<input::Owner>(*owner).uid, uid);
+    input::Sample sample;
+    sample.connection.uid = uid;
+    const auto again = decode_input(encode(sample));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(std::get<input::Sample>(*again).connection.uid, uid);
   }
 }
 
@@ -346,8 +360,8 @@ TEST(Replay, WhatIsNoRecordingIsRefusedWithItsPlace) {
   const std::pair<std::string, const char*> rows[] = {
       {"", "r.jsonl:1"},
       {"{}\n", "r.jsonl:1"},
-      {"{\"anabranch_recording\":2}\n", "another format"},
-      {"{\"anabranch_recording\":1,\"version\":\"x\",\"settings\":{}}\n", "intervals"},
+      {"{\"anabranch_recording\":1}\n", "another format"},
+      {"{\"anabranch_recording\":2,\"version\":\"x\",\"settings\":{}}\n", "intervals"},
       {good + "{\n", "r.jsonl:3"},
       {good + recording_line(input::Tick{}, MonotonicTime(seconds(0)), {}), "backwards"},
       {header + "{\"time\":-1,\"input\":{\"tick\":{}},\"actions\":[]}\n", "out of bounds"},

@@ -45,7 +45,6 @@ struct TwoPaths {
         .id = 4, .endpoint = kMobile, .state = Announcement::State::kDone};
     Subflow first;
     first.key = {kWired, kServer};
-    first.state = Subflow::State::kEstablished;
     first.initial = true;
     first.reason = "best-path";
     first.since = kNow - seconds(60);
@@ -55,7 +54,6 @@ struct TwoPaths {
     first.sent_rate = BitRate::mbit(19.5);
     Subflow second;
     second.key = {kMobile, kServer};
-    second.state = Subflow::State::kSilent;
     second.backup = true;
     second.rule = "mobile";
     second.since = kNow - milliseconds(500);
@@ -64,16 +62,20 @@ struct TwoPaths {
     connections[connection.token] = connection;
   }
   ReportView view() const {
-    return {connections, paths, memory,
+    return {connections,
+            paths,
+            memory,
             [](Token) {
               return std::vector<Waiting>{
                   {kMobile.address, kServer, "path-failed", std::nullopt},
-                  {kWired.address, kServer, "reset", kNow + milliseconds(1500)},
+                  {kWired.address, kServer, "join-reset", kNow + milliseconds(1500),
+                   "administratively denied"},
                   {kWired.address, kServer, "over", kNow - milliseconds(1)}};
             },
             [](Family family) {
               return family == Family::kIpv4 ? std::optional(kWired.address) : std::nullopt;
-            }};
+            },
+            [](const SubflowKey& key) { return key.local == kMobile; }};
   }
   std::map<Token, Connection> connections;
   std::map<IpAddress, Path> paths;
@@ -114,6 +116,20 @@ TEST(PathsReport, TellsWhatIsWaitedFor) {
   EXPECT_EQ(waiting.at(0).at("code"), "path-failed");
   EXPECT_EQ(waiting.at(0).at("retry_in_ms"), nullptr);
   EXPECT_EQ(waiting.at(1).at("retry_in_ms"), 1500.0);
+  EXPECT_EQ(waiting.at(1).at("detail"), "administratively denied");
+}
+
+TEST(PathsReport, AnUnknownUserIsNotRoot) {
+  TwoPaths two;
+  auto& connection = two.connections.begin()->second;
+  const auto shown = [&] {
+    return json::parse(report_json(two.view(), kNow)).at("connections").at(0).at("uid");
+  };
+  connection.uid = 0;
+  EXPECT_EQ(shown(), 0);
+  connection.uid.reset();
+  EXPECT_EQ(shown(), nullptr);
+  EXPECT_NE(report_text(report_json(two.view(), kNow))->find("user not known"), std::string::npos);
 }
 
 TEST(PathsReport, TellsPathsAndWhatIsKnownOfThem) {
@@ -134,7 +150,20 @@ TEST(PathsReport, TellsPathsAndWhatIsKnownOfThem) {
 
 TEST(PathsReport, SaysItInOneSentence) {
   EXPECT_EQ(report_sentence(TwoPaths().view()),
-            "1 of 2 paths usable, 1 connections with 2 subflows");
+            "1 of 2 paths usable, 1 connection with 2 subflows");
+}
+
+TEST(PathsReport, AgesAreReadAsPeopleSayThem) {
+  const std::pair<seconds, const char*> rows[] = {
+      {seconds(0), "opened here just now,"},         {seconds(1), "opened here 1 s ago,"},
+      {seconds(59), "opened here 59 s ago,"},        {seconds(100), "opened here 1 min 40 s ago,"},
+      {seconds(7200), "opened here 2 h ago,"},       {seconds(7215), "opened here 2 h ago,"},
+      {seconds(7500), "opened here 2 h 5 min ago,"}, {seconds(270000), "opened here 3 d 3 h ago,"}};
+  for (const auto& [age, words] : rows) {
+    TwoPaths two;
+    two.connections.begin()->second.since = kNow - age;
+    EXPECT_THAT(report_text(report_json(two.view(), kNow)).value(), testing::HasSubstr(words));
+  }
 }
 
 TEST(PathsReport, AFilterIsATokenOrADestination) {
@@ -186,12 +215,12 @@ TEST(PathsReport, IsReadByPeople) {
 10.1.0.2  eth0       up, preferred  20 Mbit/s  -        10 ms  -       7 s ago
 10.2.0.2  wwan0      link-down      -          -        -      -       -
 
-0x0d7282f7  10.1.0.2:4321 > 198.18.0.1:5001  opened here, the peer takes no joins to its first address, user 1000, 1 min
+0x0d7282f7  10.1.0.2:4321 > 198.18.0.1:5001  opened here 1 min ago, the peer takes no joins to its first address, user 1000
   LOCAL          REMOTE           INTERFACE  STATE                 RTT    SEND         RECEIVE  SENT  RECEIVED  RETRANS  RULE    WHY
   10.1.0.2:4321  198.18.0.1:5001  eth0       established, initial  12 ms  19.5 Mbit/s  -        1 kB  0 B       2        -       best-path
   10.2.0.2:4322  198.18.0.1:5001  wwan0      silent, backup        -      -            -        0 B   0 B       0        mobile  -
   waiting: 10.2.0.2 > 198.18.0.1:5001: path-failed, until the path answers
-  waiting: 10.1.0.2 > 198.18.0.1:5001: reset, again in 1.5 s
+  waiting: 10.1.0.2 > 198.18.0.1:5001: join-reset (administratively denied), again in 1.5 s
 )");
   EXPECT_EQ(report_text(*report_json(Decider(default_settings()), kNow)).value(),
             "no paths\n\nno connections\n");
@@ -203,9 +232,14 @@ TEST(PathsReport, ADeciderThatKnowsNothingIsShown) {
   const Decider decider(default_settings());
   const auto report = report_json(decider, kNow);
   ASSERT_TRUE(report);
-  EXPECT_EQ(*report, R"({"connections":[],"connections_total":0,"limits":"off","paths":[]})");
+  EXPECT_EQ(
+      *report,
+      R"({"connections":[],"connections_total":0,"limits":"off","paths":[],"settings_file":null})");
   EXPECT_FALSE(report_json(decider, kNow, "nonsense"));
-  EXPECT_EQ(json::parse(*report_json(decider, kNow, "", "active")).at("limits"), "active");
+  const auto told = json::parse(
+      *report_json(decider, kNow, "", {.limits = "active", .settings_file = "/etc/p.toml"}));
+  EXPECT_EQ(told.at("limits"), "active");
+  EXPECT_EQ(told.at("settings_file"), "/etc/p.toml");
 }
 
 }  // namespace

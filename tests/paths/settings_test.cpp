@@ -108,10 +108,17 @@ backup = false
   EXPECT_EQ(settings->rules[1].backup, true);
   EXPECT_EQ(settings->rules[1].subflows, 1u);
   EXPECT_EQ(settings->rules[2].backup, false);
-  const auto matches = settings->matches();
   const policy::Flow flow{.destination = IpAddress::parse("192.0.2.1").value(),
                           .interface = "wwan0"};
-  EXPECT_EQ(policy::first_match(matches, flow), 1u);
+  EXPECT_EQ(policy::first_match(settings->rules, flow), &settings->rules[1]);
+}
+
+TEST(PathsSettings, AFileThatMayBeAbsentIsFoundOrNot) {
+  const std::filesystem::path nowhere = "/nonexistent/paths.toml";
+  EXPECT_EQ((SettingsFile{nowhere, false}).found(), "");
+  EXPECT_TRUE((SettingsFile{nowhere, false}).load()) << "the defaults";
+  EXPECT_EQ((SettingsFile{nowhere, true}).found(), nowhere);
+  EXPECT_FALSE((SettingsFile{nowhere, true}).load());
 }
 
 TEST(PathsSettings, MistakesAreNamedWithTheirPlaceAndAHint) {

@@ -84,13 +84,17 @@ TEST(Rules, NamesMatchAsInTheShell) {
 }
 
 TEST(Rules, TheFirstThatMatchesWins) {
-  const std::vector<Match> rules{{.ports = {{22, 22}}}, {.ports = {{443, 443}}}, {}};
-  EXPECT_EQ(first_match(rules, web()), 1u);
+  struct Rule {
+    Match match;
+  };
+  std::vector<Rule> rules{{{.ports = {{22, 22}}}}, {{.ports = {{443, 443}}}}, {}};
+  EXPECT_EQ(first_match(rules, web()), &rules[1]);
   Flow mail = web();
   mail.port = 25;
-  EXPECT_EQ(first_match(rules, mail), 2u);
-  EXPECT_EQ(first_match(std::span(rules).first(1), mail), std::nullopt);
-  EXPECT_EQ(first_match({}, mail), std::nullopt);
+  EXPECT_EQ(first_match(rules, mail), &rules[2]);
+  rules.pop_back();
+  EXPECT_EQ(first_match(rules, mail), nullptr);
+  EXPECT_EQ(first_match(std::vector<Rule>(), mail), nullptr);
 }
 
 }  // namespace

@@ -35,10 +35,9 @@ def daemon(net, settings="", host=None):
     host = host or net.client
     file = net.folder / "paths.toml"
     file.write_text(COMMON + settings)
-    net.config = ["-c", str(file)]
     log = net.folder / "log-paths"
     with open(log, "a", encoding="utf-8") as errors:
-        running = host.start([net.executable, "--log-level", "debug", "paths", "run", *net.config], stderr=errors,
+        running = host.start([net.executable, "--log-level", "debug", "paths", "run", "-c", str(file)], stderr=errors,
                              env=net.environment)
 
     def knows_its_paths():
@@ -51,7 +50,6 @@ def daemon(net, settings="", host=None):
         yield running
     finally:
         code = end(running)
-        net.config = []
         host.run(net.executable, "paths", "cleanup", env=net.environment)
     expect(code == 0, f"the path manager ended with {code}")
 
@@ -118,6 +116,22 @@ def interface_denied(net):
     with daemon(net, '[interfaces]\ndeny = ["c2"]\n'), net.listener() as listening, net.connection(listening):
         net.wait_code("interface-denied", SERVER)
         net.expect_code("interface-denied", TO, new=True)
+
+
+def which_settings(net):
+    """Those that the path manager runs with, wherever they are, or others that are asked about."""
+    other = net.folder / "other.toml"
+    other.write_text('[interfaces]\nallow = ["c1"]\n' + rule(BY_MODEM, "deny = true"))
+    with daemon(net, NO_BACKUP), net.listener() as listening, net.connection(listening):
+        def remarks(*options):
+            return [c["remarks"] for c in net.explain(SERVER, *options) if c["token"] is None][0]
+        expect(str(net.folder / "paths.toml") in remarks()[0], f"the file is named: {remarks()}")
+        told = remarks("-c", str(other))
+        expect(str(other) in told[0] and str(net.folder / "paths.toml") in told[0], f"both are named: {told}")
+        expect(net.code(TO, "-c", str(other), new=True) == "rule-denied", "what the other file would do")
+        expect(net.code(TO, new=True) == "would-use", "what the running one does")
+        failed = net.client.command(net.executable, "paths", "explain", SERVER, "-c", "/nowhere", env=net.environment)
+        expect(failed.returncode == 2, f"a file that is not there: {failed}")
 
 
 def denied_by_rule(net):
@@ -217,8 +231,8 @@ def server_that_tells_nothing(net):
 
 def scenario(executable, folder):
     net = Network(executable, folder)
-    steps = [nothing_wrong, connection_from_before, interface_denied, denied_by_rule, subflow_limit, backup_by_rule,
-             backup_for_want_of_a_rate, backup_by_peer, peer_sent_c, announced_without_listener, path_failed,
+    steps = [nothing_wrong, which_settings, connection_from_before, interface_denied, denied_by_rule, subflow_limit,
+             backup_by_rule, backup_for_want_of_a_rate, backup_by_peer, peer_sent_c, announced_without_listener, path_failed,
              joins_without_success, server_that_tells_nothing]
     for step in steps:
         begun = time.monotonic()

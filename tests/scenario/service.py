@@ -21,8 +21,11 @@ import time
 PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 if not PACKAGING.exists():  # a staged copy has no tests/ above scenario/
     PACKAGING = pathlib.Path(__file__).resolve().parents[1] / "packaging"
-UNITS = ["anabranch-gateway.service", "anabranch-host@.service"]
+UNITS = ["anabranch-gateway.service", "anabranch-paths.service", "anabranch-host@.service"]
 CAPABILITIES = "+net_admin,+net_raw,+net_bind_service"
+PATHS_CAPABILITIES = CAPABILITIES + ",+bpf,+perfmon"
+# The root of cgroup2 is the whole machine's: no program of a test belongs there.
+PATHS = "[limits]\nbpf = false\n"
 NOBODY = 65534
 MOST_EXPOSED = 25  # of 100, by `systemd-analyze security`
 
@@ -69,9 +72,9 @@ def wait_for(what, condition, patience=15):
 class Role:
     """A running role with its service manager, which is us."""
 
-    def __init__(self, folder, name, verb, journal, prefix=(), watchdog_us=None):
+    def __init__(self, folder, name, verb, journal, prefix=(), watchdog_us=None, capabilities=CAPABILITIES):
         self.folder, self.name, self.verb, self.journal = folder / name, name, verb, journal
-        self.prefix, self.watchdog_us = list(prefix), watchdog_us
+        self.prefix, self.watchdog_us, self.capabilities = list(prefix), watchdog_us, capabilities
         self.environment = {"RUNTIME_DIRECTORY": str(self.folder / "run"), "STATE_DIRECTORY": str(self.folder / "state")}
         for part in ("run/kea/etc", "run/kea/run", "state/kea"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
@@ -80,10 +83,10 @@ class Role:
 
     def start(self):
         """As the unit does: few capabilities, and as an ordinary user where we can be another one."""
-        confine = ["setpriv", "--no-new-privs", f"--bounding-set=-all,{CAPABILITIES}"]
+        confine = ["setpriv", "--no-new-privs", f"--bounding-set=-all,{self.capabilities}"]
         if os.environ["ANABRANCH_SERVICE_ROOT"] == "yes":
             confine += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                        f"--inh-caps=-all,{CAPABILITIES}", f"--ambient-caps=-all,{CAPABILITIES}"]
+                        f"--inh-caps=-all,{self.capabilities}", f"--ambient-caps=-all,{self.capabilities}"]
             command(f"chown -R {NOBODY}:{NOBODY} {self.folder}")
         path = str(self.folder / "notify")
         pathlib.Path(path).unlink(missing_ok=True)
@@ -146,8 +149,8 @@ def units_are_clean(folder):
     for unit in UNITS:
         text = (PACKAGING / "systemd" / (unit + ".in")).read_text()
         (units / unit).write_text(text.replace("@EXECUTABLE@", ANABRANCH))
-    shutil.copy(units / UNITS[1], units / "anabranch-host@eth0.service")
-    for unit in (UNITS[0], "anabranch-host@eth0.service"):
+    shutil.copy(units / UNITS[-1], units / "anabranch-host@eth0.service")
+    for unit in (*UNITS[:-1], "anabranch-host@eth0.service"):
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(units / unit)], capture_output=True, text=True)
         said = "\n".join(line for line in done.stderr.splitlines() if "anabranch" in line)
         expect(done.returncode == 0 and not said, f"systemd-analyze verify {unit}: {done.stderr}")
@@ -252,30 +255,52 @@ def check_host(host, file):
     host.stop()
 
 
+def check_paths(paths, file):
+    """Two processes: the worker speaks, and the parent takes the signals. The host's own address has no router."""
+    state = "STATUS=1 of 2 paths usable, 0 connections with 0 subflows"
+    paths.start()
+    paths.hear("READY=1")
+    if state not in paths.heard:
+        paths.hear(state)
+    for _ in range(2):
+        paths.hear("WATCHDOG=1", 3)
+    paths.reads_its_file_again()
+    shown = json.loads(paths.ask("show", "-j").stdout)
+    expect(shown["settings_file"] == str(file), f"the file it reads: {shown}")
+    file.write_text("nonsense = 1\n")
+    refused = paths.ask("reload")
+    expect(refused.returncode == 2 and "paths.toml:1:" in refused.stderr, f"a wrong file: {refused}")
+    paths.stop()
+
+
 def run(folder):
     units_are_clean(folder)
-    gateway_file, host_file = folder / "gateway.toml", folder / "host.toml"
+    gateway_file, host_file, paths_file = folder / "gateway.toml", folder / "host.toml", folder / "paths.toml"
     gateway_file.write_text(GATEWAY)
     host_file.write_text("")
-    for path in (folder, gateway_file, host_file):
+    paths_file.write_text(PATHS)
+    for path in (folder, gateway_file, host_file, paths_file):
         path.chmod(0o755)
     holder = build_network()
     gateway = Role(folder, "gateway", ["gateway", "run", "-c", str(gateway_file)], journal=True, watchdog_us=1_000_000)
     host = Role(folder, "host", ["host", "run", "h0", "-c", str(host_file)], journal=False,
                 prefix=["nsenter", "-t", str(holder.pid), "-n"])
+    paths = Role(folder, "paths", ["paths", "run", "-c", str(paths_file)], journal=False,
+                 prefix=["nsenter", "-t", str(holder.pid), "-n"], watchdog_us=1_000_000, capabilities=PATHS_CAPABILITIES)
     show_kea_its_places(gateway)
     try:
         check_host_without_server(host)
         check_gateway(gateway, gateway_file)
         check_host(host, host_file)
         gateway.stop()
+        check_paths(paths, paths_file)
     except Exception:
-        for role in (gateway, host):
+        for role in (gateway, host, paths):
             if role.log.exists():
                 print(f"--- log of the {role.name}", role.log.read_text()[-6000:], sep="\n")
         raise
     finally:
-        for process in (gateway.process, host.process, holder):
+        for process in (gateway.process, host.process, paths.process, holder):
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()

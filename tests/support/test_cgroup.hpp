@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel/subflow_limits.hpp"
+#include "kernel/cgroup.hpp"
 #include "support/private_network.hpp"
 
 namespace anabranch::test {
@@ -20,7 +20,7 @@ class TestCgroup {
  public:
   /// Nothing when this user or machine has no cgroups of version 2 to write to.
   static std::optional<TestCgroup> enter() {
-    const auto root = kernel::cgroup2_root();
+    const auto root = kernel::cgroup_root();
     const auto before = own_cgroup();
     if (!root || !before) return std::nullopt;
     const std::string path = *root + "/anabranch-test-" + std::to_string(::getpid());

@@ -22,7 +22,6 @@ class Network:
         self.environment = os.environ | {"RUNTIME_DIRECTORY": str(folder / "run"),
                                          "STATE_DIRECTORY": str(folder / "state")}
         self.folder = folder
-        self.config = []  # of `explain`: "-c" and a file
         self.client, self.server = Namespace(), Namespace()
         for k in (1, 2):
             cable(self.client, f"c{k}", self.server, f"s{k}")
@@ -58,7 +57,7 @@ class Network:
 
     def explain(self, subject, *options, host=None):
         """[connection] as JSON tells them."""
-        text = (host or self.client).run(self.executable, "paths", "explain", subject, "-j", *self.config, *options,
+        text = (host or self.client).run(self.executable, "paths", "explain", subject, "-j", *options,
                                          env=self.environment)
         return json.loads(text)["connections"]
 
