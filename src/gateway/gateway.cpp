@@ -13,6 +13,8 @@
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "gateway/advertisement.hpp"
+#include "gateway/advertiser.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/kea_config.hpp"
 #include "gateway/lease_watch.hpp"
@@ -41,6 +43,13 @@ constexpr seconds kLeaseHold{2};
 /// manager: it forwards, and would not get further by being started again.
 constexpr seconds kStartPatience{15};
 
+std::vector<PathAdvertisement> advertisements_of(const Settings& settings, const Plan& plan,
+                                                 const Observed& observed) {
+  const auto* const lan = observed.link(settings.lan);
+  if (lan == nullptr) return {};
+  return make_advertisements(settings, plan.paths, lan->mac);
+}
+
 class Gateway {
  public:
   Gateway(Loop& loop, std::filesystem::path config, Settings settings, Machine machine,
@@ -51,6 +60,7 @@ class Gateway {
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
         manager_(loop),
+        advertiser_(loop),
         kea_(
             loop, [this] { on_kea_changed(); },
             [this](const KeaLine& line) { leases_.on_line(line); }),
@@ -125,8 +135,11 @@ class Gateway {
     const auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
     plan_ = make_plan(settings_, *observed);
+    auto advertisements = advertisements_of(settings_, plan_, *observed);
+    advertiser_.retire(advertisements);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
+    advertise(std::move(advertisements));
     note_paths();
     if (!changed->empty()) log::info("set up: {}", *changed);
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
@@ -135,6 +148,12 @@ class Gateway {
     if (server_) server_->publish();
     say_status();
     return {};
+  }
+
+  void advertise(std::vector<PathAdvertisement> advertisements) {
+    std::optional<Advertiser::Lan> lan;
+    if (plan_.lan_problem.empty()) lan = {settings_.lan, plan_.lan_ifindex};
+    advertiser_.tell(lan, settings_.advertise.interval, std::move(advertisements));
   }
 
   void on_kernel_change() {
@@ -294,6 +313,7 @@ class Gateway {
       counts_.pools = leases_.pools();
       counts_.refused = leases_.refused();
       counts_.held_back = leases_.held_back().size();
+      counts_.advertiser = advertiser_.counts();
       return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
                      settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr);
     });
@@ -330,7 +350,8 @@ class Gateway {
                               ? kea_state_name(kea_.state())
                               : dhcp_mode_name(settings_.dhcp.mode),
                           kea_.pid(), leases_.pools(), leases_.held_back(), leases_.refused()};
-    return status_json(settings_, plan_, ages, *observed, dhcp, config_.string());
+    return status_json(settings_, plan_, ages, *observed, dhcp,
+                       {advertiser_.running(), advertiser_.counts()}, config_.string());
   }
 
   Loop& loop_;
@@ -348,6 +369,7 @@ class Gateway {
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   status::ServiceManager manager_;
+  Advertiser advertiser_;
   Kea kea_;
   LeaseWatch leases_;
   bool limit_lacking_ = false;  ///< and told
@@ -359,6 +381,14 @@ class Gateway {
   Loop::Handle pass_timer_;
   Loop::Handle hold_timer_;
 };
+
+/// Hosts learn at once that there are no paths any more. Where that cannot be said, nobody hears.
+void say_goodbye(const Settings& settings, const Observed& observed) {
+  const auto last = advertisements_of(settings, make_plan(settings, observed), observed);
+  if (last.empty()) return;
+  if (const auto said = say_withdrawn(settings.lan, last); !said)
+    log::debug("{}", said.error().text());
+}
 
 }  // namespace
 
@@ -386,6 +416,7 @@ Result<void> cleanup(const std::filesystem::path& config) {
     return fail("the gateway is running", status::socket_path("gateway").string(), "stop it first");
   auto machine = Machine::open();
   if (!machine) return std::unexpected(machine.error());
+  if (const auto observed = machine->observe()) say_goodbye(*settings, *observed);
   return machine->clean(settings->lan);
 }
 

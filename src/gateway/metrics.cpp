@@ -26,6 +26,10 @@ enum : std::size_t {
   kPoolDeclined,
   kRefused,
   kHeldBack,
+  kAdvertisements,
+  kAdvertisementsFailed,
+  kSolicitations,
+  kSolicitationsRefused,
   kCount,
 };
 
@@ -57,6 +61,14 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Times that a host got no address for want of one. Only with mode = \"kea\"."},
     {"anabranch_gateway_dhcp_held_back_clients", kGauge,
      "Hardware addresses that have more leases than leases_per_mac and get no further ones."},
+    {"anabranch_gateway_advertisements_sent_total", kCounter,
+     "Router Advertisements that were sent, of all paths."},
+    {"anabranch_gateway_advertisements_failed_total", kCounter,
+     "Router Advertisements that could not be sent, and were tried again."},
+    {"anabranch_gateway_solicitations_total", kCounter,
+     "Router Solicitations of hosts on the LAN."},
+    {"anabranch_gateway_solicitations_refused_total", kCounter,
+     "Messages to routers that were no valid Router Solicitation from the LAN."},
 }};
 
 double one_if(bool condition) {
@@ -98,6 +110,13 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
   out.push_back({&kDefinitions[kLanReady], {}, one_if(plan.lan_problem.empty())});
   out.push_back({&kDefinitions[kChanges], {}, static_cast<double>(counts.passes_with_changes)});
   out.push_back({&kDefinitions[kReloads], {}, static_cast<double>(counts.reloads)});
+  const auto advertiser = [&](std::size_t what, std::uint64_t value) {
+    out.push_back({&kDefinitions[what], {}, static_cast<double>(value)});
+  };
+  advertiser(kAdvertisements, counts.advertiser.sent);
+  advertiser(kAdvertisementsFailed, counts.advertiser.failed);
+  advertiser(kSolicitations, counts.advertiser.solicitations);
+  advertiser(kSolicitationsRefused, counts.advertiser.refused);
   if (kea != nullptr) {
     out.push_back({&kDefinitions[kKeaRunning], {}, one_if(kea->state() == Kea::State::kRunning)});
     out.push_back({&kDefinitions[kKeaRestarts], {}, static_cast<double>(kea->restarts())});

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/advertiser.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/pool_use.hpp"
@@ -22,6 +23,7 @@ struct Counts {
   unsigned long reloads = 0;
   PoolUses pools = {};        ///< as Kea said last
   unsigned long refused = 0;  ///< clients that got no address for want of one
+  AdvertiserCounts advertiser = {};
   std::size_t held_back = 0;  ///< hardware addresses with more leases than they may have
 };
 

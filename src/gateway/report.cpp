@@ -23,7 +23,8 @@ Json pool_json(const Uplink& uplink, const PoolUses& pools) {
 
 std::string status_json(const Settings& settings, const Plan& plan,
                         const std::vector<nanoseconds>& ages, const Observed& observed,
-                        const DhcpReport& dhcp, std::string_view config_file) {
+                        const DhcpReport& dhcp, const AdvertiserReport& advertiser,
+                        std::string_view config_file) {
   Json uplinks = Json::array();
   for (std::size_t i = 0; i < settings.uplinks.size(); ++i) {
     const Uplink& uplink = settings.uplinks[i];
@@ -57,6 +58,12 @@ std::string status_json(const Settings& settings, const Plan& plan,
                       {"refused", dhcp.refused},
                       {"leases_per_mac", settings.dhcp.leases_per_mac},
                       {"held_back", std::move(held_back)}}},
+                    {"advertise",
+                     {{"running", advertiser.running},
+                      {"sent", advertiser.counts.sent},
+                      {"failed", advertiser.counts.failed},
+                      {"solicitations", advertiser.counts.solicitations},
+                      {"refused", advertiser.counts.refused}}},
                     {"config", config_file}};
   return out.dump();
 }

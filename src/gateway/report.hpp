@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.hpp"
+#include "gateway/advertiser.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/pool_use.hpp"
 #include "gateway/settings.hpp"
@@ -22,9 +23,15 @@ struct DhcpReport {
   unsigned long refused = 0;  ///< times that a client got no address
 };
 
+struct AdvertiserReport {
+  bool running = false;
+  AdvertiserCounts counts = {};
+};
+
 /// `ages` are the times since each of `plan.paths` came into its state.
 std::string status_json(const Settings& settings, const Plan& plan,
                         const std::vector<nanoseconds>& ages, const Observed& observed,
-                        const DhcpReport& dhcp, std::string_view config_file);
+                        const DhcpReport& dhcp, const AdvertiserReport& advertiser,
+                        std::string_view config_file);
 
 }  // namespace anabranch::gateway
