@@ -40,7 +40,7 @@ void AdvertisementTimer::start(MonotonicTime now) {
 void AdvertisementTimer::changed(unsigned index, MonotonicTime now) {
   auto& change = changes_[index];
   change.left = kTold;
-  change.due = std::max(now, after(change.last, kMinDelayOfPath));
+  change.due = std::max(now, after(change.paid, -nanoseconds(kDelayOfPath) * (kAtOnce - 1)));
 }
 
 bool AdvertisementTimer::may_answer_alone(MonotonicTime now) {
@@ -80,7 +80,7 @@ MonotonicTime AdvertisementTimer::next() const {
 }
 
 void AdvertisementTimer::told(Change& change, MonotonicTime now) {
-  change.last = now;
+  change.paid = std::max(change.paid, now) + kDelayOfPath;
   change.due = now + (--change.left == kTold - 1 ? kFirstRepeat : kSecondRepeat);
 }
 

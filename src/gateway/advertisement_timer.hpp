@@ -10,7 +10,7 @@
 // The 3 s between advertisements (MIN_DELAY_BETWEEN_RAS, section 6.2.6) keep a multicast link from
 // being filled with what everybody knows. A path that goes down or returns is news, and connections
 // stall until hosts have it: it does not wait, and it is repeated because multicast gets lost. What
-// bounds it instead is 0.1 s between two advertisements of one path, however fast it flaps.
+// bounds it instead: of one path, however fast it flaps, 6 at once and 10 in a second.
 //
 // Answers are bounded too: no more than some in a second go to single hosts, whatever number of
 // them asks, and the next one to all nodes answers the rest.
@@ -34,12 +34,13 @@ class AdvertisementTimer {
   static constexpr seconds kMinDelayBetween{3};
   static constexpr milliseconds kMaxDelay{500};
   // Ours.
-  static constexpr unsigned kTold = 3;                 ///< times that a change is told
-  static constexpr milliseconds kFirstRepeat{200};     ///< after the change
-  static constexpr milliseconds kSecondRepeat{400};    ///< after the first repeat
-  static constexpr milliseconds kMinDelayOfPath{100};  ///< between two of one path's changes
-  static constexpr milliseconds kRetry{250};           ///< of what could not be sent
-  static constexpr unsigned kAnswersPerSecond = 16;    ///< to single hosts
+  static constexpr unsigned kTold = 3;               ///< times that a change is told
+  static constexpr milliseconds kFirstRepeat{200};   ///< after the change
+  static constexpr milliseconds kSecondRepeat{400};  ///< after the first repeat
+  static constexpr milliseconds kDelayOfPath{100};   ///< between two of one path's, on average
+  static constexpr int kAtOnce = 6;                  ///< of one path that has been quiet
+  static constexpr milliseconds kRetry{250};         ///< of what could not be sent
+  static constexpr unsigned kAnswersPerSecond = 16;  ///< to single hosts
 
   struct Due {
     bool everything = false;            ///< of each path, to all nodes
@@ -73,8 +74,8 @@ class AdvertisementTimer {
  private:
   struct Change {
     MonotonicTime due{};
-    unsigned left = 0;  ///< times it is still to be told
-    MonotonicTime last = MonotonicTime::min();
+    unsigned left = 0;                          ///< times it is still to be told
+    MonotonicTime paid = MonotonicTime::min();  ///< until when its average allows no more
   };
   struct Solicitor {
     IpAddress address;

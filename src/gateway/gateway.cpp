@@ -47,6 +47,13 @@ std::vector<PathAdvertisement> advertisements_of(const Settings& settings, const
                                                  const Observed& observed) {
   const auto* const lan = observed.link(settings.lan);
   if (lan == nullptr) return {};
+  // On a LAN without any IPv6 nobody listens, and there may be a kernel without it.
+  const bool speaks_ipv6 = std::ranges::any_of(observed.addresses, [&](const auto& address) {
+    return address.ifindex == lan->index && address.prefix.family() == Family::kIpv6;
+  });
+  const bool has_ipv6 =
+      std::ranges::any_of(settings.uplinks, [](const Uplink& up) { return up.ipv6.has_value(); });
+  if (!speaks_ipv6 && !has_ipv6) return {};
   return make_advertisements(settings, plan.paths, lan->mac);
 }
 
