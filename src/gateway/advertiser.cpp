@@ -48,20 +48,21 @@ void Advertiser::tell(const std::optional<Lan>& lan, nanoseconds interval,
   if (moved || !lan_ || advertisements_.empty()) close();
   if (!lan_ || advertisements_.empty()) return;
   if (!socket_) return open();
-  for (const auto& before : old)
-    if (find(advertisements_, before.index) == nullptr) timer_.forget(before.index);
   for (const auto& one : advertisements_)
     if (std::ranges::find(old, one) == old.end()) timer_.changed(one.index, now);
   on_timer();
 }
 
-void Advertiser::retire(const std::vector<PathAdvertisement>& next) {
+void Advertiser::retire(const std::string& interface, const std::vector<PathAdvertisement>& next) {
   if (!socket_) return;
-  for (const auto& old : advertisements_) {
+  const bool other_link = lan_->interface != interface;
+  std::erase_if(advertisements_, [&](const PathAdvertisement& old) {
     const auto* const same = find(next, old.index);
-    if (same == nullptr || foundation(*same) != foundation(old))
-      send(withdrawn(old), kernel::all_nodes());
-  }
+    if (!other_link && same != nullptr && foundation(*same) == foundation(old)) return false;
+    timer_.forget(old.index);
+    send(withdrawn(old), kernel::all_nodes());
+    return true;
+  });
 }
 
 void Advertiser::open() {

@@ -38,10 +38,11 @@ class Advertiser {
   /// it are told nothing of that.
   void tell(const std::optional<Lan>& lan, nanoseconds interval,
             std::vector<PathAdvertisement> advertisements);
-  /// Withdraws those that are told now and will not be told again in the same form from the same
-  /// path: an uplink that is no longer configured, a prefix that has changed. Before their
-  /// addresses go.
-  void retire(const std::vector<PathAdvertisement>& next);
+  /// Withdraws those that are told now and, going by what is told `next` on `interface`, will not
+  /// be told again in the same form by the same path: an uplink that is no longer configured, a
+  /// prefix that has changed, another LAN. To be called before their addresses go. Should they be
+  /// told after all, that is news.
+  void retire(const std::string& interface, const std::vector<PathAdvertisement>& next);
 
   bool running() const { return socket_.has_value(); }
   const AdvertiserCounts& counts() const { return counts_; }

@@ -143,7 +143,7 @@ class Gateway {
     if (!observed) return std::unexpected(observed.error());
     plan_ = make_plan(settings_, *observed);
     auto advertisements = advertisements_of(settings_, plan_, *observed);
-    advertiser_.retire(advertisements);
+    advertiser_.retire(settings_.lan, advertisements);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
     advertise(std::move(advertisements));
