@@ -122,6 +122,17 @@ std::vector<PathAdvertisement> make_advertisements(const Settings& settings,
   return out;
 }
 
+std::vector<PathAdvertisement> make_advertisements(const Settings& settings, const Plan& plan,
+                                                   const Observed& observed) {
+  const auto* const lan = observed.link(settings.lan);
+  if (lan == nullptr) return {};
+  const bool speaks_ipv6 = std::ranges::any_of(observed.addresses, [&](const auto& address) {
+    return address.ifindex == lan->index && address.prefix.family() == Family::kIpv6;
+  });
+  if (!speaks_ipv6 && base_of(settings) == nullptr) return {};
+  return make_advertisements(settings, plan.paths, lan->mac);
+}
+
 PathAdvertisement withdrawn(PathAdvertisement advertisement) {
   auto& message = advertisement.message;
   message.header.lifetime = seconds(0);

@@ -39,6 +39,11 @@ std::vector<PathAdvertisement> make_advertisements(const Settings& settings,
                                                    const std::vector<PathPlan>& paths,
                                                    const MacAddress& lan);
 
+/// The same while a plan made of `observed` holds. Nothing without a LAN, nor on one without any
+/// IPv6 when no uplink has it: nobody listens there, and the kernel may lack it.
+std::vector<PathAdvertisement> make_advertisements(const Settings& settings, const Plan& plan,
+                                                   const Observed& observed);
+
 /// The last word of a path that is given up: no router any more and nothing of it valid (RFC 4861
 /// section 6.2.5, RFC 9096 section 3.1).
 PathAdvertisement withdrawn(PathAdvertisement advertisement);

@@ -151,17 +151,18 @@ void Advertiser::send_to_all(const PathAdvertisement& advertisement) {
     timer_.not_sent(advertisement.index, MonotonicClock::now());
 }
 
-Result<void> say_withdrawn(const std::string& interface,
-                           const std::vector<PathAdvertisement>& advertisements) {
+void say_withdrawn(const std::string& interface,
+                   const std::vector<PathAdvertisement>& advertisements) {
+  if (advertisements.empty()) return;
   auto socket = kernel::Icmpv6Socket::open(interface, {}, {});
-  if (!socket) return std::unexpected(socket.error());
+  if (!socket) return log::debug("{}", socket.error().text());
   for (int i = 0; i < kLastWords; ++i) {
     if (i != 0) std::this_thread::sleep_for(kBetweenLastWords);
     for (const auto& one : advertisements)
       if (const auto octets = wire::encode(withdrawn(one).message))
-        ANABRANCH_TRY(socket->send(*octets, one.source, kernel::all_nodes()));
+        if (const auto sent = socket->send(*octets, one.source, kernel::all_nodes()); !sent)
+          log::debug("{}", sent.error().text());
   }
-  return {};
 }
 
 }  // namespace anabranch::gateway

@@ -71,8 +71,9 @@ class Advertiser {
 
 /// Says on `interface` that all of this is over, three times (RFC 4861 section 6.2.5). For who
 /// removes the gateway from the machine: one that only ends or is started anew says nothing, since
-/// forwarding goes on. Takes 0.1 s.
-Result<void> say_withdrawn(const std::string& interface,
-                           const std::vector<PathAdvertisement>& advertisements);
+/// forwarding goes on. Takes 0.1 s. Where it cannot be said nobody hears it, so that this is no
+/// error.
+void say_withdrawn(const std::string& interface,
+                   const std::vector<PathAdvertisement>& advertisements);
 
 }  // namespace anabranch::gateway

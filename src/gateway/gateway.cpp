@@ -43,20 +43,6 @@ constexpr seconds kLeaseHold{2};
 /// manager: it forwards, and would not get further by being started again.
 constexpr seconds kStartPatience{15};
 
-std::vector<PathAdvertisement> advertisements_of(const Settings& settings, const Plan& plan,
-                                                 const Observed& observed) {
-  const auto* const lan = observed.link(settings.lan);
-  if (lan == nullptr) return {};
-  // On a LAN without any IPv6 nobody listens, and there may be a kernel without it.
-  const bool speaks_ipv6 = std::ranges::any_of(observed.addresses, [&](const auto& address) {
-    return address.ifindex == lan->index && address.prefix.family() == Family::kIpv6;
-  });
-  const bool has_ipv6 =
-      std::ranges::any_of(settings.uplinks, [](const Uplink& up) { return up.ipv6.has_value(); });
-  if (!speaks_ipv6 && !has_ipv6) return {};
-  return make_advertisements(settings, plan.paths, lan->mac);
-}
-
 class Gateway {
  public:
   Gateway(Loop& loop, std::filesystem::path config, Settings settings, Machine machine,
@@ -142,7 +128,7 @@ class Gateway {
     const auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
     plan_ = make_plan(settings_, *observed);
-    auto advertisements = advertisements_of(settings_, plan_, *observed);
+    auto advertisements = make_advertisements(settings_, plan_, *observed);
     advertiser_.retire(settings_.lan, advertisements);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
@@ -389,14 +375,6 @@ class Gateway {
   Loop::Handle hold_timer_;
 };
 
-/// Hosts learn at once that there are no paths any more. Where that cannot be said, nobody hears.
-void say_goodbye(const Settings& settings, const Observed& observed) {
-  const auto last = advertisements_of(settings, make_plan(settings, observed), observed);
-  if (last.empty()) return;
-  if (const auto said = say_withdrawn(settings.lan, last); !said)
-    log::debug("{}", said.error().text());
-}
-
 }  // namespace
 
 Result<void> run(const std::filesystem::path& config) {
@@ -423,7 +401,9 @@ Result<void> cleanup(const std::filesystem::path& config) {
     return fail("the gateway is running", status::socket_path("gateway").string(), "stop it first");
   auto machine = Machine::open();
   if (!machine) return std::unexpected(machine.error());
-  if (const auto observed = machine->observe()) say_goodbye(*settings, *observed);
+  if (const auto observed = machine->observe())
+    say_withdrawn(settings->lan,
+                  make_advertisements(*settings, make_plan(*settings, *observed), *observed));
   return machine->clean(settings->lan);
 }
 

@@ -196,6 +196,28 @@ TEST(Advertisement, NothingIsSaidWhereNobodyIsToHearIt) {
   EXPECT_THAT(told(routed), IsEmpty());
 }
 
+TEST(Advertisement, ALanWithoutIpv6IsLeftAloneUnlessAnUplinkHasIt) {
+  Observed observed;
+  auto& lan = observed.links.emplace_back();
+  lan.name = "lan0";
+  lan.index = 2;
+  lan.mac = kMac;
+  const auto told_to = [&](const Settings& wanted) {
+    Plan plan;
+    for (const auto& uplink : wanted.uplinks)
+      plan.paths.push_back({uplink.name, uplink.index, PathState::kUp, ""});
+    return make_advertisements(wanted, plan, observed);
+  };
+  EXPECT_THAT(told_to(settings({ipv4_only(1)})), IsEmpty());
+  EXPECT_EQ(told_to(settings({dual(1)})), told(settings({dual(1)})));
+  observed.addresses.push_back({3, prefix("fe80::1/64")});
+  EXPECT_THAT(told_to(settings({ipv4_only(1)})), IsEmpty()) << "that is another interface";
+  observed.addresses.push_back({2, prefix("fe80::1/64")});
+  EXPECT_EQ(told_to(settings({ipv4_only(1)})), told(settings({ipv4_only(1)})));
+  observed.links.clear();
+  EXPECT_THAT(told_to(settings({dual(1)})), IsEmpty());
+}
+
 TEST(Advertisement, WithdrawnLeavesNothingValid) {
   Settings wanted = settings({dual(1)});
   wanted.local_prefixes = {prefix("2001:db8:100::/56")};
