@@ -11,9 +11,10 @@
 //                   default via <next hop of another> metric 2000    only with fail_open
 //                   unreachable default              metric 4000
 //
-// A lost carrier needs no change of routes: with ignore_routes_with_linkdown the kernel passes over
-// the first line by itself, in the same instant. There is nothing here about connections: the
-// source address alone chooses the uplink (draft-wr-mptcp-single-homed).
+// The same for IPv4 and for IPv6, each where some uplink has it; a family that none has is left as
+// it is. A lost carrier needs no change of routes: with ignore_routes_with_linkdown the kernel
+// passes over the first line by itself, in the same instant. There is nothing here about
+// connections: the source address alone chooses the uplink (draft-wr-mptcp-single-homed).
 #pragma once
 
 #include <map>
@@ -60,7 +61,9 @@ struct PathPlan {
 
 struct Plan {
   kernel::NetworkState network;
-  std::map<std::string, std::string> sysctls;  ///< keys with slashes; only of interfaces that exist
+  /// Keys with slashes; only of interfaces that exist. For what not every kernel has, and for
+  /// accept_ra where it is 0, see machine.cpp.
+  std::map<std::string, std::string> sysctls;
   Translation translation;
   std::vector<PathPlan> paths;  ///< as settings.uplinks
   /// Why hosts cannot be served on the LAN yet; empty when they can.
