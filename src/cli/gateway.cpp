@@ -58,6 +58,9 @@ Result<ExitCode> print_kea_config(const Options& options) {
                          *settings, {}, {options.listen.empty() ? usual : options.listen, {}, {}}));
     return ExitCode::kOk;
   }
+  if (settings->base(Family::kIpv4) == nullptr)
+    return fail("no uplink has IPv4", options.config, "kea-config --ipv6 prints that of DHCPv6",
+                ExitCode::kBadInput);
   const auto own = gateway::own_kea_places(*settings);
   // A server behind relays is on a machine whose interfaces this file does not know.
   const std::string usual = settings->routed ? "*" : own.listen;

@@ -2,7 +2,9 @@
 #include "gateway/gateway.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -13,9 +15,11 @@
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "gateway/delegations.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
+#include "gateway/lease_journal.hpp"
 #include "gateway/lease_watch.hpp"
 #include "gateway/machine.hpp"
 #include "gateway/metrics.hpp"
@@ -60,7 +64,12 @@ class Gateway {
             },
             [this](const KeaLine& line) { leases_.on_line(line); }),
         kea6_(
-            loop, Family::kIpv6, [this] { on_kea_changed(); }, [](const KeaLine&) {}),
+            loop, Family::kIpv6,
+            [this] {
+              follow_delegations();
+              on_kea_changed();
+            },
+            [](const KeaLine&) {}),
         leases_(
             loop, kea_, [this] { feed_kea(); },
             [this] {
@@ -137,8 +146,10 @@ class Gateway {
 
   /// One round of observe, decide, apply.
   Result<void> pass() {
-    const auto observed = machine_.observe();
+    auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
+    follow_delegations();
+    observed->delegations = delegations_.routes();
     plan_ = make_plan(settings_, *observed);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
@@ -150,6 +161,28 @@ class Gateway {
     if (server_) server_->publish();
     say_status();
     return {};
+  }
+
+  /// From the first pass on where an earlier run has left leases, so that their routes stay.
+  void follow_delegations() {
+    if (settings_.dhcp6.mode != DhcpMode::kKea || settings_.dhcp.lease_database.type != "memfile") {
+      journal6_.reset();
+      return delegations_.clear();
+    }
+    if (journal6_) return;
+    auto journal = LeaseJournal::open(
+        loop_, kea_lease_file(Family::kIpv6), LeaseJournal::Begin::kWhole,
+        [this](std::string_view line) {
+          const auto lease = journal_lease6(line);
+          const auto now = std::chrono::system_clock::now().time_since_epoch();
+          if (!lease || !delegations_.note(*lease, std::chrono::duration_cast<seconds>(now)))
+            return;
+          if (!pass_timer_) pass_timer_ = loop_.after(kSettle, [this] { run_pass(); });
+        });
+    if (journal)
+      journal6_ = *std::move(journal);
+    else  // Kea makes the folder.
+      log::debug("delegated prefixes are not routed yet: {}", journal.error().text());
   }
 
   void on_kernel_change() {
@@ -400,6 +433,8 @@ class Gateway {
   Kea kea_;
   Kea kea6_;
   LeaseWatch leases_;
+  Delegations delegations_;
+  std::unique_ptr<LeaseJournal> journal6_;
   bool limit_lacking_ = false;  ///< and told
   Counts counts_;
   std::optional<status::MetricsServer> metrics_;

@@ -78,8 +78,8 @@ Result<void> make_private_directory(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::filesystem::path kea_lease_file() {
-  return our_view().leases / "kea-leases4.csv";
+std::filesystem::path kea_lease_file(Family family) {
+  return our_view().leases / (family == Family::kIpv4 ? "kea-leases4.csv" : "kea-leases6.csv");
 }
 
 std::string_view kea_state_name(Kea::State state) {

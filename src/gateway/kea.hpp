@@ -56,8 +56,8 @@ class Kea {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Where our DHCPv4 server keeps its leases, unless they are in a database.
-std::filesystem::path kea_lease_file();
+/// Where our server for that family keeps its leases, unless they are in a database.
+std::filesystem::path kea_lease_file(Family family);
 
 std::string_view kea_state_name(Kea::State state);
 

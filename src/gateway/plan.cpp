@@ -74,6 +74,16 @@ void add_route(std::vector<kernel::Route>& routes, std::uint32_t table, const Ip
   routes.push_back(std::move(route));
 }
 
+kernel::Route unreachable(std::uint32_t table, const IpPrefix& to) {
+  kernel::Route out;
+  out.table = table;
+  out.to = to;
+  out.type = kernel::Route::Type::kUnreachable;
+  out.metric = registry::kMetricUnreachable;
+  out.protocol = kOurs;
+  return out;
+}
+
 /// What an uplink is to one family.
 struct Way {
   IpPrefix source;
@@ -103,13 +113,7 @@ void add_routes(const Settings& settings, const Uplink& uplink, Family family,
   add_default(routes, table_of(uplink), uplink, family, registry::kMetricUplink, observed);
   if (const Uplink* other = uplink.fail_open.empty() ? nullptr : settings.find(uplink.fail_open))
     add_default(routes, table_of(uplink), *other, family, registry::kMetricFailOpen, observed);
-  kernel::Route last;
-  last.table = table_of(uplink);
-  last.to = IpPrefix::any(family);
-  last.type = kernel::Route::Type::kUnreachable;
-  last.metric = registry::kMetricUnreachable;
-  last.protocol = kOurs;
-  routes.push_back(std::move(last));
+  routes.push_back(unreachable(table_of(uplink), IpPrefix::any(family)));
 }
 
 kernel::Rule make_rule(Family family, std::uint32_t priority, std::uint32_t table) {
@@ -119,6 +123,23 @@ kernel::Rule make_rule(Family family, std::uint32_t priority, std::uint32_t tabl
   rule.table = table;
   rule.protocol = kOurs;
   return rule;
+}
+
+/// Whether the way to delegated prefixes is ours: who else delegates makes the routes too.
+bool routes_delegated(const Settings& settings) {
+  return settings.dhcp6.mode == DhcpMode::kKea;
+}
+
+/// What nobody has been given must not leave by an uplink and come back (RFC 7084 section 4.3).
+void add_delegations(const Settings& settings, const Uplink& uplink, const Observed& observed,
+                     std::vector<kernel::Route>& routes) {
+  if (!routes_delegated(settings) || !uplink.ipv6 || !uplink.ipv6->delegated) return;
+  for (const auto& [prefix, via] : observed.delegations)
+    if (uplink.ipv6->delegated->contains(prefix.address()) &&
+        uplink.ipv6->source_prefix.contains(via))
+      add_route(routes, kHostsTable, prefix, observed.link(settings.lan), via,
+                registry::kMetricUplink);
+  routes.push_back(unreachable(kHostsTable, *uplink.ipv6->delegated));
 }
 
 /// Prefixes that the hosts of an uplink have addresses of.
@@ -140,9 +161,13 @@ void add_rules(const Settings& settings, Family family, std::vector<kernel::Rule
     rule.to = prefix;
     rules.push_back(std::move(rule));
   };
-  for (const auto& uplink : settings.uplinks)
-    for (const auto& source : sources_of(uplink, family))
-      local(source, settings.via && family == Family::kIpv4 ? kHostsTable : kernel::kMainTable);
+  for (const auto& uplink : settings.uplinks) {
+    if (const auto way = way_of(uplink, family))
+      local(way->source,
+            settings.via && family == Family::kIpv4 ? kHostsTable : kernel::kMainTable);
+    if (family == Family::kIpv6 && uplink.ipv6 && uplink.ipv6->delegated)
+      local(*uplink.ipv6->delegated, routes_delegated(settings) ? kHostsTable : kernel::kMainTable);
+  }
   for (const auto& prefix : settings.local_prefixes)
     if (prefix.family() == family) local(prefix, kernel::kMainTable);
   for (const auto& uplink : settings.uplinks) {
@@ -291,6 +316,7 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
                 registry::kMetricUplink);
     for (const Family family : {Family::kIpv4, Family::kIpv6})
       add_routes(settings, uplink, family, observed, plan.network.routes);
+    add_delegations(settings, uplink, observed, plan.network.routes);
     plan.paths.push_back(decide_path(settings, uplink, observed));
   }
   plan.sysctls = make_sysctls(settings, observed);

@@ -7,6 +7,8 @@
 //   priority 1900   iif <lan>                             blackhole      (BCP 38)
 //
 //   table 17300     <source prefix k> via <the router towards the hosts>   only with [lan] via
+//                   <delegated prefix> via <who has it>   with our own DHCPv6 server
+//                   unreachable <the rest of `delegated`> metric 4000
 //   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up
 //                   default via <next hop of another> metric 2000    only with fail_open
 //                   unreachable default              metric 4000
@@ -22,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/delegations.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/translation.hpp"
 #include "kernel/reconcile.hpp"
@@ -41,6 +44,7 @@ struct Observed {
   std::vector<kernel::LinkInfo> links;
   std::vector<kernel::Address> addresses;
   std::map<std::string, UplinkHealth, std::less<>> health = {};  ///< by uplink; missing: works
+  std::vector<Delegation> delegations = {};                      ///< of our own DHCPv6 server
 
   const kernel::LinkInfo* link(std::string_view name) const;
 };

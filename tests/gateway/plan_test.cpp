@@ -276,6 +276,23 @@ TEST(Plan6, DelegatedPrefixesLeaveAndReturnAsTheSourcePrefixDoes) {
                   "1001 from 2001:db8:8000::/48 iif lan0 17301", "1900 iif lan0 blackhole"));
 }
 
+TEST(Plan6, ADelegatedPrefixIsRoutedToWhoHasIt) {
+  const auto wanted = settings(
+      uplink6(1) +
+      "delegated = \"2001:db8:8000::/48\"\ndelegated_length = 56\n[dhcp6]\nmode = \"kea\"\n");
+  Observed observed = all_well();
+  observed.delegations = {
+      {IpPrefix::parse("2001:db8:8000:100::/56").value(),
+       IpAddress::parse("2001:db8:1::1:7").value()},
+      {IpPrefix::parse("2001:db8:9000::/56").value(), IpAddress::parse("2001:db8:1::1:7").value()}};
+  const Plan plan = make_plan(wanted, observed);
+  EXPECT_EQ(rules(plan, Family::kIpv6)[1], "900 to 2001:db8:8000::/48 17300");
+  EXPECT_THAT(routes(plan, 17300, Family::kIpv6),
+              ElementsAre("2001:db8:1::1:7 dev 2 100", "unreachable 4000"))
+      << "what an earlier configuration delegated is none of ours";
+  for (const auto& route : plan.network.routes) EXPECT_TRUE(scope_of({2}).owns(route));
+}
+
 TEST(Plan6, FailsOpenWhereTheOtherHasIpv6Too) {
   const Observed observed{{link(2, "lan0"), link(3, "up1"), link(4, "up2", true, false)}, {}};
   const Plan plan =

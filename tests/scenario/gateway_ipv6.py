@@ -17,7 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
 import dhcp6
-from dhcp6 import NO_ADDRESSES, RENEW, REPLY, SOLICIT
+from dhcp6 import NO_ADDRESSES, RELEASE, RENEW, REPLY, SOLICIT
 from namespaces import Gateway, Namespace, cable, expect, main, wait_until
 
 CONFIG = """dhcp6 = "kea"
@@ -243,12 +243,23 @@ def check_dhcp(network, client):
     expect(unknown and not unknown.addresses and NO_ADDRESSES in unknown.status, "index 9 is offered an address")
 
 
-def check_delegation(client):
+def check_delegation(network, client):
     for index, prefix, length in ((1, "2001:db8:80", "/56"), (2, "2001:db8:90", "/60")):
         lease = client().lease([index, 0], prefixes=(index,))
         expect_path(lease, index, f"with a prefix of path {index}")
         got = lease.prefixes[0] if lease.prefixes else "nothing"
         expect(got.startswith(prefix) and got.endswith(length), f"path {index} delegates {got}")
+    # What is delegated is reached through the client, until it gives it back.
+    router = client()
+    lease = router.lease([1, 0], prefixes=(1,))
+    inner = lease.prefixes[0].replace("::/56", "::77")
+    network.host.ip(f"addr add {lease.addresses[0]}/64 dev h0 nodad", f"addr add {inner}/128 dev lo")
+    network.host.run("ip", "-6", "rule", "add", "from", inner, "lookup", "101")
+    network.far.ip("route add 2001:db8:8000::/40 via fe80::a:1 dev w1")
+    wait_until("a delegated prefix is reached", lambda: network.host.reaches(SERVER, inner))
+    expect(network.connection(SERVER, inner, network.far, network.host)[2] == inner, "not the delegated address")
+    router.exchange(RELEASE, [1, 0], prefixes=(1,), held=lease)
+    wait_until("a prefix that was given back leads nowhere", lambda: not network.far.reaches(inner, SERVER))
 
 
 def check_lost_path(network, client):
@@ -305,7 +316,7 @@ def scenario(executable, folder):
     check_unknown_source(network)
     client = clients(network)
     check_dhcp(network, client)
-    check_delegation(client)
+    check_delegation(network, client)
     check_lost_path(network, client)
     check_killed_server(gateway, client)
     check_failures(network, gateway)
