@@ -30,6 +30,8 @@ enum : std::size_t {
   kAdvertisementsFailed,
   kSolicitations,
   kSolicitationsRefused,
+  kKea6Running,
+  kKea6Restarts,
   kCount,
 };
 
@@ -69,6 +71,10 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Router Solicitations of hosts on the LAN."},
     {"anabranch_gateway_solicitations_refused_total", kCounter,
      "Messages to routers that were no valid Router Solicitation from the LAN."},
+    {"anabranch_gateway_kea6_running", kGauge,
+     "1 while our Kea for DHCPv6 answers hosts, else 0. Only with mode = \"kea\" under [dhcp6]."},
+    {"anabranch_gateway_kea6_restarts_total", kCounter,
+     "How often our Kea for DHCPv6 was started again. Only with mode = \"kea\" under [dhcp6]."},
 }};
 
 double one_if(bool condition) {
@@ -82,7 +88,7 @@ std::span<const status::MetricDefinition> metric_definitions() {
 }
 
 std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Observed& observed,
-                            const Counts& counts, const Kea* kea) {
+                            const Counts& counts, const Kea* kea, const Kea* kea6) {
   std::vector<Metric> out;
   for (const auto& path : plan.paths) {
     const auto add = [&](std::size_t what, double value) {
@@ -122,6 +128,10 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
     out.push_back({&kDefinitions[kKeaRestarts], {}, static_cast<double>(kea->restarts())});
     out.push_back({&kDefinitions[kRefused], {}, static_cast<double>(counts.refused)});
     out.push_back({&kDefinitions[kHeldBack], {}, static_cast<double>(counts.held_back)});
+  }
+  if (kea6 != nullptr) {
+    out.push_back({&kDefinitions[kKea6Running], {}, one_if(kea6->state() == Kea::State::kRunning)});
+    out.push_back({&kDefinitions[kKea6Restarts], {}, static_cast<double>(kea6->restarts())});
   }
   return out;
 }

@@ -30,8 +30,9 @@ struct Counts {
 /// Every metric there is.
 std::span<const status::MetricDefinition> metric_definitions();
 
-/// `kea` is null when the gateway runs no DHCP server of its own.
+/// `kea` is null when the gateway runs no DHCP server of its own, `kea6` when no DHCPv6 server.
 std::vector<status::Metric> metrics(const Settings& settings, const Plan& plan,
-                                    const Observed& observed, const Counts& counts, const Kea* kea);
+                                    const Observed& observed, const Counts& counts, const Kea* kea,
+                                    const Kea* kea6 = nullptr);
 
 }  // namespace anabranch::gateway

@@ -20,7 +20,9 @@ struct DhcpReport {
   int pid = 0;
   PoolUses pools = {};  ///< those that Kea has counted
   std::set<MacAddress> held_back = {};
-  unsigned long refused = 0;  ///< times that a client got no address
+  unsigned long refused = 0;     ///< times that a client got no address
+  std::string_view state6 = {};  ///< of the DHCPv6 server
+  int pid6 = 0;
 };
 
 struct AdvertiserReport {
