@@ -13,6 +13,7 @@
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
 #include "gateway/settings.hpp"
 #include "status/client.hpp"
@@ -28,6 +29,7 @@ struct Options {
   std::string listen;
   bool config_given = false;
   bool as_json = false;
+  bool ipv6 = false;
 };
 
 Result<ExitCode> ok_or(const Result<void>& done) {
@@ -47,6 +49,18 @@ Result<ExitCode> check(const std::string& file) {
 Result<ExitCode> print_kea_config(const Options& options) {
   const auto settings = gateway::load(options.config);
   if (!settings) return std::unexpected(settings.error());
+  if (options.ipv6) {
+    if (settings->base(Family::kIpv6) == nullptr)
+      return fail("no uplink has IPv6", options.config, "write a section [uplink.ipv6]",
+                  ExitCode::kBadInput);
+    const std::string usual = settings->routed ? "*" : settings->lan;
+    fmt::print("{}", gateway::kea6_config(
+                         *settings, {}, {options.listen.empty() ? usual : options.listen, {}, {}}));
+    return ExitCode::kOk;
+  }
+  if (settings->base(Family::kIpv4) == nullptr)
+    return fail("no uplink has IPv4", options.config, "kea-config --ipv6 prints that of DHCPv6",
+                ExitCode::kBadInput);
   const auto own = gateway::own_kea_places(*settings);
   // A server behind relays is on a machine whose interfaces this file does not know.
   const std::string usual = settings->routed ? "*" : own.listen;
@@ -79,16 +93,31 @@ std::string pool_text(const json& pool) {
                      pool.value("size", std::uint64_t{0}));
 }
 
+/// Below the line of its path.
+std::array<std::string, 9> ipv6_row(const json& ipv6) {
+  std::array<std::string, 9> out;
+  out[3] = ipv6.value("source_prefix", std::string());
+  out[4] = ipv6.value("nat", std::string());
+  return out;
+}
+
 void print_status(const json& status) {
   const auto text = [](const json& object, const char* key) {
     return object.value(key, std::string());
   };
   const json lan = status.value("lan", json::object());
   const json dhcp = status.value("dhcp", json::object());
+  const json dhcp6 = status.value("dhcp6", json::object());
   const auto pid = dhcp.value("pid", 0);
-  fmt::print("lan {}{}, dhcp {}{}\n", text(lan, "interface"),
+  const auto pid6 = dhcp6.value("pid", 0);
+  const auto process = [](int number) {
+    return number == 0 ? std::string() : fmt::format(" (kea, process {})", number);
+  };
+  fmt::print("lan {}{}, dhcp {}{}", text(lan, "interface"),
              text(lan, "problem").empty() ? "" : " (" + text(lan, "problem") + ")",
-             text(dhcp, "state"), pid == 0 ? "" : fmt::format(" (kea, process {})", pid));
+             text(dhcp, "state"), process(pid));
+  if (text(dhcp6, "mode") != "off") fmt::print(", dhcp6 {}{}", text(dhcp6, "state"), process(pid6));
+  fmt::print("\n");
   std::vector<std::array<std::string, 9>> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT",
                                                    "STATE", "SINCE", "LEASES", "SENT / RECEIVED"}};
   std::string reasons;
@@ -99,6 +128,7 @@ void print_status(const json& status) {
                     pool_text(uplink.value("pool", json::object())),
                     octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
                         octets_text(uplink.value("received_octets", std::uint64_t{0}))});
+    if (uplink.contains("ipv6")) rows.push_back(ipv6_row(uplink["ipv6"]));
     if (!text(uplink, "why").empty())
       reasons += fmt::format("{}: {}\n", text(uplink, "name"), text(uplink, "why"));
   }
@@ -169,6 +199,7 @@ void add_gateway(CLI::App& app, Outcome& outcome) {
   auto* kea = verb("kea-config", "Print the configuration for a Kea that someone else runs",
                    [](const Options& o) { return print_kea_config(o); });
   takes_file(kea);
+  kea->add_flag("--ipv6", options->ipv6, "For DHCPv6");
   kea->add_option("--listen", options->listen,
                   "Interface, or interface/address, on which that server listens")
       ->type_name("IFACE");

@@ -2,7 +2,9 @@
 #include "gateway/gateway.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -13,8 +15,13 @@
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "gateway/advertisement.hpp"
+#include "gateway/advertiser.hpp"
+#include "gateway/delegations.hpp"
 #include "gateway/kea.hpp"
+#include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
+#include "gateway/lease_journal.hpp"
 #include "gateway/lease_watch.hpp"
 #include "gateway/machine.hpp"
 #include "gateway/metrics.hpp"
@@ -51,9 +58,21 @@ class Gateway {
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
         manager_(loop),
+        advertiser_(loop),
         kea_(
-            loop, [this] { on_kea_changed(); },
+            loop, Family::kIpv4,
+            [this] {
+              leases_.on_state(kea_.state());
+              on_kea_changed();
+            },
             [this](const KeaLine& line) { leases_.on_line(line); }),
+        kea6_(
+            loop, Family::kIpv6,
+            [this] {
+              follow_delegations();
+              on_kea_changed();
+            },
+            [](const KeaLine&) {}),
         leases_(
             loop, kea_, [this] { feed_kea(); },
             [this] {
@@ -67,7 +86,7 @@ class Gateway {
     if (!server) return std::unexpected(server.error());
     server_.emplace(*std::move(server));
     ANABRANCH_TRY(serve_metrics());
-    if (settings_.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed());
+    ANABRANCH_TRY(servers_installed(settings_));
     ANABRANCH_TRY(watch_translation());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
     ANABRANCH_TRY(pass());
@@ -81,8 +100,9 @@ class Gateway {
   Result<void> reload() {
     const status::ServiceManager::Reload told(manager_);
     auto fresh = load(config_);
-    if (fresh && fresh->dhcp.mode == DhcpMode::kKea)
-      if (const auto there = Kea::installed(); !there) fresh = std::unexpected(there.error());
+    if (fresh)
+      if (const auto there = servers_installed(*fresh); !there)
+        fresh = std::unexpected(there.error());
     if (!fresh) {
       log::error("the changed file is refused and the old configuration stays:\n{}",
                  fresh.error().text());
@@ -108,6 +128,7 @@ class Gateway {
   void stop() {
     manager_.stopping();
     kea_.stop();
+    kea6_.stop();
     log::info(
         "the gateway ends; forwarding goes on as it is (`anabranch gateway cleanup` takes it "
         "back)");
@@ -120,13 +141,24 @@ class Gateway {
     MonotonicTime since;
   };
 
+  static Result<void> servers_installed(const Settings& settings) {
+    if (settings.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed(Family::kIpv4));
+    if (settings.dhcp6.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed(Family::kIpv6));
+    return {};
+  }
+
   /// One round of observe, decide, apply.
   Result<void> pass() {
-    const auto observed = machine_.observe();
+    auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
+    follow_delegations();
+    observed->delegations = delegations_.routes();
     plan_ = make_plan(settings_, *observed);
+    auto advertisements = make_advertisements(settings_, plan_, *observed);
+    advertiser_.retire(settings_.lan, advertisements);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
+    advertise(std::move(advertisements));
     note_paths();
     if (!changed->empty()) log::info("set up: {}", *changed);
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
@@ -135,6 +167,34 @@ class Gateway {
     if (server_) server_->publish();
     say_status();
     return {};
+  }
+
+  void advertise(std::vector<PathAdvertisement> advertisements) {
+    std::optional<Advertiser::Lan> lan;
+    if (plan_.lan_problem.empty()) lan = {settings_.lan, plan_.lan_ifindex};
+    advertiser_.tell(lan, settings_.advertise.interval, std::move(advertisements));
+  }
+
+  /// From the first pass on where an earlier run has left leases, so that their routes stay.
+  void follow_delegations() {
+    if (settings_.dhcp6.mode != DhcpMode::kKea || settings_.dhcp.lease_database.type != "memfile") {
+      journal6_.reset();
+      return delegations_.clear();
+    }
+    if (journal6_) return;
+    auto journal = LeaseJournal::open(
+        loop_, kea_lease_file(Family::kIpv6), LeaseJournal::Begin::kWhole,
+        [this](std::string_view line) {
+          const auto lease = journal_lease6(line);
+          const auto now = std::chrono::system_clock::now().time_since_epoch();
+          if (!lease || !delegations_.note(*lease, std::chrono::duration_cast<seconds>(now)))
+            return;
+          if (!pass_timer_) pass_timer_ = loop_.after(kSettle, [this] { run_pass(); });
+        });
+    if (journal)
+      journal6_ = *std::move(journal);
+    else  // Kea makes the folder.
+      log::debug("delegated prefixes are not routed yet: {}", journal.error().text());
   }
 
   void on_kernel_change() {
@@ -193,10 +253,19 @@ class Gateway {
   }
 
   static unsigned forget_connections(const Uplink& uplink) {
-    const auto forgotten = kernel::flush_conntrack(uplink.source_prefix);
-    if (forgotten) return *forgotten;
-    log::warning("cannot forget the connections of {}: {}", uplink.name, forgotten.error().text());
-    return 0;
+    std::vector<IpPrefix> sources;
+    if (uplink.has_ipv4()) sources.push_back(uplink.source_prefix);
+    if (uplink.ipv6) sources.push_back(uplink.ipv6->source_prefix);
+    if (uplink.ipv6 && uplink.ipv6->delegated) sources.push_back(*uplink.ipv6->delegated);
+    unsigned count = 0;
+    for (const auto& source : sources) {
+      if (const auto forgotten = kernel::flush_conntrack(source))
+        count += *forgotten;
+      else
+        log::warning("cannot forget the connections of {}: {}", uplink.name,
+                     forgotten.error().text());
+    }
+    return count;
   }
 
   /// Paths that give no leases now; comes back by itself when one is about to join them.
@@ -215,31 +284,41 @@ class Gateway {
     return out;
   }
 
+  /// Tells our DHCP servers what holds now.
   void feed_kea() {
-    if (settings_.dhcp.mode != DhcpMode::kKea) {
-      hold_timer_.reset();
-      return kea_.stop();
-    }
+    const bool serves4 = settings_.dhcp.mode == DhcpMode::kKea;
+    const bool serves6 = settings_.dhcp6.mode == DhcpMode::kKea;
+    if (!serves4) kea_.stop();
+    if (!serves6) kea6_.stop();
+    if (!serves4 && !serves6) return hold_timer_.reset();
     if (!plan_.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
+    const bool other_interface =
+        std::exchange(kea_ifindex_, plan_.lan_ifindex) != plan_.lan_ifindex;
+    KeaRefusals refusals{withheld(), {}};
+    if (serves6)
+      feed(kea6_, kea6_wanted_, kea6_config(settings_, refusals, own_kea6_places(settings_)),
+           other_interface);
+    if (!serves4) return;
     const KeaPlaces places = own_kea_places(settings_);
     leases_.use(settings_, !places.lease_commands.empty());
     if (places.lease_commands.empty() && settings_.dhcp.leases_per_mac != 0 &&
         !std::exchange(limit_lacking_, true))
       log::warning(
           "dhcp.leases_per_mac cannot be held: this Kea has no hook library libdhcp_lease_cmds.so");
-    auto config = kea_config(settings_, {withheld(), leases_.held_back()}, places);
-    const unsigned ifindex = plan_.lan_ifindex;
-    const bool other_interface =
-        std::exchange(kea_ifindex_, ifindex) != ifindex && kea_.state() != Kea::State::kStopped;
-    if (config != kea_wanted_ || kea_.state() == Kea::State::kStopped) {
-      kea_wanted_ = config;
-      kea_.want(std::move(config));
+    refusals.held_back = leases_.held_back();
+    feed(kea_, kea_wanted_, kea_config(settings_, refusals, places), other_interface);
+  }
+
+  static void feed(Kea& kea, std::string& wanted, std::string config, bool other_interface) {
+    const bool stopped = kea.state() == Kea::State::kStopped;
+    if (config != wanted || stopped) {
+      wanted = config;
+      kea.want(std::move(config));
     }
-    if (other_interface) kea_.restart();
+    if (other_interface && !stopped) kea.restart();
   }
 
   void on_kea_changed() {
-    leases_.on_state(kea_.state());
     if (server_) server_->publish();
     say_status();
     say_when_ready();
@@ -251,13 +330,21 @@ class Gateway {
     const auto dhcp = settings_.dhcp.mode == DhcpMode::kKea ? kea_state_name(kea_.state())
                                                             : dhcp_mode_name(settings_.dhcp.mode);
     auto sentence = fmt::format("{} of {} uplinks up, DHCP {}", up, settings_.uplinks.size(), dhcp);
+    if (settings_.dhcp6.mode != DhcpMode::kOff)
+      sentence += fmt::format(", DHCPv6 {}", dhcp6_text());
     if (!plan_.lan_problem.empty()) sentence += "; hosts cannot be served: " + plan_.lan_problem;
     manager_.say(sentence);
+  }
+
+  std::string_view dhcp6_text() const {
+    return settings_.dhcp6.mode == DhcpMode::kKea ? kea_state_name(kea6_.state())
+                                                  : dhcp_mode_name(settings_.dhcp6.mode);
   }
 
   void say_when_ready() {
     if (ready_ || !plan_.lan_problem.empty()) return;
     if (settings_.dhcp.mode == DhcpMode::kKea && kea_.state() != Kea::State::kRunning) return;
+    if (settings_.dhcp6.mode == DhcpMode::kKea && kea6_.state() != Kea::State::kRunning) return;
     ready_ = true;
     log::info("gateway is ready: {} uplinks behind {}", settings_.uplinks.size(), settings_.lan);
     manager_.ready();
@@ -294,8 +381,10 @@ class Gateway {
       counts_.pools = leases_.pools();
       counts_.refused = leases_.refused();
       counts_.held_back = leases_.held_back().size();
+      counts_.advertiser = advertiser_.counts();
       return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
-                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr);
+                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr,
+                     settings_.dhcp6.mode == DhcpMode::kKea ? &kea6_ : nullptr);
     });
     if (!served) return std::unexpected(served.error());
     metrics_.emplace(*std::move(served));
@@ -329,8 +418,14 @@ class Gateway {
     const DhcpReport dhcp{settings_.dhcp.mode == DhcpMode::kKea
                               ? kea_state_name(kea_.state())
                               : dhcp_mode_name(settings_.dhcp.mode),
-                          kea_.pid(), leases_.pools(), leases_.held_back(), leases_.refused()};
-    return status_json(settings_, plan_, ages, *observed, dhcp, config_.string());
+                          kea_.pid(),
+                          leases_.pools(),
+                          leases_.held_back(),
+                          leases_.refused(),
+                          dhcp6_text(),
+                          kea6_.pid()};
+    return status_json(settings_, plan_, ages, *observed, dhcp,
+                       {advertiser_.running(), advertiser_.counts()}, config_.string());
   }
 
   Loop& loop_;
@@ -345,11 +440,16 @@ class Gateway {
   bool ready_ = false;
   unsigned kea_ifindex_ = 0;
   std::string kea_wanted_;
+  std::string kea6_wanted_;
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   status::ServiceManager manager_;
+  Advertiser advertiser_;
   Kea kea_;
+  Kea kea6_;
   LeaseWatch leases_;
+  Delegations delegations_;
+  std::unique_ptr<LeaseJournal> journal6_;
   bool limit_lacking_ = false;  ///< and told
   Counts counts_;
   std::optional<status::MetricsServer> metrics_;
@@ -386,6 +486,9 @@ Result<void> cleanup(const std::filesystem::path& config) {
     return fail("the gateway is running", status::socket_path("gateway").string(), "stop it first");
   auto machine = Machine::open();
   if (!machine) return std::unexpected(machine.error());
+  if (const auto observed = machine->observe())
+    say_withdrawn(settings->lan,
+                  make_advertisements(*settings, make_plan(*settings, *observed), *observed));
   return machine->clean(settings->lan);
 }
 

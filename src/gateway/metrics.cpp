@@ -26,6 +26,12 @@ enum : std::size_t {
   kPoolDeclined,
   kRefused,
   kHeldBack,
+  kAdvertisements,
+  kAdvertisementsFailed,
+  kSolicitations,
+  kSolicitationsRefused,
+  kKea6Running,
+  kKea6Restarts,
   kCount,
 };
 
@@ -57,6 +63,18 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Times that a host got no address for want of one. Only with mode = \"kea\"."},
     {"anabranch_gateway_dhcp_held_back_clients", kGauge,
      "Hardware addresses that have more leases than leases_per_mac and get no further ones."},
+    {"anabranch_gateway_advertisements_sent_total", kCounter,
+     "Router Advertisements that were sent, of all paths."},
+    {"anabranch_gateway_advertisements_failed_total", kCounter,
+     "Router Advertisements that could not be sent, and were tried again."},
+    {"anabranch_gateway_solicitations_total", kCounter,
+     "Router Solicitations of hosts on the LAN."},
+    {"anabranch_gateway_solicitations_refused_total", kCounter,
+     "Messages to routers that were no valid Router Solicitation from the LAN."},
+    {"anabranch_gateway_kea6_running", kGauge,
+     "1 while our Kea for DHCPv6 answers hosts, else 0. Only with mode = \"kea\" under [dhcp6]."},
+    {"anabranch_gateway_kea6_restarts_total", kCounter,
+     "How often our Kea for DHCPv6 was started again. Only with mode = \"kea\" under [dhcp6]."},
 }};
 
 double one_if(bool condition) {
@@ -70,7 +88,7 @@ std::span<const status::MetricDefinition> metric_definitions() {
 }
 
 std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Observed& observed,
-                            const Counts& counts, const Kea* kea) {
+                            const Counts& counts, const Kea* kea, const Kea* kea6) {
   std::vector<Metric> out;
   for (const auto& path : plan.paths) {
     const auto add = [&](std::size_t what, double value) {
@@ -98,11 +116,22 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
   out.push_back({&kDefinitions[kLanReady], {}, one_if(plan.lan_problem.empty())});
   out.push_back({&kDefinitions[kChanges], {}, static_cast<double>(counts.passes_with_changes)});
   out.push_back({&kDefinitions[kReloads], {}, static_cast<double>(counts.reloads)});
+  const auto advertiser = [&](std::size_t what, std::uint64_t value) {
+    out.push_back({&kDefinitions[what], {}, static_cast<double>(value)});
+  };
+  advertiser(kAdvertisements, counts.advertiser.sent);
+  advertiser(kAdvertisementsFailed, counts.advertiser.failed);
+  advertiser(kSolicitations, counts.advertiser.solicitations);
+  advertiser(kSolicitationsRefused, counts.advertiser.refused);
   if (kea != nullptr) {
     out.push_back({&kDefinitions[kKeaRunning], {}, one_if(kea->state() == Kea::State::kRunning)});
     out.push_back({&kDefinitions[kKeaRestarts], {}, static_cast<double>(kea->restarts())});
     out.push_back({&kDefinitions[kRefused], {}, static_cast<double>(counts.refused)});
     out.push_back({&kDefinitions[kHeldBack], {}, static_cast<double>(counts.held_back)});
+  }
+  if (kea6 != nullptr) {
+    out.push_back({&kDefinitions[kKea6Running], {}, one_if(kea6->state() == Kea::State::kRunning)});
+    out.push_back({&kDefinitions[kKea6Restarts], {}, static_cast<double>(kea6->restarts())});
   }
   return out;
 }

@@ -101,6 +101,7 @@ enum class DhcpMode {
   kOff,
 };
 std::string_view dhcp_mode_name(DhcpMode mode);
+DhcpMode parse_dhcp_mode(std::string_view name);
 
 /// Kea's "lease-database". The memfile one lies in the state directory and needs nothing.
 struct LeaseDatabase {
@@ -151,8 +152,10 @@ struct Settings {
   std::optional<status::MetricsAddress> metrics;  ///< nothing: none
 
   const Uplink* find(std::string_view name) const;
-  /// The path of hosts that know nothing of paths (EXT_ROUTE index 0 or no option).
   const Uplink& base() const { return uplinks.front(); }
+  /// The path of hosts that know nothing of paths (EXT_ROUTE index 0 or no option): the lowest
+  /// index that has the family; nothing when none has.
+  const Uplink* base(Family family) const;
   /// EXT_ROUTE's count: the highest configured index. Health does not change it.
   unsigned count() const { return uplinks.back().index; }
 };

@@ -43,6 +43,8 @@ struct Address {
   std::optional<seconds> valid = std::nullopt;
   bool tentative = false;   ///< not yet known to be free (RFC 4862), or found to be taken
   bool deprecated = false;  ///< not for new connections
+  /// The far end, for an address that is one end of a pair; only when adding.
+  std::optional<IpAddress> peer = std::nullopt;
 
   bool same(const Address& other) const {
     return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;

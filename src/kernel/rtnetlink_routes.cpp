@@ -96,7 +96,8 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   out.to = prefix_or_any(attributes.address(RTA_DST), header.rtm_dst_len, *family);
   out.type = route_type(header.rtm_type);
   out.via = attributes.address(RTA_GATEWAY);
-  out.ifindex = attributes.u32(RTA_OIF);
+  // IPv6 names the loopback interface for packets that go nowhere.
+  if (out.type == Route::Type::kUnicast) out.ifindex = attributes.u32(RTA_OIF);
   out.source = attributes.address(RTA_PREFSRC);
   out.metric = attributes.u32(RTA_PRIORITY);
   out.onlink = (header.rtm_flags & RTNH_F_ONLINK) != 0;
@@ -152,7 +153,7 @@ Message address_message(const Address& address, int type, int flags) {
   Message message(type, flags);
   message.header(header)
       .put_address(IFA_LOCAL, address.prefix.address())
-      .put_address(IFA_ADDRESS, address.prefix.address());
+      .put_address(IFA_ADDRESS, address.peer.value_or(address.prefix.address()));
   return message;
 }
 

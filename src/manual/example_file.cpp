@@ -75,7 +75,9 @@ void add_table(std::string& out, const Setting& table, const Place& outer) {
   const bool many = table.kind == Kind::kTables;
   // An empty section says nothing, so that it may stand there, unless something in it is needed.
   const bool active = outer.active && (table.required || (!many && !has_required_key(table)));
-  for (unsigned number = 1; number <= table.examples; ++number) {
+  // A table inside an entry has that entry's number; of later entries only what they need is shown.
+  if (outer.number > 1 && !(active && has_required_key(table))) return;
+  for (unsigned number = outer.number; number < outer.number + table.examples; ++number) {
     out += '\n';
     if (number == 1) {
       out += comment(table.help);
