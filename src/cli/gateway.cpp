@@ -93,12 +93,11 @@ std::string pool_text(const json& pool) {
                      pool.value("size", std::uint64_t{0}));
 }
 
-/// Below the line of its path.
-std::array<std::string, 9> ipv6_row(const json& ipv6) {
-  std::array<std::string, 9> out;
-  out[3] = ipv6.value("source_prefix", std::string());
-  out[4] = ipv6.value("nat", std::string());
-  return out;
+/// In the line of its path, or below it when IPv4 is there.
+void add_ipv6(std::vector<std::array<std::string, 9>>& rows, const json& ipv6) {
+  if (!rows.back()[3].empty()) rows.emplace_back();
+  rows.back()[3] = ipv6.value("source_prefix", std::string());
+  rows.back()[4] = ipv6.value("nat", std::string());
 }
 
 void print_status(const json& status) {
@@ -128,7 +127,7 @@ void print_status(const json& status) {
                     pool_text(uplink.value("pool", json::object())),
                     octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
                         octets_text(uplink.value("received_octets", std::uint64_t{0}))});
-    if (uplink.contains("ipv6")) rows.push_back(ipv6_row(uplink["ipv6"]));
+    if (uplink.contains("ipv6")) add_ipv6(rows, uplink["ipv6"]);
     if (!text(uplink, "why").empty())
       reasons += fmt::format("{}: {}\n", text(uplink, "name"), text(uplink, "why"));
   }

@@ -292,12 +292,9 @@ class Gateway {
     if (!serves6) kea6_.stop();
     if (!serves4 && !serves6) return hold_timer_.reset();
     if (!plan_.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
-    const bool other_interface =
-        std::exchange(kea_ifindex_, plan_.lan_ifindex) != plan_.lan_ifindex;
     KeaRefusals refusals{withheld(), {}};
-    if (serves6)
-      feed(kea6_, kea6_wanted_, kea6_config(settings_, refusals, own_kea6_places(settings_)),
-           other_interface);
+    if (serves6 && plan_.dhcp6_problem.empty())
+      feed(kea6_, told6_, kea6_config(settings_, refusals, own_kea6_places(settings_)));
     if (!serves4) return;
     const KeaPlaces places = own_kea_places(settings_);
     leases_.use(settings_, !places.lease_commands.empty());
@@ -306,13 +303,21 @@ class Gateway {
       log::warning(
           "dhcp.leases_per_mac cannot be held: this Kea has no hook library libdhcp_lease_cmds.so");
     refusals.held_back = leases_.held_back();
-    feed(kea_, kea_wanted_, kea_config(settings_, refusals, places), other_interface);
+    feed(kea_, told_, kea_config(settings_, refusals, places));
   }
 
-  static void feed(Kea& kea, std::string& wanted, std::string config, bool other_interface) {
+  /// What one of our DHCP servers was given last.
+  struct Told {
+    std::string config;
+    unsigned ifindex = 0;  ///< of the LAN
+  };
+
+  void feed(Kea& kea, Told& told, std::string config) {
     const bool stopped = kea.state() == Kea::State::kStopped;
-    if (config != wanted || stopped) {
-      wanted = config;
+    const bool other_interface =
+        std::exchange(told.ifindex, plan_.lan_ifindex) != plan_.lan_ifindex;
+    if (config != told.config || stopped) {
+      told.config = config;
       kea.want(std::move(config));
     }
     if (other_interface && !stopped) kea.restart();
@@ -333,6 +338,7 @@ class Gateway {
     if (settings_.dhcp6.mode != DhcpMode::kOff)
       sentence += fmt::format(", DHCPv6 {}", dhcp6_text());
     if (!plan_.lan_problem.empty()) sentence += "; hosts cannot be served: " + plan_.lan_problem;
+    if (!plan_.dhcp6_problem.empty()) sentence += "; no DHCPv6 yet: " + plan_.dhcp6_problem;
     manager_.say(sentence);
   }
 
@@ -438,9 +444,8 @@ class Gateway {
   std::map<std::string, PathRecord> records_;
   int repairs_ = 0;  ///< passes in a row that had something to do
   bool ready_ = false;
-  unsigned kea_ifindex_ = 0;
-  std::string kea_wanted_;
-  std::string kea6_wanted_;
+  Told told_;
+  Told told6_;
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   status::ServiceManager manager_;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "gateway/advertisement.hpp"
+#include "gateway/settings_values.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -119,9 +120,10 @@ kernel::Rule make_rule(Family family, std::uint32_t priority, std::uint32_t tabl
   return rule;
 }
 
-/// Whether the way to delegated prefixes is ours: who else delegates makes the routes too.
+/// Whether the way to delegated prefixes is ours: who else delegates, or keeps the leases, makes
+/// the routes too.
 bool routes_delegated(const Settings& settings) {
-  return settings.dhcp6.mode == DhcpMode::kKea;
+  return settings.dhcp6.mode == DhcpMode::kKea && settings.dhcp.lease_database.type == "memfile";
 }
 
 /// What nobody has been given must not leave by an uplink and come back (RFC 7084 section 4.3).
@@ -275,6 +277,17 @@ std::string lan_problem(const Settings& settings, const Observed& observed) {
   return {};
 }
 
+/// Kea opens its sockets on link-local addresses, and cannot on one that is still under test
+/// (RFC 4862 section 5.4). It does not see ours as such.
+std::string dhcp6_problem(const Settings& settings, const Observed& observed, unsigned lan) {
+  const bool ready = std::ranges::any_of(observed.addresses, [&](const auto& address) {
+    return address.ifindex == lan && is_link_local(address.prefix.address()) &&
+           !address.tentative && address.protocol != kOurs;
+  });
+  if (settings.dhcp6.mode != DhcpMode::kKea || ready) return {};
+  return fmt::format("{} has no link-local IPv6 address", settings.lan);
+}
+
 }  // namespace
 
 const kernel::LinkInfo* Observed::link(std::string_view name) const {
@@ -302,6 +315,7 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
     if (!settings.routed) add_addresses(settings, observed, lan->index, plan.network.addresses);
   }
   plan.lan_problem = lan_problem(settings, observed);
+  plan.dhcp6_problem = dhcp6_problem(settings, observed, plan.lan_ifindex);
   for (const Family family : {Family::kIpv4, Family::kIpv6})
     add_rules(settings, family, plan.network.rules);
   for (const auto& uplink : settings.uplinks) {

@@ -72,6 +72,8 @@ struct Plan {
   std::vector<PathPlan> paths;  ///< as settings.uplinks
   /// Why hosts cannot be served on the LAN yet; empty when they can.
   std::string lan_problem;
+  /// Why our DHCPv6 server cannot begin although the LAN is well; empty when it can.
+  std::string dhcp6_problem;
   unsigned lan_ifindex = 0;
 };
 

@@ -40,10 +40,6 @@ bool is_forwardable(const IpAddress& address) {
   return (address.octets()[0] & 0xe0) == 0x20 || (address.octets()[0] & 0xfe) == 0xfc;
 }
 
-bool is_link_local(const IpAddress& address) {
-  return address.octets()[0] == 0xfe && (address.octets()[1] & 0xc0) == 0x80;
-}
-
 std::optional<IpPrefix> read_forwardable(const Section& section, const Setting& setting) {
   const auto prefix = read_prefix(section, setting, Family::kIpv6);
   if (!prefix || is_forwardable(prefix->address())) return prefix;

@@ -30,6 +30,10 @@ std::string_view family_text(Family family) {
   return family == Family::kIpv4 ? "IPv4" : "IPv6";
 }
 
+bool is_link_local(const IpAddress& address) {
+  return !address.is_v4() && address.octets()[0] == 0xfe && (address.octets()[1] & 0xc0) == 0x80;
+}
+
 std::optional<IpPrefix> read_prefix(const Section& section, const Setting& setting, Family family) {
   const auto prefix = section.prefix(setting);
   if (!prefix) return std::nullopt;

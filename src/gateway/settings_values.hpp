@@ -16,6 +16,9 @@ namespace anabranch::gateway {
 /// "IPv4" or "IPv6".
 std::string_view family_text(Family family);
 
+/// fe80::/10 (RFC 4291 section 2.5.6).
+bool is_link_local(const IpAddress& address);
+
 /// A prefix of that family, written with its host bits clear; nothing after a complaint.
 std::optional<IpPrefix> read_prefix(const config::Section& section, const config::Setting& setting,
                                     Family family);

@@ -293,6 +293,22 @@ TEST(Plan6, ADelegatedPrefixIsRoutedToWhoHasIt) {
   for (const auto& route : plan.network.routes) EXPECT_TRUE(scope_of({2}).owns(route));
 }
 
+TEST(Plan6, Dhcpv6WaitsForALinkLocalAddressThatIsTheLansOwn) {
+  const auto wanted = settings(uplink6(1) + "[dhcp6]\nmode = \"kea\"\n");
+  Observed observed = all_well();
+  observed.addresses = make_plan(wanted, observed).network.addresses;
+  EXPECT_EQ(make_plan(wanted, observed).dhcp6_problem, "lan0 has no link-local IPv6 address");
+  kernel::Address own;
+  own.ifindex = 2;
+  own.prefix = IpPrefix::parse("fe80::1234/64").value();
+  own.tentative = true;
+  observed.addresses.push_back(own);
+  EXPECT_NE(make_plan(wanted, observed).dhcp6_problem, "");
+  observed.addresses.back().tentative = false;
+  EXPECT_EQ(make_plan(wanted, observed).dhcp6_problem, "");
+  EXPECT_EQ(make_plan(settings(uplink6(1)), all_well()).dhcp6_problem, "") << "nobody asked";
+}
+
 TEST(Plan6, FailsOpenWhereTheOtherHasIpv6Too) {
   const Observed observed{{link(2, "lan0"), link(3, "up1"), link(4, "up2", true, false)}, {}};
   const Plan plan =
