@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "gateway/health_monitor.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/kea_config.hpp"
 #include "gateway/lease_watch.hpp"
@@ -50,6 +51,7 @@ class Gateway {
         settings_(std::move(settings)),
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
+        health_(loop, [this] { run_pass(); }),
         manager_(loop),
         kea_(
             loop, [this] { on_kea_changed(); },
@@ -69,6 +71,7 @@ class Gateway {
     ANABRANCH_TRY(serve_metrics());
     if (settings_.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed());
     ANABRANCH_TRY(watch_translation());
+    ANABRANCH_TRY(health_.open());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
     ANABRANCH_TRY(pass());
     if (!plan_.lan_problem.empty())
@@ -122,8 +125,10 @@ class Gateway {
 
   /// One round of observe, decide, apply.
   Result<void> pass() {
-    const auto observed = machine_.observe();
+    auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
+    health_.follow(settings_, *observed);
+    observed->health = health_.health();
     plan_ = make_plan(settings_, *observed);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
@@ -159,9 +164,10 @@ class Gateway {
 
   /// Says what has happened to each path since the last pass. One that goes or returns while
   /// another stands in for it loses its tracked connections, which are bound to an address of the
-  /// other way. Without a stand-in they stay: they fit again when the path returns, and a packet
-  /// from outside that found none would leave behind an entry that turns the host's port into
-  /// another.
+  /// other way. Without a stand-in they stay, also on a path that has silently lost everything:
+  /// they fit again when it returns, and nothing of theirs leaves until then. A packet from outside
+  /// that found none would be taken for one to this machine and answered with a reset, or leave
+  /// behind an entry that turns the host's port into another.
   void note_paths() {
     const auto now = MonotonicClock::now();
     std::map<std::string, PathRecord> records;
@@ -289,7 +295,7 @@ class Gateway {
     metrics_.reset();
     if (!settings_.metrics) return {};
     auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
-      const auto observed = machine_.observe();
+      const auto observed = observe();
       leases_.refresh();
       counts_.pools = leases_.pools();
       counts_.refused = leases_.refused();
@@ -316,8 +322,25 @@ class Gateway {
     return "{}";
   }
 
+  /// As it is now, for those who ask.
+  Result<Observed> observe() {
+    auto observed = machine_.observe();
+    if (observed) observed->health = health_.health();
+    return observed;
+  }
+
+  /// The plan as it was applied, with the reasons of now: how long an uplink has been silent, and
+  /// whether more is known of it by now.
+  Plan told(const Observed& observed) const {
+    Plan out = plan_;
+    const auto paths = make_plan(settings_, observed).paths;
+    for (std::size_t i = 0; i < paths.size() && i < out.paths.size(); ++i)
+      if (paths[i].state == out.paths[i].state) out.paths[i].why = paths[i].why;
+    return out;
+  }
+
   Result<std::string> show() {
-    const auto observed = machine_.observe();
+    const auto observed = observe();
     if (!observed) return std::unexpected(observed.error());
     const auto now = MonotonicClock::now();
     std::vector<nanoseconds> ages;
@@ -330,7 +353,7 @@ class Gateway {
                               ? kea_state_name(kea_.state())
                               : dhcp_mode_name(settings_.dhcp.mode),
                           kea_.pid(), leases_.pools(), leases_.held_back(), leases_.refused()};
-    return status_json(settings_, plan_, ages, *observed, dhcp, config_.string());
+    return status_json(settings_, told(*observed), ages, *observed, dhcp, config_.string());
   }
 
   Loop& loop_;
@@ -338,6 +361,7 @@ class Gateway {
   Settings settings_;
   Machine machine_;
   kernel::RouteMonitor monitor_;
+  HealthMonitor health_;
   std::optional<kernel::NetlinkSocket> translation_monitor_;
   Plan plan_;
   std::map<std::string, PathRecord> records_;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "gateway/probe_routes.hpp"
+
 namespace anabranch::gateway {
 namespace {
 
@@ -21,12 +23,19 @@ std::uint32_t table_of(const Uplink& uplink) {
   return registry::kGatewayTableBase + uplink.index;
 }
 
+/// Nothing when it works as far as is known.
+const UplinkHealth* illness_of(const Uplink& uplink, const Observed& observed) {
+  const auto found = observed.health.find(uplink.name);
+  return found == observed.health.end() || found->second.works ? nullptr : &found->second;
+}
+
 /// Empty when the uplink can carry packets.
 std::string problem_of(const Uplink& uplink, const Observed& observed) {
   const auto* link = observed.link(uplink.interface);
   if (link == nullptr) return fmt::format("there is no interface {}", uplink.interface);
   if (!link->admin_up) return fmt::format("{} is set down", uplink.interface);
   if (!link->carrier) return fmt::format("{} has no carrier", uplink.interface);
+  if (const auto* illness = illness_of(uplink, observed)) return illness->why;
   return {};
 }
 
@@ -60,6 +69,9 @@ void add_route(std::vector<kernel::Route>& routes, std::uint32_t table, const Ip
 
 void add_default(std::vector<kernel::Route>& routes, std::uint32_t table, const Uplink& through,
                  std::uint32_t metric, const Observed& observed) {
+  // The kernel passes over a link without carrier by itself; of silence beyond it, it knows
+  // nothing.
+  if (illness_of(through, observed) != nullptr) return;
   add_route(routes, table, IpPrefix::any(Family::kIpv4), observed.link(through.interface),
             through.next_hop, metric);
 }
@@ -194,14 +206,19 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
     add_routes(settings, uplink, observed, plan.network.routes);
     plan.paths.push_back(decide_path(settings, uplink, observed));
   }
+  add_probe_routes(settings, observed, plan.network);
   plan.sysctls = make_sysctls(settings, observed);
   plan.translation = make_translation(settings);
   return plan;
 }
 
 kernel::Scope scope_of(std::vector<unsigned> lan_interfaces) {
-  return {kHostsTable, registry::kGatewayTableBase + registry::kMaxUplinks,
-          registry::kGatewayRuleLocal, registry::kGatewayRuleUnknown, std::move(lan_interfaces)};
+  kernel::Scope scope{kHostsTable, registry::kGatewayTableBase + registry::kMaxUplinks,
+                      registry::kGatewayRuleProbeBase, registry::kGatewayRuleUnknown,
+                      std::move(lan_interfaces)};
+  scope.first_further_table = registry::kGatewayProbeTableBase + 1;
+  scope.last_further_table = registry::kGatewayProbeTableBase + registry::kMaxUplinks;
+  return scope;
 }
 
 }  // namespace anabranch::gateway

@@ -3,11 +3,26 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/settings_health.hpp"
+
 namespace anabranch::gateway {
 
 using Json = nlohmann::ordered_json;
 
 namespace {
+
+/// What the probes of an uplink have found out, where it has any.
+void add_probes(const Uplink& uplink, const Observed& observed, Json& out) {
+  if (uplink.health.probes.empty()) return;
+  Json probes = Json::array();
+  for (const auto& probe : uplink.health.probes) probes.push_back(probe_text(probe));
+  out["probes"] = std::move(probes);
+  const auto health = observed.health.find(uplink.name);
+  if (health == observed.health.end()) return;
+  out["probe_loss"] = health->second.loss;
+  if (health->second.rtt)
+    out["probe_rtt_s"] = std::chrono::duration<double>(*health->second.rtt).count();
+}
 
 Json pool_json(const Uplink& uplink, const PoolUses& pools) {
   Json out = {{"first", uplink.pool.first.text()}, {"last", uplink.pool.last.text()}};
@@ -40,6 +55,7 @@ std::string status_json(const Settings& settings, const Plan& plan,
                 {"since_s", std::chrono::duration<double>(ages[i]).count()},
                 {"sent_octets", link == nullptr ? 0 : link->sent_octets},
                 {"received_octets", link == nullptr ? 0 : link->received_octets}};
+    add_probes(uplink, observed, out);
     out["pool"] = pool_json(uplink, dhcp.pools);
     if (uplink.external_prefix) out["external_prefix"] = uplink.external_prefix->text();
     if (!uplink.fail_open.empty()) out["fail_open"] = uplink.fail_open;

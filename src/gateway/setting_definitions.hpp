@@ -10,6 +10,7 @@
 #include "base/config.hpp"
 #include "base/registry.hpp"
 #include "base/units.hpp"
+#include "gateway/setting_definitions_health.hpp"
 #include "status/metrics_settings.hpp"
 
 namespace anabranch::gateway::definition {
@@ -137,8 +138,9 @@ inline constexpr Setting kFailOpen{
         "without.",
     .example = "\"isp2\""};
 
-inline constexpr std::array kAll{kName,   kInterface, kNextHop, kIndex,          kSourcePrefix,
-                                 kRouter, kPool,      kNat,     kExternalPrefix, kFailOpen};
+inline constexpr std::array kAll{kName,           kInterface, kNextHop, kIndex,
+                                 kSourcePrefix,   kRouter,    kPool,    kNat,
+                                 kExternalPrefix, kFailOpen,  kHealth};
 
 }  // namespace uplink
 

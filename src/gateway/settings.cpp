@@ -5,6 +5,7 @@
 
 #include "gateway/setting_definitions.hpp"
 #include "gateway/settings_checks.hpp"
+#include "gateway/settings_health.hpp"
 
 namespace anabranch::gateway {
 
@@ -169,6 +170,7 @@ Uplink read_uplink(const config::Section& section) {
   read_source(section, uplink);
   read_translation(section, uplink);
   uplink.fail_open = section.text(definition::uplink::kFailOpen);
+  uplink.health = read_health(section.section(definition::uplink::kHealth), uplink);
   return uplink;
 }
 

@@ -23,7 +23,7 @@ namespace anabranch::probe {
 struct ReachTarget {
   enum class Kind : std::uint8_t { kEcho, kConnect, kHttp };
   Kind kind = Kind::kEcho;
-  IpAddress address;
+  IpAddress address = {};
   std::uint16_t port = 0;  ///< not with kEcho
   std::string path = {};   ///< with kHttp; any 2xx or 3xx status is an answer
   std::string host = {};   ///< with kHttp: the Host header

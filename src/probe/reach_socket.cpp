@@ -36,8 +36,6 @@ Result<void> bind_to(int fd, const Way& way, const IpAddress& address) {
   ANABRANCH_TRY(
       set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1, "RECVERR"));
   if (!way.source) return {};
-  // A port is chosen when the peer is known: many probes may share one.
-  ANABRANCH_TRY(set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
   sockaddr_storage name{};
   const auto size = way.source->to_sockaddr(0, name);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) != 0)
@@ -67,6 +65,8 @@ Result<UniqueFd> open_socket(const Way& way, const IpAddress& address, std::uint
     ANABRANCH_TRY(hear_echo_replies_only(fd.get(), address.family()));
   } else {
     ANABRANCH_TRY(set(fd.get(), SOL_SOCKET, SO_LINGER, linger{1, 0}, "SO_LINGER"));
+    // A port is chosen when the peer is known: many probes may share one.
+    ANABRANCH_TRY(set(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
   }
   ANABRANCH_TRY(bind_to(fd.get(), way, address));
   sockaddr_storage name{};

@@ -126,6 +126,17 @@ TEST_F(ReachProberTest, AnEchoIsAnswered) {
   }
 }
 
+TEST_F(ReachProberTest, LeavesFromTheAddressThatIsGiven) {
+  constexpr std::uint16_t kNobodyListens = 9;
+  for (const auto& address : {kLoopback, kLoopback6})
+    for (const auto kind : {Kind::kEcho, Kind::kConnect}) {
+      const auto reached = ask({.kind = kind, .address = address, .port = kNobodyListens},
+                               {.interface = "lo", .mark = 7, .source = address})
+                               .reached;
+      EXPECT_TRUE(reached.answered) << address.text() << ": " << reached.why;
+    }
+}
+
 TEST_F(ReachProberTest, AConnectionAndARefusalBothShowTheWay) {
   constexpr std::uint16_t kNobodyListens = 9;
   for (const auto& address : {kLoopback, kLoopback6}) {
