@@ -287,7 +287,11 @@ def flapping(network, gateway):
 def scenario(executable, folder):
     network = Network()
     server = Server(network.core)
-    before = network.here.run("ip", "rule") + network.here.run("ip", "route", "show", "table", "all")
+
+    def everything():
+        return network.here.run("ip", "rule") + network.here.run("ip", "-4", "route", "show", "table", "all")
+
+    before = everything()
     gateway = Watched(executable, network.here, folder / "gateway")
     gateway.start(config(""))
     each_kind(network, gateway, server)
@@ -297,7 +301,7 @@ def scenario(executable, folder):
     flapping(network, gateway)
     gateway.stop()
     gateway.do("cleanup", "-c", str(gateway.config))
-    after = network.here.run("ip", "rule") + network.here.run("ip", "route", "show", "table", "all")
+    after = everything()
     expect(after == before, f"cleanup leaves something: {after}")
 
 
