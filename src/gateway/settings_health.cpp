@@ -101,7 +101,7 @@ bool is_far_away(const IpAddress& address) {
 }
 
 void check(const config::Section& section, const Uplink& uplink, const HealthProbe& probe) {
-  const auto complain = [&](std::string what, std::string hint) {
+  const auto complain = [&](const std::string& what, std::string hint) {
     section.complain(health::kProbes, "'" + probe_text(probe) + "' " + what, std::move(hint));
   };
   const bool v4 = probe.address.is_v4();

@@ -145,7 +145,7 @@ struct ReachProber::Impl {
     if (!attempt.fd) return End{false, attempt.why};
     if (attempt.target.kind == Kind::kEcho) return read_echo(attempt);
     if (attempt.connected) return read_http(attempt);
-    const auto end = finish_connection(attempt);
+    auto end = finish_connection(attempt);
     if (end || !attempt.connected) return end;
     attempt.ready.reset();
     const auto request = build_get(attempt.target.host, attempt.target.path);

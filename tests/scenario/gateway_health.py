@@ -17,6 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
+import dhcp
 from namespaces import Gateway, Namespace, cable, expect, main, wait_until
 
 TARGET, OTHER = "198.51.100.1", "198.51.100.2"
@@ -35,8 +36,8 @@ source_prefix = "10.{0}.0.0/16"
 """
 
 
-def config(first, second="", more=""):
-    return 'dhcp = "off"\n[lan]\ninterface = "lan0"\n' + UPLINK.format(1, more, first) + UPLINK.format(2, "", second)
+def config(first, second="", more="", mode="off"):
+    return f'dhcp = "{mode}"\n[lan]\ninterface = "lan0"\n' + UPLINK.format(1, more, first) + UPLINK.format(2, "", second)
 
 
 class Server(threading.Thread):
@@ -177,6 +178,28 @@ def each_kind(network, gateway, server):
     wait_until("a good status is good news", lambda: gateway.uplink(1)["state"] == "up")
 
 
+def connections_go_on(network, gateway):
+    """A TCP connection of a path without fail_open outlives its silence: its translation stays."""
+    gateway.reload(config(f'probes = ["icmp:{TARGET}"]'))
+    wait_until("answers", lambda: gateway.knows_answers(1))
+    with network.core.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.bind((TARGET, 7))
+        listening.listen()
+        with network.host.socket(socket.AF_INET, socket.SOCK_STREAM) as ours:
+            ours.settimeout(5)
+            ours.bind(("10.1.16.50", 0))
+            ours.connect((TARGET, 7))
+            theirs, _ = listening.accept()
+            with theirs:
+                theirs.settimeout(5)
+                gateway.after(lambda: network.silence(1), DOWN)
+                ours.sendall(b"into the dark")
+                theirs.sendall(b"from the dark")
+                gateway.after(lambda: network.heal(1), UP)
+                expect(theirs.recv(100) == b"into the dark", "what the host sent does not arrive")
+                expect(ours.recv(100) == b"from the dark", "what the host is sent does not arrive")
+
+
 def any_answer_is_enough(network, gateway):
     gateway.reload(config(f'probes = ["icmp:{TARGET}", "icmp:{OTHER}"]'))
     wait_until("answers", lambda: gateway.knows_answers(1))
@@ -245,6 +268,24 @@ def next_hop_vanishes(network, gateway):
     wait_until("path 1 works", lambda: network.reaches(1))
 
 
+def leases_are_withheld(network, gateway):
+    """Of a path that is silent there is nothing new; the count stays."""
+    gateway.reload(config("", f'probes = ["icmp:{TARGET}"]', mode="kea"))
+    wait_until("Kea runs", lambda: json.loads(gateway.do("show", "-j"))["dhcp"]["state"] == "running")
+    client = dhcp.Client(network.host.packet_socket("h0"), network.here.mac("lan0"), "10.1.0.1")
+
+    def offered(index):
+        answer = client.exchange(dhcp.DISCOVER, [index, 0], patience=0.5)
+        return answer and list(answer[dhcp.EXT_ROUTE])
+
+    expect(wait_until("an offer of path 2", lambda: offered(2)) == [2, 2], "another path is offered")
+    gateway.after(lambda: network.silence(2), r"uplink isp2 \(path 2\) is down")
+    wait_until("no offer of path 2", lambda: offered(2) is None)
+    expect(offered(1) == [1, 2], f"path 1 is offered as {offered(1)}")
+    gateway.after(lambda: network.heal(2), r"uplink isp2 \(path 2\) is back")
+    expect(wait_until("an offer of path 2", lambda: offered(2)) == [2, 2], "another path is offered")
+
+
 def flapping(network, gateway):
     """Nothing grows with the number of times that an uplink goes and comes."""
     quick = f'probes = ["icmp:{TARGET}", "tcp:{TARGET}:80"]\ninterval = "100ms"\ntimeout = "80ms"'
@@ -295,9 +336,11 @@ def scenario(executable, folder):
     gateway = Watched(executable, network.here, folder / "gateway")
     gateway.start(config(""))
     each_kind(network, gateway, server)
+    connections_go_on(network, gateway)
     any_answer_is_enough(network, gateway)
     fails_open(network, gateway)
     next_hop_vanishes(network, gateway)
+    leases_are_withheld(network, gateway)
     flapping(network, gateway)
     gateway.stop()
     gateway.do("cleanup", "-c", str(gateway.config))
@@ -305,4 +348,4 @@ def scenario(executable, folder):
     expect(after == before, f"cleanup leaves something: {after}")
 
 
-main(scenario, ["ip", "nft"])
+main(scenario, ["kea-dhcp4", "ip", "nft"])
