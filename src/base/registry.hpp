@@ -44,6 +44,8 @@ inline constexpr std::uint32_t kGatewayLinkLocal = 0x616e6162;
 // packets with mark base + index look there first.
 inline constexpr std::uint32_t kGatewayProbeTableBase = 17700;
 inline constexpr std::uint32_t kGatewayRuleProbeBase = 800;
+/// From an uplink's address to what is probed there: the reverse-path filter knows no mark.
+inline constexpr std::uint32_t kGatewayRuleProbeAnswer = 890;
 inline constexpr std::uint32_t kGatewayProbeMark = 0x616e0000;
 
 // Host: table and rule of path `index` on the interface number `ifindex` are spread so that two

@@ -74,8 +74,10 @@ std::string age_text(double age) {
   return duration_text(std::chrono::duration_cast<nanoseconds>(seconds(static_cast<long>(age))));
 }
 
-void print_table(const std::vector<std::array<std::string, 9>>& rows) {
-  std::array<std::size_t, 9> widths{};
+using Row = std::array<std::string, 11>;
+
+void print_table(const std::vector<Row>& rows) {
+  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   for (const auto& row : rows) {
@@ -94,10 +96,21 @@ std::string pool_text(const json& pool) {
 }
 
 /// In the line of its path, or below it when IPv4 is there.
-void add_ipv6(std::vector<std::array<std::string, 9>>& rows, const json& ipv6) {
+void add_ipv6(std::vector<Row>& rows, const json& ipv6) {
   if (!rows.back()[3].empty()) rows.emplace_back();
   rows.back()[3] = ipv6.value("source_prefix", std::string());
   rows.back()[4] = ipv6.value("nat", std::string());
+}
+
+/// Round trip and loss of the uplink's probes; "-" for what is not known.
+std::string rtt_text(const json& uplink) {
+  if (!uplink.contains("probe_rtt_s")) return "-";
+  return fmt::format("{:.1f} ms", uplink.value("probe_rtt_s", 0.0) * 1e3);
+}
+
+std::string loss_text(const json& uplink) {
+  if (!uplink.contains("probe_loss")) return "-";
+  return fmt::format("{:.0f} %", uplink.value("probe_loss", 0.0) * 100);
 }
 
 void print_status(const json& status) {
@@ -117,14 +130,14 @@ void print_status(const json& status) {
              text(dhcp, "state"), process(pid));
   if (text(dhcp6, "mode") != "off") fmt::print(", dhcp6 {}{}", text(dhcp6, "state"), process(pid6));
   fmt::print("\n");
-  std::vector<std::array<std::string, 9>> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT",
-                                                   "STATE", "SINCE", "LEASES", "SENT / RECEIVED"}};
+  std::vector<Row> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT", "STATE", "SINCE", "RTT",
+                            "LOSS", "LEASES", "SENT / RECEIVED"}};
   std::string reasons;
   for (const auto& uplink : status.value("uplinks", json::array())) {
     rows.push_back({std::to_string(uplink.value("index", 0)), text(uplink, "name"),
                     text(uplink, "interface"), text(uplink, "source_prefix"), text(uplink, "nat"),
-                    text(uplink, "state"), age_text(uplink.value("since_s", 0.0)),
-                    pool_text(uplink.value("pool", json::object())),
+                    text(uplink, "state"), age_text(uplink.value("since_s", 0.0)), rtt_text(uplink),
+                    loss_text(uplink), pool_text(uplink.value("pool", json::object())),
                     octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
                         octets_text(uplink.value("received_octets", std::uint64_t{0}))});
     if (uplink.contains("ipv6")) add_ipv6(rows, uplink["ipv6"]);

@@ -18,6 +18,7 @@
 #include "gateway/advertisement.hpp"
 #include "gateway/advertiser.hpp"
 #include "gateway/delegations.hpp"
+#include "gateway/health_monitor.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
@@ -57,6 +58,7 @@ class Gateway {
         settings_(std::move(settings)),
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
+        health_(loop, [this] { run_pass(); }),
         manager_(loop),
         advertiser_(loop),
         kea_(
@@ -88,6 +90,7 @@ class Gateway {
     ANABRANCH_TRY(serve_metrics());
     ANABRANCH_TRY(servers_installed(settings_));
     ANABRANCH_TRY(watch_translation());
+    ANABRANCH_TRY(health_.open());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
     ANABRANCH_TRY(pass());
     if (!plan_.lan_problem.empty())
@@ -153,6 +156,8 @@ class Gateway {
     if (!observed) return std::unexpected(observed.error());
     follow_delegations();
     observed->delegations = delegations_.routes();
+    health_.follow(settings_, *observed);
+    observed->health = health_.health();
     plan_ = make_plan(settings_, *observed);
     auto advertisements = make_advertisements(settings_, plan_, *observed);
     advertiser_.retire(settings_.lan, advertisements);
@@ -219,9 +224,10 @@ class Gateway {
 
   /// Says what has happened to each path since the last pass. One that goes or returns while
   /// another stands in for it loses its tracked connections, which are bound to an address of the
-  /// other way. Without a stand-in they stay: they fit again when the path returns, and a packet
-  /// from outside that found none would leave behind an entry that turns the host's port into
-  /// another.
+  /// other way. Without a stand-in they stay, also on a path that has silently lost everything:
+  /// they fit again when it returns, and nothing of theirs leaves until then. A packet from outside
+  /// that found none would be taken for one to this machine and answered with a reset, or leave
+  /// behind an entry that turns the host's port into another.
   void note_paths() {
     const auto now = MonotonicClock::now();
     std::map<std::string, PathRecord> records;
@@ -382,7 +388,7 @@ class Gateway {
     metrics_.reset();
     if (!settings_.metrics) return {};
     auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
-      const auto observed = machine_.observe();
+      const auto observed = observe();
       leases_.refresh();
       counts_.pools = leases_.pools();
       counts_.refused = leases_.refused();
@@ -411,8 +417,25 @@ class Gateway {
     return "{}";
   }
 
+  /// As it is now, for those who ask.
+  Result<Observed> observe() {
+    auto observed = machine_.observe();
+    if (observed) observed->health = health_.health();
+    return observed;
+  }
+
+  /// The plan as it was applied, with the reasons of now: how long an uplink has been silent, and
+  /// whether more is known of it by now.
+  Plan told(const Observed& observed) const {
+    Plan out = plan_;
+    const auto paths = make_plan(settings_, observed).paths;
+    for (std::size_t i = 0; i < paths.size() && i < out.paths.size(); ++i)
+      if (paths[i].state == out.paths[i].state) out.paths[i].why = paths[i].why;
+    return out;
+  }
+
   Result<std::string> show() {
-    const auto observed = machine_.observe();
+    const auto observed = observe();
     if (!observed) return std::unexpected(observed.error());
     const auto now = MonotonicClock::now();
     std::vector<nanoseconds> ages;
@@ -430,7 +453,7 @@ class Gateway {
                           leases_.refused(),
                           dhcp6_text(),
                           kea6_.pid()};
-    return status_json(settings_, plan_, ages, *observed, dhcp,
+    return status_json(settings_, told(*observed), ages, *observed, dhcp,
                        {advertiser_.running(), advertiser_.counts()}, config_.string());
   }
 
@@ -439,6 +462,7 @@ class Gateway {
   Settings settings_;
   Machine machine_;
   kernel::RouteMonitor monitor_;
+  HealthMonitor health_;
   std::optional<kernel::NetlinkSocket> translation_monitor_;
   Plan plan_;
   std::map<std::string, PathRecord> records_;

@@ -16,6 +16,8 @@ enum : std::size_t {
   kSent,
   kReceived,
   kStateChanges,
+  kProbeRtt,
+  kProbeLoss,
   kLanReady,
   kChanges,
   kReloads,
@@ -45,6 +47,10 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Received by the uplink's interface, as the kernel counts."},
     {"anabranch_gateway_uplink_state_changes_total", kCounter,
      "How often the uplink went down or came back since the gateway began."},
+    {"anabranch_gateway_uplink_probe_rtt_seconds", kGauge,
+     "Round trip of the last probe that was answered. None before, and without probes."},
+    {"anabranch_gateway_uplink_probe_loss_ratio", kGauge,
+     "Of the last 100 probes how many were not answered, 0 to 1. Only with probes."},
     {"anabranch_gateway_lan_ready", kGauge, "1 while hosts can be served on the LAN, else 0."},
     {"anabranch_gateway_kernel_changes_total", kCounter,
      "Passes in which the kernel was not as it should be and was set right, the first included."},
@@ -103,6 +109,12 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
     if (const auto* link = uplink == nullptr ? nullptr : observed.link(uplink->interface)) {
       add(kSent, static_cast<double>(link->sent_octets));
       add(kReceived, static_cast<double>(link->received_octets));
+    }
+    if (const auto health = observed.health.find(path.name);
+        health != observed.health.end() && uplink != nullptr && !uplink->health.probes.empty()) {
+      add(kProbeLoss, health->second.loss);
+      if (health->second.rtt)
+        add(kProbeRtt, std::chrono::duration<double>(*health->second.rtt).count());
     }
     if (const auto pool = counts.pools.find(path.index); pool != counts.pools.end()) {
       add(kPoolSize, static_cast<double>(pool->second.size));

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "gateway/advertisement.hpp"
+#include "gateway/probe_routes.hpp"
 #include "gateway/settings_values.hpp"
 
 namespace anabranch::gateway {
@@ -32,12 +33,19 @@ IpAddress loopback6() {
   return IpAddress::v6(octets);
 }
 
+/// Nothing when it works as far as is known.
+const UplinkHealth* illness_of(const Uplink& uplink, const Observed& observed) {
+  const auto found = observed.health.find(uplink.name);
+  return found == observed.health.end() || found->second.works ? nullptr : &found->second;
+}
+
 /// Empty when the uplink can carry packets.
 std::string problem_of(const Uplink& uplink, const Observed& observed) {
   const auto* link = observed.link(uplink.interface);
   if (link == nullptr) return fmt::format("there is no interface {}", uplink.interface);
   if (!link->admin_up) return fmt::format("{} is set down", uplink.interface);
   if (!link->carrier) return fmt::format("{} has no carrier", uplink.interface);
+  if (const auto* illness = illness_of(uplink, observed)) return illness->why;
   return {};
 }
 
@@ -97,6 +105,9 @@ std::optional<Way> way_of(const Uplink& uplink, Family family) {
 
 void add_default(std::vector<kernel::Route>& routes, std::uint32_t table, const Uplink& through,
                  Family family, std::uint32_t metric, const Observed& observed) {
+  // The kernel passes over a link without carrier by itself; of silence beyond it, it knows
+  // nothing.
+  if (illness_of(through, observed) != nullptr) return;
   if (const auto way = way_of(through, family))
     add_route(routes, table, IpPrefix::any(family), observed.link(through.interface), way->next_hop,
               metric);
@@ -327,14 +338,19 @@ Plan make_plan(const Settings& settings, const Observed& observed) {
     add_delegations(settings, uplink, observed, plan.network.routes);
     plan.paths.push_back(decide_path(settings, uplink, observed));
   }
+  add_probe_routes(settings, observed, plan.network);
   plan.sysctls = make_sysctls(settings, observed);
   plan.translation = make_translation(settings, observed.links);
   return plan;
 }
 
 kernel::Scope scope_of(std::vector<unsigned> lan_interfaces) {
-  return {kHostsTable, registry::kGatewayTableBase + registry::kMaxUplinks,
-          registry::kGatewayRuleLocal, registry::kGatewayRuleUnknown, std::move(lan_interfaces)};
+  kernel::Scope scope{kHostsTable, registry::kGatewayTableBase + registry::kMaxUplinks,
+                      registry::kGatewayRuleProbeBase, registry::kGatewayRuleUnknown,
+                      std::move(lan_interfaces)};
+  scope.first_further_table = registry::kGatewayProbeTableBase + 1;
+  scope.last_further_table = registry::kGatewayProbeTableBase + registry::kMaxUplinks;
+  return scope;
 }
 
 }  // namespace anabranch::gateway

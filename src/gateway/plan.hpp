@@ -9,14 +9,16 @@
 //   table 17300     <source prefix k> via <the router towards the hosts>   only with [lan] via
 //                   <delegated prefix> via <who has it>   with our own DHCPv6 server
 //                   unreachable <the rest of `delegated`> metric 4000
-//   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up
+//   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up and
+//                                                                    nothing is known against it
 //                   default via <next hop of another> metric 2000    only with fail_open
 //                   unreachable default              metric 4000
 //
 // The same for IPv4 and for IPv6, each where some uplink has it; a family that none has is left as
 // it is. A lost carrier needs no change of routes: with ignore_routes_with_linkdown the kernel
 // passes over the first line by itself, in the same instant. There is nothing here about
-// connections: the source address alone chooses the uplink (draft-wr-mptcp-single-homed).
+// connections: the source address alone chooses the uplink (draft-wr-mptcp-single-homed). What
+// probes of an uplink's health need comes from probe_routes.hpp.
 #pragma once
 
 #include <map>
@@ -35,7 +37,7 @@ namespace anabranch::gateway {
 /// What is known of an uplink beyond its interface.
 struct UplinkHealth {
   bool works = true;
-  std::string why;  ///< it does not: "no answer from 198.51.100.1 for 1.4 s"
+  std::string why = {};  ///< it does not: "no answer from icmp:198.51.100.1 for 1.4 s"
   std::optional<nanoseconds> rtt = std::nullopt;  ///< of the last answer
   double loss = 0;                                ///< of the last 100 probes, 0..1
 };

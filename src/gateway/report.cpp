@@ -3,11 +3,26 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/settings_health.hpp"
+
 namespace anabranch::gateway {
 
 using Json = nlohmann::ordered_json;
 
 namespace {
+
+/// What the probes of an uplink have found out, where it has any.
+void add_probes(const Uplink& uplink, const Observed& observed, Json& out) {
+  if (uplink.health.probes.empty()) return;
+  Json probes = Json::array();
+  for (const auto& probe : uplink.health.probes) probes.push_back(probe_text(probe));
+  out["probes"] = std::move(probes);
+  const auto health = observed.health.find(uplink.name);
+  if (health == observed.health.end()) return;
+  out["probe_loss"] = health->second.loss;
+  if (health->second.rtt)
+    out["probe_rtt_s"] = std::chrono::duration<double>(*health->second.rtt).count();
+}
 
 Json pool_json(const Uplink& uplink, const PoolUses& pools) {
   Json out = {{"first", uplink.pool.first.text()}, {"last", uplink.pool.last.text()}};
@@ -56,6 +71,7 @@ std::string status_json(const Settings& settings, const Plan& plan,
                 {"since_s", std::chrono::duration<double>(ages[i]).count()},
                 {"sent_octets", link == nullptr ? 0 : link->sent_octets},
                 {"received_octets", link == nullptr ? 0 : link->received_octets}};
+    add_probes(uplink, observed, out);
     if (uplink.has_ipv4()) add_ipv4(out, uplink, dhcp.pools);
     if (uplink.ipv6) out["ipv6"] = ipv6_json(*uplink.ipv6);
     out["pvd"] = uplink.pvd;

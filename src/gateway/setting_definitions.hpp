@@ -10,6 +10,7 @@
 #include "base/config.hpp"
 #include "base/registry.hpp"
 #include "base/units.hpp"
+#include "gateway/setting_definitions_health.hpp"
 #include "gateway/setting_definitions_ipv6.hpp"
 #include "status/metrics_settings.hpp"
 
@@ -141,7 +142,7 @@ inline constexpr Setting kFailOpen{
 
 inline constexpr std::array kAll{kName,   kInterface, kNextHop, kIndex,          kSourcePrefix,
                                  kRouter, kPool,      kNat,     kExternalPrefix, kFailOpen,
-                                 kPvd,    kDns,       kIpv6};
+                                 kPvd,    kDns,       kIpv6,    kHealth};
 
 }  // namespace uplink
 

@@ -5,6 +5,7 @@
 
 #include "gateway/setting_definitions.hpp"
 #include "gateway/settings_checks.hpp"
+#include "gateway/settings_health.hpp"
 #include "gateway/settings_ipv6.hpp"
 #include "gateway/settings_values.hpp"
 
@@ -124,6 +125,7 @@ Uplink read_uplink(const config::Section& section) {
   read_translation(section, uplink);
   uplink.fail_open = section.text(definition::uplink::kFailOpen);
   read_ipv6(section, uplink);
+  uplink.health = read_health(section.section(definition::uplink::kHealth), uplink);
   return uplink;
 }
 

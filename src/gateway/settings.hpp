@@ -57,10 +57,10 @@ struct Ipv6 {
 struct HealthProbe {
   enum class Kind : std::uint8_t { kIcmp, kTcp, kHttp };
   Kind kind = Kind::kIcmp;
-  IpAddress address;
+  IpAddress address = {};
   std::uint16_t port = 0;  ///< not with kIcmp
-  std::string path;        ///< with kHttp: "/" and so on; any 2xx or 3xx answer counts
-  std::string host;        ///< with kHttp: the Host header
+  std::string path = {};   ///< with kHttp: "/" and so on; any 2xx or 3xx answer counts
+  std::string host = {};   ///< with kHttp: the Host header
   bool operator==(const HealthProbe&) const = default;
 };
 

@@ -100,7 +100,8 @@ void add_settings(std::string& out, std::span<const Setting> settings, const Pla
     add_key(out, setting, place);
   }
   for (const auto& setting : settings)
-    if (is_table(setting)) add_table(out, setting, place);
+    if (is_table(setting) && (place.number == 1 || setting.required))
+      add_table(out, setting, place);
 }
 
 }  // namespace

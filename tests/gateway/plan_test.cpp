@@ -170,6 +170,41 @@ INSTANTIATE_TEST_SUITE_P(
                "up2 is set down, nor can isp1 carry its hosts",
                {"172.16.1.2 dev 3 2000", "unreachable 4000"}}));
 
+TEST(Plan, AnUplinkThatDoesNotWorkIsLeftOutOfItsTable) {
+  Observed observed = all_well();
+  observed.health["isp2"] = {.works = false, .why = "no answer from icmp:198.51.100.1 for 1.4 s"};
+  const Plan plan = make_plan(settings(uplink(1) + uplink(2)), observed);
+  EXPECT_EQ(plan.paths[0].state, PathState::kUp);
+  EXPECT_EQ(plan.paths[1].state, PathState::kDown);
+  EXPECT_EQ(plan.paths[1].why, "no answer from icmp:198.51.100.1 for 1.4 s");
+  EXPECT_THAT(routes(plan, 17301), ElementsAre("172.16.1.2 dev 3 100", "unreachable 4000"));
+  EXPECT_THAT(routes(plan, 17302), ElementsAre("unreachable 4000"));
+}
+
+TEST(Plan, AnUplinkThatDoesNotWorkFailsOpenToOneThatDoes) {
+  Observed observed = all_well();
+  const auto wanted = settings(uplink(1) + uplink(2, "fail_open = \"isp1\""));
+  observed.health["isp2"] = {.works = false, .why = "silent"};
+  const Plan rescued = make_plan(wanted, observed);
+  EXPECT_EQ(rescued.paths[1].state, PathState::kFailOpen);
+  EXPECT_EQ(rescued.paths[1].why, "silent; its hosts leave through isp1");
+  EXPECT_THAT(routes(rescued, 17302), ElementsAre("172.16.1.2 dev 3 2000", "unreachable 4000"));
+
+  observed.health["isp1"] = {.works = false, .why = "silent"};
+  const Plan lost = make_plan(wanted, observed);
+  EXPECT_EQ(lost.paths[1].why, "silent, nor can isp1 carry its hosts");
+  EXPECT_THAT(routes(lost, 17302), ElementsAre("unreachable 4000")) << "not into the dark";
+}
+
+TEST(Plan, ProbesLeaveByAnUplinkThatDoesNotWork) {
+  Observed observed = all_well();
+  observed.health["isp1"] = {.works = false, .why = "silent"};
+  const Plan plan =
+      make_plan(settings(uplink(1, "[uplink.health]\nprobes = [\"icmp:198.51.100.1\"]")), observed);
+  EXPECT_THAT(routes(plan, 17701), ElementsAre("172.16.1.2 dev 3 100"));
+  EXPECT_THAT(routes(plan, 17301), ElementsAre("unreachable 4000"));
+}
+
 TEST(Plan, AMissingUplinkIsDownAndTheRestGoesOn) {
   const Plan plan =
       make_plan(settings(uplink(1) + uplink(2)), {{link(2, "lan0"), link(3, "up1")}, {}});

@@ -38,6 +38,21 @@ TEST(Compare, LeavesForeignObjectsAlone) {
   EXPECT_TRUE(difference.empty());
 }
 
+TEST(Compare, ASecondRangeOfTablesIsOursToo) {
+  Scope scope = kScope;
+  Route route;
+  route.table = 17701;
+  route.protocol = registry::kRouteProtocol;
+  EXPECT_FALSE(scope.owns(route));
+  scope.first_further_table = 17701;
+  scope.last_further_table = 17764;
+  EXPECT_TRUE(scope.owns(route));
+  route.table = 17765;
+  EXPECT_FALSE(scope.owns(route));
+  route.table = 17400;
+  EXPECT_FALSE(scope.owns(route)) << "between the two";
+}
+
 TEST(Compare, AReplacedRouteIsNotRemovedAfterwards) {
   Route old;
   old.table = 17301;
