@@ -218,8 +218,12 @@ void PvdTable::adopt(std::vector<Domain> domains) {
       return other.route.index == domain.route.index;
     });
     if (domain.route.index != 0 && domain.route.index <= kLastIndex &&
-        of_the_path < static_cast<std::ptrdiff_t>(kDomainsPerPath))
+        of_the_path < static_cast<std::ptrdiff_t>(kDomainsPerPath)) {
+      domain.prefixes.resize(std::min(domain.prefixes.size(), kPrefixes));
+      domain.routes.resize(std::min(domain.routes.size(), kRoutes));
+      domain.resolvers.resize(std::min(domain.resolvers.size(), kResolvers));
       domains_.push_back(std::move(domain));
+    }
   }
 }
 
