@@ -81,6 +81,7 @@ class Host {
   void path_changed(Path& path, Change change);
   void domains_heard(bool changed);
   void observe_ipv6(const InterfaceView& view, MonotonicTime now);
+  void follow_duplicates();
   void forget_domains();
   void adopt_domains();
   Result<void> sync_ipv6(MonotonicTime now);
@@ -151,7 +152,8 @@ class Host {
   AddressSecret secret_{};
   DomainWatch domains_;
   Slaac slaac_;
-  std::vector<kernel::Address> own_ipv6_;  ///< of the interface, beside those of the paths
+  std::vector<kernel::Address> own_ipv6_;    ///< of the interface, beside those of the paths
+  std::vector<kernel::Address> our_ipv6_;    ///< of the paths
   std::map<unsigned, unsigned> ipv6_links_;  ///< interface numbers of paths with IPv6
   std::map<unsigned, std::string> said_;     ///< last line about a path's domain
   MonotonicTime quiet_until_{};              ///< about domains, so that nobody fills the log
