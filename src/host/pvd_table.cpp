@@ -161,7 +161,10 @@ PvdTable::Outcome PvdTable::receive(const wire::RouterAdvertisement& advertiseme
     if (found->alive(now) || !takes_over) return Outcome::kRefused;
     found->router = router;
   }
+  const bool lived = found->lived;
   take(*found, advertisement, now);
+  // Those that were alive before it came first.
+  if (!lived && found->lived) std::rotate(found, std::next(found), domains_.end());
   return in_charge() == before ? Outcome::kHeard : Outcome::kChanged;
 }
 

@@ -102,7 +102,7 @@ class PvdTable {
   /// What an earlier process knew.
   void adopt(std::vector<Domain> domains);
 
-  /// Oldest first.
+  /// Those that have been alive for longest first.
   const std::vector<Domain>& domains() const { return domains_; }
   bool empty() const { return domains_.empty(); }
   /// The domain in charge of a path; null when none is known.

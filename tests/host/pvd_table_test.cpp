@@ -225,6 +225,14 @@ TEST(PvdTable, ADomainThatWasNeverAliveHoldsNoPath) {
   EXPECT_FALSE(table.withdrawn(2));
 }
 
+TEST(PvdTable, ADomainThatComesToLifeComesAfterThoseThatAreAlive) {
+  PvdTable table;
+  table.receive(of_path(2, "late.example", 0s), kOther, kNow);
+  table.receive(of_path(2, "isp2.example"), kRouter, kNow);
+  EXPECT_EQ(table.receive(of_path(2, "late.example"), kOther, kNow), Outcome::kHeard);
+  EXPECT_EQ(table.of_path(2)->id, "isp2.example");
+}
+
 TEST(PvdTable, ADomainHasOneRouterUntilThatOneIsGone) {
   PvdTable table;
   table.receive(of_path(2), kRouter, kNow);
