@@ -221,9 +221,11 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
           facts.ifindex == link_->index ? interface_ : macvlan_name(link_->index, facts.index);
       entry.router = facts.router;
       entry.lease = held.valid;
-      if (!held.ready || !in_place(*entry.address))
+      if (!operational())
+        entry.state = PathState::kDown;
+      else if (!held.ready || !in_place(*entry.address))
         entry.state = PathState::kAcquiring;
-      else if (!operational() || usable == nullptr)
+      else if (usable == nullptr)
         entry.state = PathState::kDown;
       else
         entry.state = &held == usable ? PathState::kUp : PathState::kDeprecated;

@@ -366,6 +366,7 @@ def part_restart(host, wire):
 
     # Another network: nobody there repeats what was heard.
     command("ip link set h0 down")
+    wait_until("the path is down", lambda: host.state(2) == "down")
     command("ip link set h0 up")
     wait_until("what nobody repeats goes", lambda: not host.path(2), 25)
 
