@@ -105,7 +105,7 @@ unsigned Host::own_index() const {
 
 /// Further paths that have IPv6, as many as there is room for beside those that DHCP tells of.
 std::vector<unsigned> Host::ipv6_paths() const {
-  const auto known = support_ == Support::kYes ? wanted() : std::vector<unsigned>();
+  const auto known = wanted();
   const auto& table = domains_.table();
   auto room =
       settings_.max_paths - 1 - std::min<std::size_t>(known.size(), settings_.max_paths - 1);
