@@ -92,8 +92,8 @@ Result<HostReport> next_host_report(const HostReport& before, std::string_view t
       const auto parsed = IpAddress::parse(address.get<std::string>());
       if (!parsed) return std::unexpected(parsed.error());
       const auto state = path.at("state").get<std::string>();
-      out.groups[*parsed] = fmt::format("{}/{}", report.value("interface", ""),
-                                        path.value("index", 0U));
+      out.groups[*parsed] =
+          fmt::format("{}/{}", report.value("interface", ""), path.value("index", 0U));
       if (state == "down" || state == "withdrawn")
         out.withdrawn.insert(*parsed);
       else if (state != "deprecated")
