@@ -33,13 +33,14 @@ class Icmpv6Socket {
                                    std::initializer_list<IpAddress> groups);
 
   int fd() const { return fd_.get(); }
-  /// The next message that waits; nothing when none does. Messages with another hop limit than 255
-  /// are counted and passed over.
+  /// The next message that waits; nothing when none does, or many in a row had to be passed over.
+  /// Passed over and counted are messages with another hop limit than 255 and those that came in
+  /// fragments (RFC 6980).
   Result<std::optional<Received>> receive();
-  /// Sends with hop limit 255 from `source`, an address of the interface.
+  /// Sends with hop limit 255 from `source`, an address of the interface that is not tentative.
   Result<void> send(std::span<const std::uint8_t> message, const IpAddress& source,
                     const IpAddress& destination);
-  /// Messages that did not come from this link, since it was opened.
+  /// Messages that may have come from beyond this link, since it was opened.
   std::uint64_t from_elsewhere() const { return from_elsewhere_; }
 
  private:

@@ -134,7 +134,8 @@ inline constexpr std::uint8_t kNdPvd = 21;
 /// tell.
 std::vector<std::uint8_t> encode_router_solicitation(
     const std::optional<MacAddress>& source_link_address);
-/// Whether the message is a valid Router Solicitation.
-bool is_router_solicitation(std::span<const std::uint8_t> message);
+/// Whether the message is a valid Router Solicitation of `source`, which may be the unspecified
+/// address. The caller has looked at the hop limit and the checksum.
+bool is_router_solicitation(std::span<const std::uint8_t> message, const IpAddress& source);
 
 }  // namespace anabranch::wire
