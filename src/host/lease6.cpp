@@ -26,7 +26,7 @@ bool good(const Dhcp6Lease& lease, const LeaseRequest& request) {
   const auto address = lease.prefix.address();
   return lease.valid > seconds{0} && lease.preferred <= lease.valid &&
          (!lease.status || lease.status->code == Dhcp6Status::kSuccess) && unicast(address) &&
-         request.acceptable(address);
+         (!request.acceptable || request.acceptable(address));
 }
 
 const Dhcp6Lease* choose(const Dhcp6Association& association, const LeaseRequest& request) {

@@ -50,8 +50,8 @@ struct LeaseRequest {
   std::uint32_t iaid = 0;
   /// The address that is held or asked for; taken before any other.
   std::optional<IpAddress> address = std::nullopt;
-  /// False for an address this host must not take.
-  std::function<bool(const IpAddress&)> acceptable = [](const IpAddress&) { return true; };
+  /// False for an address this host must not take. None: it may take every one.
+  std::function<bool(const IpAddress&)> acceptable = {};
 };
 
 /// Reads what an ADVERTISE or REPLY grants to path `index`, `sent` being when it was asked for: the
