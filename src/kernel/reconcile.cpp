@@ -13,10 +13,23 @@ namespace {
 
 constexpr seconds kLifetimeSlack{5};
 
+/// Nothing means for ever.
+bool close(const std::optional<seconds>& a, const std::optional<seconds>& b) {
+  return a.has_value() == b.has_value() && (!a || std::chrono::abs(*a - *b) <= kLifetimeSlack);
+}
+
+std::optional<seconds> preferred(const Address& address) {
+  return address.preferred ? address.preferred : address.valid;
+}
+
+bool deprecated(const Address& address) {
+  return preferred(address) == seconds(0);
+}
+
 bool present(const Address& wanted, const Address& actual) {
   if (!wanted.same(actual) || actual.protocol != wanted.protocol) return false;
-  if (wanted.valid.has_value() != actual.valid.has_value()) return false;
-  return !wanted.valid || std::chrono::abs(*wanted.valid - *actual.valid) <= kLifetimeSlack;
+  return close(wanted.valid, actual.valid) && close(preferred(wanted), preferred(actual)) &&
+         deprecated(wanted) == deprecated(actual);
 }
 bool present(const Route& wanted, const Route& actual) {
   return wanted == actual;

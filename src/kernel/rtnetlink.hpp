@@ -41,8 +41,15 @@ struct Address {
   std::uint8_t protocol = 0;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
+  /// How long it is for new connections, too (IPv6); nothing means as long as it is valid.
+  std::optional<seconds> preferred = std::nullopt;
+  /// When adding an IPv6 address: use it only when nobody else on the link has it (RFC 4862 section
+  /// 5.4). Without, it is taken for ours.
+  bool detect_duplicates = false;
   bool tentative = false;   ///< not yet known to be free (RFC 4862), or found to be taken
+  bool duplicate = false;   ///< found to be taken; the kernel keeps those without an end only
   bool deprecated = false;  ///< not for new connections
+  bool temporary = false;   ///< for privacy (RFC 8981): another one comes soon
 
   bool same(const Address& other) const {
     return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;
@@ -60,6 +67,7 @@ struct Route {
   std::uint32_t metric = 0;
   bool onlink = false;
   std::uint8_t protocol = 0;
+  std::uint32_t mtu = 0;        ///< of packets on this route; 0: the interface's
   std::string congestion = {};  ///< congestion control forced on this route; only when adding
 
   bool operator==(const Route& other) const;

@@ -32,6 +32,9 @@ struct Path {
   std::string reason;
   /// Where it leads even without a default route ("no-route"): its own link.
   std::vector<IpPrefix> destinations = {};
+  /// The path of a host role that it is an address of; those of both families have the same. Empty:
+  /// of none.
+  std::string group = {};
   /// Usable, or `peer` lies on its own link.
   bool reaches(const IpAddress& peer) const;
   bool operator==(const Path&) const = default;
