@@ -226,17 +226,18 @@ Dhcp6Client::Step Dhcp6Client::give_up(MonotonicTime now) {
   }
 }
 
-Dhcp6Client::Step Dhcp6Client::link(bool up, MonotonicTime now) {
+Dhcp6Client::Step Dhcp6Client::link(bool up, MonotonicTime now, Onset onset) {
   if (up == link_up_) return {};
   link_up_ = up;
   if (lease_) {
     objection_ = false;
     if (!up) return bound();
+    if (onset == Onset::kAlone) return adopt(Lease6(*lease_), now);
     other_.reset();
     return exchange(State::kConfirming, kConfirm, now, short_wait());
   }
   const bool parting = state_ == State::kDeclining || state_ == State::kReleasing;
-  return parting ? Step{} : start(now, Onset::kTogether);
+  return parting ? Step{} : start(now, onset);
 }
 
 Dhcp6Client::Step Dhcp6Client::slept(MonotonicClock::duration time, MonotonicTime now) {

@@ -88,8 +88,10 @@ class Dhcp6Client {
   /// To be called when next_timer() has come; earlier calls do nothing.
   Step timer(MonotonicTime now);
   /// The wire has gone or has come back. Without it nothing is sent, and a lease runs on. When it
-  /// returns the network may be another one: servers are asked whether the address still fits.
-  Step link(bool up, MonotonicTime now);
+  /// returns (kTogether) the network may be another one: servers are asked whether the address
+  /// still fits. A wire that was there all along (kAlone) is what start() and adopt() have waited
+  /// for.
+  Step link(bool up, MonotonicTime now, Onset onset = Onset::kTogether);
   /// The machine has slept for `time`, which MonotonicTime does not count and servers do.
   Step slept(MonotonicClock::duration time, MonotonicTime now);
   /// Another station has the lease's address: the server is told, another one is asked for later.

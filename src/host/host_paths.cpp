@@ -64,6 +64,7 @@ void Host::remove_all() {
   applied_.reset();
   ready_ = 0;
   ipv6_links_.clear();
+  paths6_.stop_all();
   state_ = {};
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
 }

@@ -22,10 +22,9 @@ Path6::Path6(Loop& loop, kernel::LinkInfo interface, bool own_interface,
       client_(std::move(settings)),
       changed_(std::move(changed)) {}
 
-void Path6::start(const std::optional<Lease6>& adopted, Dhcp6Client::Onset onset,
-                  MonotonicTime now) {
-  if (!socket_) client_.link(false, now);
-  take(adopted ? client_.adopt(*adopted, now) : client_.start(now, onset));
+void Path6::start(const std::optional<Lease6>& adopted, MonotonicTime now) {
+  client_.link(false, now);
+  take(adopted ? client_.adopt(*adopted, now) : client_.start(now));
 }
 
 Result<void> Path6::link(bool up, const std::optional<IpAddress>& link_local, MonotonicTime now) {
@@ -35,7 +34,10 @@ Result<void> Path6::link(bool up, const std::optional<IpAddress>& link_local, Mo
     port_.reset();
   }
   if (usable && !socket_) ANABRANCH_TRY(open(*link_local));
-  take(client_.link(usable, now));
+  // The wait for the link-local address has spread those who begin together already.
+  using Onset = Dhcp6Client::Onset;
+  take(client_.link(usable, now, linked_ ? Onset::kTogether : Onset::kAlone));
+  linked_ = linked_ || usable;
   return {};
 }
 

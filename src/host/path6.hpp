@@ -28,11 +28,12 @@ class Path6 {
   Path6(Loop& loop, kernel::LinkInfo interface, bool own_interface, Dhcp6Client::Settings settings,
         Changed changed);
 
-  /// Begins: with `adopted`, a lease that is in place, from there; else anew.
-  void start(const std::optional<Lease6>& adopted, Dhcp6Client::Onset onset, MonotonicTime now);
+  /// Begins as soon as link() lets it: with `adopted`, a lease that is in place, from there; else
+  /// anew.
+  void start(const std::optional<Lease6>& adopted, MonotonicTime now);
   /// What the interface can do now: whether it is up, and its link-local address once that is known
   /// to be free (see link_local_of()). Without one of them nothing is sent and leases run on. To be
-  /// called before start() and whenever the interface or its addresses may have changed. Errors: as
+  /// called after start() and whenever the interface or its addresses may have changed. Errors: as
   /// Dhcp6Socket::open().
   Result<void> link(bool up, const std::optional<IpAddress>& link_local, MonotonicTime now);
   void timer(MonotonicTime now) { take(client_.timer(now)); }
@@ -63,6 +64,7 @@ class Path6 {
   Dhcp6Client client_;
   Changed changed_;
   Dhcp6Client::State state_ = Dhcp6Client::State::kInit;  ///< that changed_ knows of
+  bool linked_ = false;  ///< has been able to send since it was started
   std::string refusal_;  ///< the last one told in the log, since there was a lease
   std::unique_ptr<Dhcp6Socket> socket_;
   UniqueFd port_;
