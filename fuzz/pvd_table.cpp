@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
-// A host's provisioning domains against Router Advertisements and a clock made of the input; and the
-// addresses that come of them. Whatever is told:
+// A host's provisioning domains against Router Advertisements and a clock made of the input; and
+// the addresses that come of them. Whatever is told:
 //
 //   a path has so many domains and a domain so many entries, and no more;
 //   the domain in charge of a path, while it is alive, is not pushed aside by another one's
 //   advertisement;
 //   what has ended is gone, and the next change lies ahead;
-//   an address is never valid for less than two hours because of an advertisement, nor preferred for
-//   longer than it is valid.
+//   an address is never valid for less than two hours because of an advertisement, nor preferred
+//   for longer than it is valid.
+#include "host/pvd_table.hpp"
+
 #include <algorithm>
 #include <array>
 #include <optional>
 
-#include "host/pvd_table.hpp"
 #include "input.hpp"
 
 using namespace anabranch;
@@ -50,8 +51,8 @@ wire::RouterAdvertisement made(fuzz::Input& input) {
     domain.header.emplace();
     domain.header->lifetime = std::min(lifetime(), seconds(65535));
   }
-  domain.options.ext_route = wire::ExtRoute{static_cast<std::uint8_t>(input.octet() % 11),
-                                            input.octet()};
+  domain.options.ext_route =
+      wire::ExtRoute{static_cast<std::uint8_t>(input.octet() % 11), input.octet()};
   for (unsigned count = shape >> 5; count > 0; --count) {
     const std::uint8_t kind = input.octet();
     const unsigned length = (kind & 4) != 0 ? 64 : input.octet() % 129;
@@ -60,8 +61,8 @@ wire::RouterAdvertisement made(fuzz::Input& input) {
     else if ((kind & 3) == 1)
       domain.options.dns.push_back({lifetime(), {address(), address()}});
     else
-      domain.options.prefixes.push_back({IpPrefix(address(), length), (kind & 8) != 0,
-                                         (kind & 16) != 0, lifetime(), lifetime()});
+      domain.options.prefixes.push_back(
+          {IpPrefix(address(), length), (kind & 8) != 0, (kind & 16) != 0, lifetime(), lifetime()});
   }
   return out;
 }

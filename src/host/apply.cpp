@@ -176,8 +176,8 @@ Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel
 
 Result<void> enable_ipv6(const std::string& macvlan) {
   // First what keeps it from configuring itself when it comes up.
-  for (const auto& [key, value] : {std::pair{"accept_ra", "0"}, std::pair{"autoconf", "0"},
-                                   std::pair{"disable_ipv6", "0"}}) {
+  for (const auto& [key, value] :
+       {std::pair{"accept_ra", "0"}, std::pair{"autoconf", "0"}, std::pair{"disable_ipv6", "0"}}) {
     const auto name = setting("ipv6", macvlan, key);
     if (const auto now = kernel::read_sysctl(name); now && *now == value) continue;
     ANABRANCH_TRY(kernel::write_sysctl(name, value));

@@ -84,9 +84,8 @@ Domain domain_from_json(const json& value, const Clocks& clocks) {
   for (const auto& route : value.at("routes"))
     out.routes.push_back({prefix_from(route.at("to")), time(route.at("until_ms"))});
   for (const auto& resolver : value.at("resolvers"))
-    out.resolvers.push_back(
-        {IpAddress::parse(resolver.at("address").get<std::string>()).value(),
-         time(resolver.at("until_ms"))});
+    out.resolvers.push_back({IpAddress::parse(resolver.at("address").get<std::string>()).value(),
+                             time(resolver.at("until_ms"))});
   return out;
 }
 

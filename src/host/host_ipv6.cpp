@@ -47,23 +47,33 @@ void Host::save_soon() {
 }
 
 void Host::refresh_ipv6(MonotonicTime now) {
+  const auto is_short = [](const std::optional<seconds>& time) { return time && *time < kShort; };
   for (const auto& path : ipv6_facts(now))
-    for (const auto& held : path.addresses)
-      if (held.ready && ((held.valid && *held.valid < kShort) ||
-                         (held.preferred && *held.preferred < kShort)))
-        refresh_.push_back(held.address.address());
+    for (const auto& held : path.addresses) {
+      const auto address = held.address.address();
+      if (held.ready && (is_short(held.valid) || is_short(held.preferred)) &&
+          std::ranges::find(refresh_, address) == refresh_.end())
+        refresh_.push_back(address);
+    }
 }
 
 void Host::observe_ipv6(const InterfaceView& view, MonotonicTime now) {
   own_ipv6_ = view.own_ipv6;
   all_ipv6_ = view.all_ipv6;
+  our_ipv6_ = view.our_ipv6;
   // The kernel has taken the addresses with the interface; whoever has them by then keeps them.
   if (!link_->admin_up) {
     slaac_.restart();
     paths6_.addresses_are_gone();
   }
+  follow_duplicates();
   observe_paths6(now);
-  for (const auto& conflict : slaac_.observe(view.our_ipv6)) {
+  domains_.begin(link_->mac, view.link_local(), now);
+}
+
+/// What the kernel has found out about addresses of ours.
+void Host::follow_duplicates() {
+  for (const auto& conflict : slaac_.observe(our_ipv6_)) {
     lease_counts_.conflict(conflict.place.path);
     log::warning("path {}: somebody on {} has {}; {}", conflict.place.path, interface_,
                  conflict.taken.text(),
@@ -71,7 +81,6 @@ void Host::observe_ipv6(const InterfaceView& view, MonotonicTime now) {
                                : "no further address is tried in " + conflict.place.prefix.text());
   }
   if (slaac_.take_changed()) save_soon();
-  domains_.begin(link_->mac, view.link_local(), now);
 }
 
 void Host::forget_domains() {
@@ -89,8 +98,8 @@ void Host::adopt_domains() {
     slaac_.adopt(address.place, address.counter, address.conflicts);
 }
 
-/// The index of the interface's own path: as DHCP says; else of the domain that its address lies in;
-/// else the lowest there is. 0: there is none.
+/// The index of the interface's own path: as DHCP says; else of the domain that its address lies
+/// in; else the lowest there is. 0: there is none.
 unsigned Host::own_index() const {
   if (support_ == Support::kYes) return state_.discovered.index;
   const auto& table = domains_.table();
@@ -106,7 +115,8 @@ unsigned Host::own_index() const {
 std::vector<unsigned> Host::ipv6_paths() const {
   const auto known = support_ == Support::kYes ? wanted() : std::vector<unsigned>();
   const auto& table = domains_.table();
-  auto room = settings_.max_paths - 1 - std::min<std::size_t>(known.size(), settings_.max_paths - 1);
+  auto room =
+      settings_.max_paths - 1 - std::min<std::size_t>(known.size(), settings_.max_paths - 1);
   std::vector<unsigned> out;
   for (const unsigned index : table.indices()) {
     const auto& domain = *table.of_path(index);
@@ -147,6 +157,8 @@ Result<void> Host::sync_ipv6(MonotonicTime now) {
   paths6_.keep_only(by_dhcp6);
   if (!by_dhcp6.empty()) observe_paths6(now);
   slaac_.want(places);
+  // Those of an earlier process are there already.
+  follow_duplicates();
   return first;
 }
 
@@ -180,8 +192,8 @@ std::vector<Ipv6PathFacts> Host::ipv6_facts(MonotonicTime now) const {
   return out;
 }
 
-/// The address that somebody else gave the interface in a prefix of its own path: the one that lasts
-/// longest in preference to those for privacy.
+/// The address that somebody else gave the interface in a prefix of its own path: the one that
+/// lasts longest in preference to those for privacy.
 std::optional<IpAddress> Host::own_ipv6() const {
   const auto* domain = domains_.table().of_path(own_index());
   if (domain == nullptr) return std::nullopt;
@@ -255,9 +267,9 @@ void Host::say_domains(MonotonicTime now) {
   std::map<unsigned, std::string> lines;
   const auto& table = domains_.table();
   for (const unsigned index : table.indices())
-    lines[index] = fmt::format("path {}: the network has {} it ({})", index,
-                               table.withdrawn(index) ? "withdrawn" : "announced",
-                               table.of_path(index)->id);
+    lines[index] =
+        fmt::format("path {}: the network has {} it ({})", index,
+                    table.withdrawn(index) ? "withdrawn" : "announced", table.of_path(index)->id);
   for (const auto& path : ipv6_facts(now))
     if (const auto* held = path.usable(); held != nullptr && !table.withdrawn(path.index))
       lines[path.index] =

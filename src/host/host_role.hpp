@@ -83,6 +83,7 @@ class Host {
   void path_changed(Path& path, Change change);
   void domains_heard(bool changed);
   void observe_ipv6(const InterfaceView& view, MonotonicTime now);
+  void follow_duplicates();
   void forget_domains();
   void adopt_domains();
   Result<void> sync_ipv6(MonotonicTime now);
@@ -160,8 +161,9 @@ class Host {
   DomainWatch domains_;
   Slaac slaac_;
   Path6Set paths6_{loop_, [this](Path6& path, Change change) { path6_changed(path, change); }};
-  std::vector<kernel::Address> all_ipv6_;  ///< of every interface, as last seen
-  std::vector<kernel::Address> own_ipv6_;  ///< of the interface, beside those of the paths
+  std::vector<kernel::Address> all_ipv6_;    ///< of every interface
+  std::vector<kernel::Address> own_ipv6_;    ///< of the interface, beside those of the paths
+  std::vector<kernel::Address> our_ipv6_;    ///< of the paths
   std::map<unsigned, unsigned> ipv6_links_;  ///< interface numbers of paths with IPv6
   std::map<unsigned, std::string> said_;     ///< last line about a path's domain
   MonotonicTime quiet_until_{};              ///< about domains, so that nobody fills the log

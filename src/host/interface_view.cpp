@@ -17,9 +17,9 @@ const IpPrefix kLinkLocalIpv6 = IpPrefix::parse("fe80::/10").value();
 }  // namespace
 
 std::optional<IpAddress> InterfaceView::link_local() const {
-  for (const auto& address : own_ipv6)
-    if (kLinkLocalIpv6.contains(address.prefix.address()) && !address.tentative)
-      return address.prefix.address();
+  for (const auto& own : own_ipv6)
+    if (kLinkLocalIpv6.contains(own.prefix.address()) && !own.tentative)
+      return own.prefix.address();
   return std::nullopt;
 }
 

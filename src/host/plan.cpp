@@ -161,10 +161,9 @@ std::vector<MptcpEndpoint> plan_endpoints(const HostFacts& facts) {
   std::ranges::stable_partition(
       out.begin() + static_cast<std::ptrdiff_t>(first_of_ipv6), out.end(),
       [&](const MptcpEndpoint& endpoint) {
-        return std::none_of(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(first_of_ipv6),
-                            [&](const MptcpEndpoint& other) {
-                              return other.id + kIpv6EndpointIds == endpoint.id;
-                            });
+        return std::none_of(
+            out.begin(), out.begin() + static_cast<std::ptrdiff_t>(first_of_ipv6),
+            [&](const MptcpEndpoint& other) { return other.id + kIpv6EndpointIds == endpoint.id; });
       });
   if (out.size() > facts.endpoint_room) out.resize(facts.endpoint_room);
   return out;

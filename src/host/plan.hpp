@@ -8,8 +8,8 @@
 // own addresses stay as whoever manages them left them: a program that knows nothing of paths goes
 // on over the first one.
 //
-// The same in IPv6 (plan_ipv6.cpp), from what the path's provisioning domain says: an address in its
-// prefix, the same number of table and rule.
+// The same in IPv6 (plan_ipv6.cpp), from what the path's provisioning domain says: an address in
+// its prefix, the same number of table and rule.
 //
 // An address on the physical interface is a /32 without a route of its own. With the length of its
 // subnet the kernel could make it the primary or the secondary of an address that somebody else
@@ -71,8 +71,8 @@ struct PathFacts {
 
 /// An IPv6 address of a path, however it came to it.
 struct Ipv6Address {
-  IpPrefix address;  ///< with the length of the prefix it lies in
-  bool ready = false;    ///< known to be free (RFC 4862 section 5.4)
+  IpPrefix address;                  ///< with the length of the prefix it lies in
+  bool ready = false;                ///< known to be free (RFC 4862 section 5.4)
   std::optional<seconds> valid;      ///< nothing: for ever
   std::optional<seconds> preferred;  ///< 0: deprecated
 };

@@ -3,9 +3,9 @@
 //
 // The rule "from an address of the path" comes with the address being ready; a tentative one cannot
 // be a source. A resolver that one path's domain alone announces is reached by that path, whatever
-// the packet's source is: programs ask resolvers without choosing a source, and an uplink's resolver
-// often answers nobody else. Those rules come behind the paths' own, so that a source that is an
-// address of a path decides first.
+// the packet's source is: programs ask resolvers without choosing a source, and an uplink's
+// resolver often answers nobody else. Those rules come behind the paths' own, so that a source that
+// is an address of a path decides first.
 #include <algorithm>
 
 #include "base/registry.hpp"

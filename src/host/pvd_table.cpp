@@ -61,7 +61,7 @@ void take(std::vector<Domain::Prefix>& known, const wire::PrefixInformation& tol
 
 /// An entry by its key with its end; one that has none any more goes.
 template <class Entry, class Key>
-void take(std::vector<Entry>& known, Key Entry::* key, const Key& told, MonotonicTime until,
+void take(std::vector<Entry>& known, Key Entry::*key, const Key& told, MonotonicTime until,
           MonotonicTime now, std::size_t most) {
   const auto found = std::ranges::find(known, told, key);
   if (until <= now) {
@@ -78,8 +78,7 @@ void take(Domain& domain, const wire::RouterAdvertisement& advertisement, Monoto
   const auto& options = advertisement.domain->options;
   domain.route = *options.ext_route;
   domain.withdrawn = header.lifetime == seconds(0);
-  domain.until =
-      now + (domain.withdrawn ? PvdTable::kWithdrawalLasts : header.lifetime);
+  domain.until = now + (domain.withdrawn ? PvdTable::kWithdrawalLasts : header.lifetime);
   domain.lived = domain.lived || !domain.withdrawn;
   domain.doubted = false;
   domain.managed = header.managed;
@@ -162,7 +161,10 @@ PvdTable::Outcome PvdTable::receive(const wire::RouterAdvertisement& advertiseme
     if (found->alive(now) || !takes_over) return Outcome::kRefused;
     found->router = router;
   }
+  const bool lived = found->lived;
   take(*found, advertisement, now);
+  // Those that were alive before it came first.
+  if (!lived && found->lived) std::rotate(found, std::next(found), domains_.end());
   return in_charge() == before ? Outcome::kHeard : Outcome::kChanged;
 }
 
@@ -214,9 +216,8 @@ void PvdTable::slept(MonotonicClock::duration time) {
 void PvdTable::adopt(std::vector<Domain> domains) {
   domains_.clear();
   for (auto& domain : domains) {
-    const auto of_the_path = std::ranges::count_if(domains_, [&](const Domain& other) {
-      return other.route.index == domain.route.index;
-    });
+    const auto of_the_path = std::ranges::count_if(
+        domains_, [&](const Domain& other) { return other.route.index == domain.route.index; });
     if (domain.route.index != 0 && domain.route.index <= kLastIndex &&
         of_the_path < static_cast<std::ptrdiff_t>(kDomainsPerPath)) {
       domain.prefixes.resize(std::min(domain.prefixes.size(), kPrefixes));

@@ -48,15 +48,15 @@ struct Domain {
     bool operator==(const Resolver&) const = default;
   };
 
-  std::string id;         ///< lower case
-  wire::ExtRoute route;   ///< the path it leads to
-  IpAddress router;       ///< link-local
-  bool withdrawn = false; ///< router lifetime 0: the path is not to be used, in IPv4 neither
-  MonotonicTime until{};  ///< of the router, or of the withdrawal
-  bool lived = false;     ///< has had a router lifetime above 0, and has not ended since
-  bool doubted = false;   ///< the link was away since it was heard
-  bool managed = false;   ///< M: addresses by DHCPv6
-  std::uint32_t mtu = 0;  ///< 0: not said
+  std::string id;          ///< lower case
+  wire::ExtRoute route;    ///< the path it leads to
+  IpAddress router;        ///< link-local
+  bool withdrawn = false;  ///< router lifetime 0: the path is not to be used, in IPv4 neither
+  MonotonicTime until{};   ///< of the router, or of the withdrawal
+  bool lived = false;      ///< has had a router lifetime above 0, and has not ended since
+  bool doubted = false;    ///< the link was away since it was heard
+  bool managed = false;    ///< M: addresses by DHCPv6
+  std::uint32_t mtu = 0;   ///< 0: not said
   std::vector<Prefix> prefixes = {};
   std::vector<Route> routes = {};
   std::vector<Resolver> resolvers = {};
@@ -109,7 +109,7 @@ class PvdTable {
   /// What an earlier process knew.
   void adopt(std::vector<Domain> domains);
 
-  /// Oldest first.
+  /// Those that have been alive for longest first.
   const std::vector<Domain>& domains() const { return domains_; }
   bool empty() const { return domains_.empty(); }
   /// The domain in charge of a path; null when none is known.

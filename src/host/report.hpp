@@ -29,15 +29,15 @@ enum class PathState {
 struct ReportedPath {
   unsigned index = 0;
   Family family = Family::kIpv4;
-  std::optional<IpAddress> address;
-  std::string interface;
+  std::optional<IpAddress> address = {};
+  std::string interface = {};
   PathState state = PathState::kAcquiring;
-  std::optional<IpAddress> router;
+  std::optional<IpAddress> router = {};
   /// What is left of the lease or of an IPv6 address; nothing for the interface's own addresses.
-  std::optional<seconds> lease;
-  std::string domain = {};       ///< id of the provisioning domain, empty for none
-  std::uint64_t ignored = 0;     ///< packets for its DHCP client that were of no use
-  std::uint64_t conflicts = 0;   ///< times that another station claimed its address
+  std::optional<seconds> lease = {};
+  std::string domain = {};      ///< id of the provisioning domain, empty for none
+  std::uint64_t ignored = 0;    ///< packets for its DHCP client that were of no use
+  std::uint64_t conflicts = 0;  ///< times that another station claimed its address
 };
 
 struct Report {
@@ -46,7 +46,7 @@ struct Report {
   AttachmentChoice::Reason reason = AttachmentChoice::Reason::kDefault;
   Discovery::Support support = Discovery::Support::kUnknown;
   unsigned count = 0;
-  std::vector<ReportedPath> paths;            ///< an entry for each address
+  std::vector<ReportedPath> paths;  ///< an entry for each address
   DomainWatch::Counts advertisements = {};
 };
 

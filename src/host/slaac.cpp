@@ -35,9 +35,8 @@ std::vector<Slaac::Conflict> Slaac::observe(std::span<const kernel::Address> pre
   for (auto& address : addresses_) {
     if (address.state != State::kTentative) continue;
     const auto taken = address.chosen.address;
-    const auto found = std::ranges::find_if(present, [&](const kernel::Address& there) {
-      return there.prefix.address() == taken;
-    });
+    const auto found = std::ranges::find_if(
+        present, [&](const kernel::Address& there) { return there.prefix.address() == taken; });
     if (found == present.end() || (found->tentative && !found->duplicate)) continue;
     changed_ = true;
     if (!found->duplicate) {

@@ -77,8 +77,8 @@ StableAddress stable_address(const AddressSecret& secret, const IpPrefix& prefix
     append(input, place.network);
     append(input, counter);
     std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-    ::HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), input.data(),
-           input.size(), digest.data(), nullptr);
+    ::HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), input.data(), input.size(),
+           digest.data(), nullptr);
     std::copy_n(digest.begin(), kIdentifier, octets.begin() + kIdentifier);
     if (!is_reserved_identifier(std::span(octets).last<kIdentifier>())) break;
   }

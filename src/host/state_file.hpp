@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What `host run` must know again after it was killed, kept in <runtime
-// directory>/host-IFACE.state: leases and provisioning domains with the wall-clock time of their end,
-// and what was there before us.
+// directory>/host-IFACE.state: leases and provisioning domains with the wall-clock time of their
+// end, and what was there before us.
 #pragma once
 
 #include <filesystem>

@@ -309,8 +309,8 @@ void describe(auto& visit, Is<PathRule> auto& value) {
   visit("subflows", subflows);
 }
 void describe(auto& visit, Is<Settings> auto& value) {
-  auto& [allow, deny, subflows, both_families, announce, prefer_route, limit_with_bpf, cgroup, probe_interval,
-         probe_interval_limit, rules, metrics] = value;
+  auto& [allow, deny, subflows, both_families, announce, prefer_route, limit_with_bpf, cgroup,
+         probe_interval, probe_interval_limit, rules, metrics] = value;
   visit("allow", allow);
   visit("deny", deny);
   visit("subflows", subflows);

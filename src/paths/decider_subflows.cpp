@@ -47,8 +47,8 @@ const Endpoint* Decider::Impl::remote_of(const Connection& connection, Family fa
   return nullptr;
 }
 
-/// Whether the connection may use the path: those of its own family, and of a host role's paths also
-/// the other family, where the path has nothing else for it or both are wanted.
+/// Whether the connection may use the path: those of its own family, and of a host role's paths
+/// also the other family, where the path has nothing else for it or both are wanted.
 bool Decider::Impl::concerns(const Connection& connection, const Path& path) const {
   const auto family = connection.remote.address.family();
   if (path.address.family() == family) return true;
@@ -69,11 +69,11 @@ bool Decider::Impl::other_family_is_there(const Connection& connection, const Pa
            local.family() != path.address.family();
   };
   const auto& track = tracks.at(connection.token);
-  return std::ranges::any_of(
-             connection.subflows,
-             [&](const auto& entry) {
-               return same(entry.first.local.address) && !track.subflows.at(entry.first).doomed;
-             }) ||
+  return std::ranges::any_of(connection.subflows,
+                             [&](const auto& entry) {
+                               return same(entry.first.local.address) &&
+                                      !track.subflows.at(entry.first).doomed;
+                             }) ||
          std::ranges::any_of(track.pending, [&](const Pending& one) {
            return same(one.local) && now - one.asked < kPendingPatience;
          });

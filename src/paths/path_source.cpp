@@ -86,14 +86,14 @@ Result<HostReport> next_host_report(const HostReport& before, std::string_view t
   try {
     const json report = json::parse(text);
     HostReport out;
-    const auto interface = report.at("interface").get<std::string>();
     for (const auto& path : report.at("paths")) {
       const auto& address = path.at("address");
       if (address.is_null()) continue;
       const auto parsed = IpAddress::parse(address.get<std::string>());
       if (!parsed) return std::unexpected(parsed.error());
       const auto state = path.at("state").get<std::string>();
-      out.groups[*parsed] = fmt::format("{}/{}", interface, path.at("index").get<unsigned>());
+      out.groups[*parsed] = fmt::format("{}/{}", report.value("interface", ""),
+                                        path.value("index", 0U));
       if (state == "down" || state == "withdrawn")
         out.withdrawn.insert(*parsed);
       else if (state != "deprecated")

@@ -42,8 +42,9 @@ struct NetworkView {
 };
 
 /// Pure. One path for each global unicast address that is neither tentative nor deprecated, ordered
-/// by address. One that a host role serves may be deprecated: that keeps it from being a source that
-/// is chosen for programs. Whether an interface is allowed is decided by its name and the settings' patterns.
+/// by address. One that a host role serves may be deprecated: that keeps it from being a source
+/// that is chosen for programs. Whether an interface is allowed is decided by its name and the
+/// settings' patterns.
 std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostReport>& hosts,
                              const Settings& settings);
 

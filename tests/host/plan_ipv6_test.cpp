@@ -137,16 +137,16 @@ TEST(HostPlanIpv6, ANewPrefixTakesOverFromADeprecatedOneWhoseConnectionsGoOn) {
   auto with = facts();
   auto& path = with.ipv6[0];
   path.addresses[0].preferred = 0s;
-  EXPECT_EQ(endpoints(with), (Endpoints{{102, "2001:db8:2::5"}})) << "as long as it is the only one";
+  EXPECT_EQ(endpoints(with), (Endpoints{{102, "2001:db8:2::5"}}))
+      << "as long as it is the only one";
   path.addresses.push_back({prefix("2001:db8:3::5/64"), true, 3600s, 1800s});
   path.on_link.push_back(prefix("2001:db8:3::/64"));
   EXPECT_EQ(endpoints(with), (Endpoints{{102, "2001:db8:3::5"}}));
   const auto result = plan(with, kNow);
   EXPECT_EQ(result.network.addresses.size(), 2u);
   const auto rule_from = [&](const char* from) {
-    return std::ranges::count(result.network.rules, prefix(from), [](const auto& rule) {
-      return rule.from.value_or(IpPrefix());
-    });
+    return std::ranges::count(result.network.rules, prefix(from),
+                              [](const auto& rule) { return rule.from.value_or(IpPrefix()); });
   };
   EXPECT_EQ(rule_from("2001:db8:2::5/128"), 1);
   EXPECT_EQ(rule_from("2001:db8:3::5/128"), 1);
@@ -166,10 +166,10 @@ TEST(HostPlanIpv6, BothFamiliesOfAPathHaveTheirEndpointAndNoIdTwice) {
   with.address = address("10.1.0.50");
   with.own_ipv6 = address("2001:db8:1::5");
   with.leased = {{2, 7, lease("10.2.16.5/16")}};
-  EXPECT_EQ(endpoints(with), (Endpoints{{1, "10.1.0.50"},
-                                        {2, "10.2.16.5"},
-                                        {101, "2001:db8:1::5"},
-                                        {102, "2001:db8:2::5"}}));
+  EXPECT_EQ(
+      endpoints(with),
+      (Endpoints{
+          {1, "10.1.0.50"}, {2, "10.2.16.5"}, {101, "2001:db8:1::5"}, {102, "2001:db8:2::5"}}));
 }
 
 TEST(HostPlanIpv6, AWithdrawnPathLosesTheEndpointsOfBothFamiliesAndNothingElse) {
@@ -194,10 +194,12 @@ TEST(HostPlanIpv6, WhenThereIsNoRoomForBothFamiliesEachPathComesFirst) {
   with.address = address("10.1.0.50");
   with.own_ipv6 = address("2001:db8:1::5");
   for (const unsigned index : {2u, 3u, 4u, 5u}) {
-    with.leased.push_back({index, 10 + index, lease(("10." + std::to_string(index) + ".0.5/16").c_str())});
+    with.leased.push_back(
+        {index, 10 + index, lease(("10." + std::to_string(index) + ".0.5/16").c_str())});
     auto path = path_two();
     path.index = index;
-    path.addresses = {{prefix(("2001:db8:" + std::to_string(index) + "::5/64").c_str()), true, {}, {}}};
+    path.addresses = {
+        {prefix(("2001:db8:" + std::to_string(index) + "::5/64").c_str()), true, {}, {}}};
     with.ipv6.push_back(path);
   }
   auto only_ipv6 = with.ipv6.back();

@@ -139,9 +139,10 @@ TEST(PvdTable, NobodyEndsAnAddressWithinTwoHours) {
   struct Row {
     seconds first, told, result;
   };
-  for (const auto& row : {Row{3600s, 7200s, 7200s}, Row{3600s, 3601s, 3601s}, Row{3600s, 60s, 3600s},
-                          Row{3600s, 0s, 3600s}, Row{86400s, 60s, 7200s}, Row{86400s, 0s, 7200s},
-                          Row{86400s, 7201s, 7201s}, Row{7200s, 7199s, 7200s}}) {
+  for (const auto& row :
+       {Row{3600s, 7200s, 7200s}, Row{3600s, 3601s, 3601s}, Row{3600s, 60s, 3600s},
+        Row{3600s, 0s, 3600s}, Row{86400s, 60s, 7200s}, Row{86400s, 0s, 7200s},
+        Row{86400s, 7201s, 7201s}, Row{7200s, 7199s, 7200s}}) {
     PvdTable table;
     auto told = of_path(2);
     told.domain->options.prefixes = {information("2001:db8:2::/64", row.first, 0s)};
@@ -180,8 +181,7 @@ TEST(PvdTable, PrefixesThatMakeNoAddressesAreNotTakenForThat) {
 TEST(PvdTable, ForEverHasNoEnd) {
   PvdTable table;
   auto told = of_path(2);
-  told.domain->options.prefixes = {
-      information("2001:db8:2::/64", wire::kForever, wire::kForever)};
+  told.domain->options.prefixes = {information("2001:db8:2::/64", wire::kForever, wire::kForever)};
   table.receive(told, kRouter, kNow);
   EXPECT_EQ(table.of_path(2)->prefixes[0].valid_until, MonotonicTime::max());
   table.slept(std::chrono::hours(1));
@@ -225,6 +225,14 @@ TEST(PvdTable, ADomainThatWasNeverAliveHoldsNoPath) {
   EXPECT_FALSE(table.withdrawn(2));
 }
 
+TEST(PvdTable, ADomainThatComesToLifeComesAfterThoseThatAreAlive) {
+  PvdTable table;
+  table.receive(of_path(2, "late.example", 0s), kOther, kNow);
+  table.receive(of_path(2, "isp2.example"), kRouter, kNow);
+  EXPECT_EQ(table.receive(of_path(2, "late.example"), kOther, kNow), Outcome::kHeard);
+  EXPECT_EQ(table.of_path(2)->id, "isp2.example");
+}
+
 TEST(PvdTable, ADomainHasOneRouterUntilThatOneIsGone) {
   PvdTable table;
   table.receive(of_path(2), kRouter, kNow);
@@ -258,7 +266,8 @@ TEST(PvdTable, AFloodEndsAtItsBoundsAndDoesNotTouchWhatIsAlive) {
           {prefix(fmt::format("2001:db8:{:x}:{:x}::/64", i, j)), true, true, 3600s, 1800s});
       told.domain->options.routes.push_back(
           {prefix(fmt::format("2001:db8:{:x}:{:x}::/64", i, j)), {}, 900s});
-      told.domain->options.dns[0].addresses.push_back(prefix(fmt::format("2001:db8::{:x}", j + 1)).address());
+      told.domain->options.dns[0].addresses.push_back(
+          prefix(fmt::format("2001:db8::{:x}", j + 1)).address());
     }
     if (table.receive(told, kOther, kNow + milliseconds(i)) == Outcome::kChanged) ++changes;
   }

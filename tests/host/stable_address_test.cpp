@@ -24,9 +24,9 @@ TEST(StableAddress, IsTheSameForTheSamePlaceAndAnotherForEveryOther) {
   EXPECT_EQ(address, made(kSecret, kPrefix, kPlace));
   EXPECT_NE(address, made({1, 2, 4}, kPrefix, kPlace));
   EXPECT_NE(address, made(kSecret, kPrefix, kPlace, 1)) << "after a conflict";
-  for (const auto& other : {AddressPlace{"eth1", 2, "isp2.example"},
-                            AddressPlace{"eth0", 3, "isp2.example"},
-                            AddressPlace{"eth0", 2, "isp1.example"}})
+  for (const auto& other :
+       {AddressPlace{"eth1", 2, "isp2.example"}, AddressPlace{"eth0", 3, "isp2.example"},
+        AddressPlace{"eth0", 2, "isp1.example"}})
     EXPECT_NE(address, made(kSecret, kPrefix, other));
   const auto elsewhere = made(kSecret, IpPrefix::parse("2001:db8:3::/64").value(), kPlace);
   EXPECT_FALSE(std::ranges::equal(address.octets().last(8), elsewhere.octets().last(8)))
@@ -44,13 +44,13 @@ TEST(StableAddress, ReservedIdentifiersAreKnown) {
     const auto address = IpAddress::parse(text).value();
     return is_reserved_identifier(address.octets().last<8>());
   };
-  for (const auto* text : {"2001:db8::", "2001:db8::200:5eff:fe00:0", "2001:db8::200:5eff:fe00:5213",
-                           "2001:db8::200:5eff:feff:ffff", "2001:db8::fdff:ffff:ffff:ff80",
-                           "2001:db8::fdff:ffff:ffff:ffff"})
+  for (const auto* text : {"2001:db8::", "2001:db8::200:5eff:fe00:0",
+                           "2001:db8::200:5eff:fe00:5213", "2001:db8::200:5eff:feff:ffff",
+                           "2001:db8::fdff:ffff:ffff:ff80", "2001:db8::fdff:ffff:ffff:ffff"})
     EXPECT_TRUE(reserved(text)) << text;
-  for (const auto* text : {"2001:db8::1", "2001:db8::200:5eff:fdff:ffff", "2001:db8::200:5eff:ff00:0",
-                           "2001:db8::fdff:ffff:ffff:ff7f", "2001:db8::fe00:0:0:0",
-                           "2001:db8::ffff:ffff:ffff:ffff"})
+  for (const auto* text :
+       {"2001:db8::1", "2001:db8::200:5eff:fdff:ffff", "2001:db8::200:5eff:ff00:0",
+        "2001:db8::fdff:ffff:ffff:ff7f", "2001:db8::fe00:0:0:0", "2001:db8::ffff:ffff:ffff:ffff"})
     EXPECT_FALSE(reserved(text)) << text;
 }
 

@@ -52,6 +52,34 @@ TEST(Compare, AReplacedRouteIsNotRemovedAfterwards) {
   EXPECT_TRUE(difference.remove.routes.empty());
 }
 
+TEST(Compare, AnAddressWithAnotherPreferenceIsRenewed) {
+  Address wanted;
+  wanted.ifindex = 1;
+  wanted.prefix = prefix("2001:db8::5/64");
+  wanted.protocol = registry::kRouteProtocol;
+  wanted.valid = seconds(600);
+  wanted.preferred = seconds(300);
+  struct Row {
+    std::optional<seconds> valid, preferred;
+    bool same;
+  };
+  for (const auto& row :
+       {Row{seconds(600), seconds(300), true}, Row{seconds(597), seconds(297), true},
+        Row{seconds(600), std::nullopt, false}, Row{seconds(600), seconds(0), false},
+        Row{std::nullopt, seconds(300), false}}) {
+    auto actual = wanted;
+    actual.valid = row.valid;
+    actual.preferred = row.preferred;
+    EXPECT_EQ(compare({{wanted}, {}, {}}, {{actual}, {}, {}}, kScope).empty(), row.same);
+  }
+  auto deprecated = wanted;
+  deprecated.preferred = seconds(0);
+  auto almost = wanted;
+  almost.preferred = seconds(2);
+  EXPECT_FALSE(compare({{deprecated}, {}, {}}, {{almost}, {}, {}}, kScope).empty())
+      << "deprecated is deprecated";
+}
+
 TEST(Compare, AnAddressWithAnotherLifetimeIsRenewedAndNotAdded) {
   Address wanted;
   wanted.ifindex = 1;
