@@ -99,6 +99,7 @@ Lease6 lease6_from_json(const json& value, const Clocks& clocks) {
   Lease6 out;
   out.route = {value.at("index").get<std::uint8_t>(), value.at("count").get<std::uint8_t>()};
   out.address = IpAddress::parse(value.at("address").get<std::string>()).value();
+  if (out.address.is_v4()) throw std::invalid_argument("no IPv6 address");
   out.server = wire::parse_duid(value.at("server").get<std::string>()).value();
   for (const auto& resolver : value.at("resolvers"))
     out.resolvers.push_back(IpAddress::parse(resolver.get<std::string>()).value());

@@ -184,6 +184,9 @@ TEST(Lease6, AMangledFileIsNoLease) {
     mangled.erase(key);
     EXPECT_ANY_THROW(lease6_from_json(mangled, clocks)) << key;
   }
+  auto mangled = json;
+  mangled["address"] = "10.1.2.3";
+  EXPECT_ANY_THROW(lease6_from_json(mangled, clocks));
 }
 
 }  // namespace
