@@ -123,6 +123,7 @@ def endpoints():
 
 KEA = {
     "interfaces-config": {"interfaces": ["w0"]},
+    "data-directory": "/run/kea",
     "lease-database": {"type": "memfile", "persist": True, "name": "/run/kea/leases6.csv", "lfc-interval": 0},
     "preferred-lifetime": 300,
     "valid-lifetime": 600,
