@@ -113,7 +113,7 @@ unsigned Host::own_index() const {
 
 /// Further paths that have IPv6, as many as there is room for beside those that DHCP tells of.
 std::vector<unsigned> Host::ipv6_paths() const {
-  const auto known = support_ == Support::kYes ? wanted() : std::vector<unsigned>();
+  const auto known = wanted();
   const auto& table = domains_.table();
   auto room =
       settings_.max_paths - 1 - std::min<std::size_t>(known.size(), settings_.max_paths - 1);
@@ -235,9 +235,11 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
           facts.ifindex == link_->index ? interface_ : macvlan_name(link_->index, facts.index);
       entry.router = facts.router;
       entry.lease = held.valid;
-      if (!held.ready || !in_place(*entry.address))
+      if (!operational())
+        entry.state = PathState::kDown;
+      else if (!held.ready || !in_place(*entry.address))
         entry.state = PathState::kAcquiring;
-      else if (!operational() || usable == nullptr)
+      else if (usable == nullptr)
         entry.state = PathState::kDown;
       else
         entry.state = &held == usable ? PathState::kUp : PathState::kDeprecated;

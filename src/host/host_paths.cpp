@@ -19,12 +19,14 @@ constexpr milliseconds kLook{700};
 
 }  // namespace
 
+/// Further paths that DHCP tells of.
 std::vector<unsigned> Host::wanted() const {
+  if (support_ != Support::kYes) return {};
   return wanted_indices(state_.discovered, settings_.max_paths, paths_.progress());
 }
 
 std::vector<unsigned> Host::all_wanted() const {
-  auto out = support_ == Support::kYes ? wanted() : std::vector<unsigned>();
+  auto out = wanted();
   for (const unsigned index : ipv6_paths())
     if (std::ranges::find(out, index) == out.end()) out.push_back(index);
   return out;
@@ -38,8 +40,8 @@ void Host::schedule_sync(nanoseconds delay) {
 void Host::sync() {
   sync_later_.reset();
   const auto now = MonotonicClock::now();
-  // A macvlan cannot be set up on an interface that is down; what is there already stays.
   if (!has_paths() && placed_) remove_all();
+  // A macvlan cannot be set up on an interface that is down; what is there already stays.
   if (has_paths() && link_ && link_->admin_up) {
     choose_attachment(now);
     // A path that cannot start must not keep the others from being applied.
@@ -65,6 +67,7 @@ void Host::remove_all() {
   ready_ = 0;
   ipv6_links_.clear();
   paths6_.stop_all();
+  save_later_.reset();
   state_ = {};
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
 }
@@ -77,7 +80,7 @@ void Host::complain(const std::string& trouble) {
 }
 
 Result<void> Host::sync_paths(MonotonicTime now) {
-  const auto indices = support_ == Support::kYes ? wanted() : std::vector<unsigned>();
+  const auto indices = wanted();
   if (paths_.empty() && ipv6_links_.empty() && !all_wanted().empty())
     ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
   // What is not wanted goes with apply(): its macvlan is no path's any more.

@@ -13,6 +13,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -177,27 +178,54 @@ def part_paths(host, wire):
     expect(not held[fresh].get("deprecated"), "the new one is")
     expect(host.macvlan(2) in route_to(FAR, addresses[2]), "the old address lost its way out")
 
-    # Its domains end: everything goes.
-    router.says.clear()
-    for index in (2, 3):
-        router.send(of_path(index, 3, lifetime=1, options=[]), index)
     host.stop()
     command(f"{host.executable} host cleanup h0")
     expect(not ours(6) and not endpoints(), f"after cleanup: {ours(6)} {endpoints()}")
     expect("proto 173" not in output("ip -6 rule") + output("ip -6 route show table all"), "rules or routes are left")
     expect(own_global() == [addresses[1]], "the interface's own address is not as it was")
-    return None
 
 
 def connects(source):
     """A closed port that refuses shows that packets find both ways."""
-    import socket
     try:
         socket.create_connection((FAR, 9), timeout=3, source_address=(source, 0))
     except ConnectionRefusedError:
         return
     except OSError as error:
         raise Failed(f"{source} does not reach {FAR}: {error}") from error
+
+
+class Conversation:
+    """An MPTCP connection from the host to a server beyond the router."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        for run in (command, wire.command):
+            run("sysctl -qw net.mptcp.blackhole_timeout=0")
+        # Without it no further subflow would be let in.
+        self.listener = wire.inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 262))
+        self.listener.bind((FAR, 7000))
+        self.listener.listen()
+        self.client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 262)
+        self.client.connect((FAR, 7000))
+        self.server, _ = self.listener.accept()
+        self.exchange()
+
+    def exchange(self):
+        for one, other in ((self.client, self.server), (self.server, self.client)):
+            one.sendall(b"x" * 1000)
+            expect(len(other.recv(1000, socket.MSG_WAITALL)) == 1000, "the connection carries no data")
+
+    def sources(self):
+        """Of its established subflows."""
+        lines = output(f"ss -Htn state established dst [{FAR}]").splitlines()
+        return {re.match(r"\[([0-9a-f:]+)", line.split()[2]).group(1) for line in lines}
+
+    def removals(self):
+        """RM_ADDR that the server has got."""
+        names, values = self.wire.inside(lambda: [
+            line.split() for line in open("/proc/thread-self/net/netstat") if line.startswith("MPTcpExt:")])
+        return int(values[names.index("RmAddr")])
 
 
 def part_withdrawal(host, wire):
@@ -220,6 +248,19 @@ def part_withdrawal(host, wire):
     withdrawn, back = (sorted(times[what])[len(times[what]) // 2] for what in ("withdrawn", "back"))
     figures = f"withdrawn after {withdrawn:.0f} ms, back after {back:.0f} ms"
     expect(withdrawn <= 50 and back <= 50, f"too slow: {figures}, {times}")
+
+    # A connection goes on over what is left.
+    conversation = Conversation(wire)
+    both = {all_of_them[101], all_of_them[102]}
+    wait_until("a subflow over path 2", lambda: conversation.sources() == both)
+    removals = conversation.removals()
+    router.say(2, of_path(2, 2, lifetime=0))
+    wait_until("the subflow goes", lambda: conversation.sources() == {all_of_them[101]})
+    wait_until("the server is told", lambda: conversation.removals() > removals)
+    conversation.exchange()
+    router.say(2, of_path(2, 2))
+    wait_until("the subflow is back", lambda: conversation.sources() == both)
+    conversation.exchange()
 
     # The interface's own path likewise, and its address stays what it is.
     outside = prefix_information("2001:db8:1::/64")
@@ -366,6 +407,7 @@ def part_restart(host, wire):
 
     # Another network: nobody there repeats what was heard.
     command("ip link set h0 down")
+    wait_until("the path is down", lambda: host.state(2) == "down")
     command("ip link set h0 up")
     wait_until("what nobody repeats goes", lambda: not host.path(2), 25)
 
@@ -424,7 +466,7 @@ def main():
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if part := os.environ.get("ANABRANCH_PART"):
         sys.exit(inside(executable, part))
-    for tool in ("ip", "nsenter", "unshare"):
+    for tool in ("ip", "nsenter", "ss", "unshare"):
         if not shutil.which(tool):
             print(f"SKIP: no {tool}")
             sys.exit(77)
