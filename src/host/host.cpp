@@ -149,6 +149,7 @@ void Host::save_state() {
   state_.leases = paths_.leases();
   state_.shared_on = attachment_.learned_on();
   state_.domains = domains_.table().domains();
+  state_.leases6 = paths6_.leases();
   state_.ipv6.clear();
   for (const auto& address : slaac_.addresses())
     if (address.conflicts > 0)
@@ -176,6 +177,7 @@ void Host::clock_jumped() {
     log::info("the machine has slept for {}; leases have gone on", duration_text(*slept));
   const auto time = std::chrono::duration_cast<MonotonicClock::duration>(*slept);
   paths_.slept(time, MonotonicClock::now());
+  paths6_.slept(time, MonotonicClock::now());
   domains_.slept(time);
   save_state();
   save_memory();
@@ -305,6 +307,7 @@ void Host::timers() {
   const auto now = MonotonicClock::now();
   if (discovery_) take(discovery_->timer(now));
   paths_.timers(now);
+  paths6_.timers(now);
   const bool ended = domains_.timer(now);
   if (ended || (support_ == Support::kYes && now >= attachment_.next_timer())) return sync();
   arm_timer();
@@ -314,7 +317,8 @@ void Host::arm_timer() {
   const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
   const auto chooses =
       support_ == Support::kYes && operational() ? attachment_.next_timer() : MonotonicTime::max();
-  const auto next = std::min({asks, paths_.next_timer(), chooses, domains_.next_timer()});
+  const auto next = std::min(
+      {asks, paths_.next_timer(), paths6_.next_timer(), chooses, domains_.next_timer()});
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }

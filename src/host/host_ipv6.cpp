@@ -2,7 +2,7 @@
 // IPv6 of the host role: what the provisioning domains of the link ask of paths and of the kernel.
 //
 // An address of a path comes from a prefix of its domain by SLAAC. Where a domain has its addresses
-// given by DHCPv6 (Domain::managed), they belong into ipv6_facts() beside those.
+// given by DHCPv6 it comes from there (host_dhcp6.cpp).
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -59,10 +59,15 @@ void Host::refresh_ipv6(MonotonicTime now) {
 
 void Host::observe_ipv6(const InterfaceView& view, MonotonicTime now) {
   own_ipv6_ = view.own_ipv6;
+  all_ipv6_ = view.all_ipv6;
   our_ipv6_ = view.our_ipv6;
   // The kernel has taken the addresses with the interface; whoever has them by then keeps them.
-  if (!link_->admin_up) slaac_.restart();
+  if (!link_->admin_up) {
+    slaac_.restart();
+    paths6_.addresses_are_gone();
+  }
   follow_duplicates();
+  observe_paths6(now);
   domains_.begin(link_->mac, view.link_local(), now);
 }
 
@@ -81,11 +86,14 @@ void Host::follow_duplicates() {
 void Host::forget_domains() {
   domains_.forget();
   ipv6_links_.clear();
+  paths6_.stop_all();
+  paths6_.forget_adopted();
   said_.clear();
 }
 
 void Host::adopt_domains() {
   domains_.adopt(state_.domains);
+  paths6_.adopt(state_.leases6);
   for (const auto& address : state_.ipv6)
     slaac_.adopt(address.place, address.counter, address.conflicts);
 }
@@ -111,9 +119,8 @@ std::vector<unsigned> Host::ipv6_paths() const {
       settings_.max_paths - 1 - std::min<std::size_t>(known.size(), settings_.max_paths - 1);
   std::vector<unsigned> out;
   for (const unsigned index : table.indices()) {
-    if (index == own_index() ||
-        std::ranges::none_of(table.of_path(index)->prefixes, &Domain::Prefix::autonomous))
-      continue;
+    const auto& domain = *table.of_path(index);
+    if (index == own_index() || (!domain.has_autonomous() && !domain.takes_dhcp6())) continue;
     const bool by_dhcp = std::ranges::find(known, index) != known.end();
     if (!by_dhcp && room == 0) continue;
     if (!by_dhcp) --room;
@@ -129,6 +136,7 @@ Result<void> Host::sync_ipv6(MonotonicTime now) {
     return std::ranges::find(indices, entry.first) == indices.end();
   });
   std::vector<Slaac::Place> places;
+  std::vector<unsigned> by_dhcp6;
   Result<void> first;
   for (const unsigned index : indices) {
     const auto& domain = *domains_.table().of_path(index);
@@ -142,7 +150,12 @@ Result<void> Host::sync_ipv6(MonotonicTime now) {
       ipv6_links_[index] = link->index;
     else if (first)
       first = std::move(done);
+    if (!domain.takes_dhcp6()) continue;
+    by_dhcp6.push_back(index);
+    if (link) start_path6(index, *link, now);
   }
+  paths6_.keep_only(by_dhcp6);
+  if (!by_dhcp6.empty()) observe_paths6(now);
   slaac_.want(places);
   // Those of an earlier process are there already.
   follow_duplicates();
@@ -173,6 +186,7 @@ std::vector<Ipv6PathFacts> Host::ipv6_facts(MonotonicTime now) const {
     for (const auto& route : domain->routes)
       if (route.until > now) facts.routes.push_back(route.to);
     facts.resolvers = domains_.table().resolvers_of(index);
+    add_lease6(*domain, facts, now);
     out.push_back(std::move(facts));
   }
   return out;
@@ -237,7 +251,7 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
       entry.family = Family::kIpv6;
       entry.interface =
           facts.ifindex == link_->index ? interface_ : macvlan_name(link_->index, facts.index);
-      entry.state = PathState::kDuplicate;
+      entry.state = state_without_address(facts.index);
       out.paths.push_back(std::move(entry));
     }
   }

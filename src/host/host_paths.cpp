@@ -66,6 +66,7 @@ void Host::remove_all() {
   applied_.reset();
   ready_ = 0;
   ipv6_links_.clear();
+  paths6_.stop_all();
   save_later_.reset();
   state_ = {};
   if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The state of a running host role and its steps. host.cpp has the interface's side: what is
 // watched, asked and shown; host_paths.cpp the paths': which there are, where they live, and what
-// the kernel holds of them; host_ipv6.cpp what provisioning domains ask of both.
+// the kernel holds of them; host_ipv6.cpp what provisioning domains ask of both, host_dhcp6.cpp the
+// paths whose IPv6 address comes by DHCPv6.
 #pragma once
 
 #include <map>
@@ -18,6 +19,7 @@
 #include "host/domain_watch.hpp"
 #include "host/interface_view.hpp"
 #include "host/metrics.hpp"
+#include "host/path6_set.hpp"
 #include "host/path_set.hpp"
 #include "host/plan.hpp"
 #include "host/repairs.hpp"
@@ -88,6 +90,12 @@ class Host {
   void refresh_ipv6(MonotonicTime now);
   void say_domains(MonotonicTime now);
   void save_soon();
+  void path6_changed(Path6& path, Change change);
+  void start_path6(unsigned index, const kernel::LinkInfo& link, MonotonicTime now);
+  void observe_paths6(MonotonicTime now);
+  void add_lease6(const Domain& domain, Ipv6PathFacts& facts, MonotonicTime now) const;
+  bool may_have(unsigned index, const IpAddress& address) const;
+  PathState state_without_address(unsigned index) const;
   std::vector<unsigned> ipv6_paths() const;
   std::vector<Ipv6PathFacts> ipv6_facts(MonotonicTime now) const;
   std::optional<IpAddress> own_ipv6() const;
@@ -152,6 +160,8 @@ class Host {
   AddressSecret secret_{};
   DomainWatch domains_;
   Slaac slaac_;
+  Path6Set paths6_{loop_, [this](Path6& path, Change change) { path6_changed(path, change); }};
+  std::vector<kernel::Address> all_ipv6_;    ///< of every interface
   std::vector<kernel::Address> own_ipv6_;    ///< of the interface, beside those of the paths
   std::vector<kernel::Address> our_ipv6_;    ///< of the paths
   std::map<unsigned, unsigned> ipv6_links_;  ///< interface numbers of paths with IPv6

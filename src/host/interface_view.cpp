@@ -29,6 +29,7 @@ InterfaceView view_of(const kernel::LinkInfo& link, std::span<const kernel::Addr
   out.link = link;
   for (const auto& address : addresses) {
     if (address.prefix.family() != Family::kIpv6) continue;
+    out.all_ipv6.push_back(address);
     if (address.protocol == registry::kRouteProtocol)
       out.our_ipv6.push_back(address);
     else if (address.ifindex == link.index)

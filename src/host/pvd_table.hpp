@@ -14,6 +14,7 @@
 //     first one's lifetime has ended or it has withdrawn the domain.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -60,6 +61,12 @@ struct Domain {
   std::vector<Route> routes = {};
   std::vector<Resolver> resolvers = {};
 
+  /// Addresses by SLAAC.
+  bool has_autonomous() const {
+    return std::ranges::any_of(prefixes, &Prefix::autonomous);
+  }
+  /// Addresses by DHCPv6: it says so, and has prefixes but none for SLAAC.
+  bool takes_dhcp6() const { return managed && !prefixes.empty() && !has_autonomous(); }
   /// Its router forwards.
   bool alive(MonotonicTime now) const { return !withdrawn && now < until; }
   bool operator==(const Domain&) const = default;

@@ -34,6 +34,8 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
   for (const auto& address : state.endpoints) endpoints.push_back(address.text());
   json domains = json::array();
   for (const auto& domain : state.domains) domains.push_back(domain_to_json(domain, clocks));
+  json leases6 = json::array();
+  for (const auto& lease : state.leases6) leases6.push_back(lease6_to_json(lease, clocks));
   json ipv6 = json::array();
   for (const auto& address : state.ipv6) ipv6.push_back(address_to_json(address));
   return json{{"version", kVersion},
@@ -46,6 +48,7 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
               {"limits_set", to_json(state.limits_set)},
               {"shared_on", state.shared_on ? state.shared_on->text() : ""},
               {"domains", domains},
+              {"leases6", leases6},
               {"ipv6", ipv6}}
              .dump(2) +
          "\n";
@@ -73,6 +76,9 @@ Result<HostState> parse_state(std::string_view text, const Clocks& clocks) {
       out.shared_on = *network;
     for (const auto& value : document.value("domains", json::array()))
       out.domains.push_back(domain_from_json(value, clocks));
+    for (const auto& value : document.value("leases6", json::array()))
+      if (auto lease = lease6_from_json(value, clocks); lease.expires() > clocks.monotonic)
+        out.leases6.push_back(std::move(lease));
     for (const auto& value : document.value("ipv6", json::array()))
       out.ipv6.push_back(address_from_json(value));
     return out;

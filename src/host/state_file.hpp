@@ -27,6 +27,7 @@ struct HostState {
   /// The network that lets only one Ethernet address of a station pass (attachment.hpp).
   std::optional<IpPrefix> shared_on = std::nullopt;
   std::vector<Domain> domains = {};
+  std::vector<Lease6> leases6 = {};
   std::vector<AddressMemory> ipv6 = {};  ///< addresses in the domains' prefixes
 };
 
