@@ -48,8 +48,8 @@ Result<void> in_shell(const Network& network, std::string_view node, const std::
 /// Nothing is forwarded by provider 1 any more; what is for itself lives.
 Result<void> lose_everything(const Network& network) {
   return in_shell(network, "isp1",
-                  "nft 'table inet brown { chain forward { type filter hook forward priority 0; "
-                  "policy drop; } }'");
+                  "nft 'add table inet brown; add chain inet brown forward "
+                  "{ type filter hook forward priority 0; policy drop; }'");
 }
 Result<void> heal(const Network& network) {
   return in_shell(network, "isp1", "nft delete table inet brown");

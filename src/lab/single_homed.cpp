@@ -12,7 +12,7 @@ constexpr std::string_view kDhcpScript = R"(#!/bin/sh
 # The ordinary DHCP client's script: address and default route of the one physical interface.
 case "$1" in
   deconfig)
-    ip address flush dev "$interface"
+    ip -4 address flush dev "$interface"
     ip link set "$interface" up ;;
   bound | renew)
     ip address replace "$ip/$mask" dev "$interface"
