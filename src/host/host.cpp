@@ -317,8 +317,8 @@ void Host::arm_timer() {
   const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
   const auto chooses =
       support_ == Support::kYes && operational() ? attachment_.next_timer() : MonotonicTime::max();
-  const auto next = std::min(
-      {asks, paths_.next_timer(), paths6_.next_timer(), chooses, domains_.next_timer()});
+  const auto next =
+      std::min({asks, paths_.next_timer(), paths6_.next_timer(), chooses, domains_.next_timer()});
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }
