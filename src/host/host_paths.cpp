@@ -88,7 +88,7 @@ Result<void> Host::sync_paths(MonotonicTime now) {
   if (!indices.empty()) {
     const auto changed = prepare_parent(interface_, attachment_.attachment());
     if (!changed) return std::unexpected(changed.error());
-    if (applied_ && !applied_->network.addresses.empty())
+    if (std::exchange(parent_prepared_, true))
       for (const auto& name : *changed) repaired_.push_back("setting " + name);
   }
   Result<void> first;

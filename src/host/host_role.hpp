@@ -149,6 +149,7 @@ class Host {
   PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
   std::set<unsigned> unanswered_;      ///< paths nobody offers, and we have said so
   std::vector<IpAddress> refresh_;     ///< addresses that get their renewed lifetime
+  bool parent_prepared_ = false;       ///< by us, in this life of the interface
   std::optional<Plan> applied_;        ///< what the last pass brought the kernel to
   std::vector<std::string> repaired_;  ///< in this pass: what somebody else had taken away
   RepairPace pace_;

@@ -129,8 +129,19 @@ Result<void> measure_notice(ScenarioRun& run) {
   return {};
 }
 
-/// A host that has TCP only, and only the first address. Its prefix is the site's own, routed by
-/// both providers: what runs goes on over the other uplink.
+/// The prefix of path 1 is the site's own: when provider 1 is lost, the Internet finds it behind
+/// provider 2.
+Result<void> lose_provider(const Network& network) {
+  ANABRANCH_TRY(lose_everything(network));
+  ANABRANCH_TRY(in_shell(network, "isp2", "ip route replace 10.1.0.0/16 via 172.16.2.1"));
+  return in_shell(network, "server", "ip route replace 10.1.0.0/16 via 172.20.2.1");
+}
+Result<void> heal_provider(const Network& network) {
+  ANABRANCH_TRY(in_shell(network, "server", "ip route replace 10.1.0.0/16 via 172.20.1.1"));
+  return heal(network);
+}
+
+/// A host that has TCP only, and only the first address: what runs goes on over the other uplink.
 Result<void> tcp_survives(ScenarioRun& run, const HostPath& path) {
   auto& network = run.network;
   const auto transfer = measure_transfer(
@@ -142,8 +153,8 @@ Result<void> tcp_survives(ScenarioRun& run, const HostPath& path) {
        .source = path.address,
        .duration = kBeforeLoss + kLoss + kAfter},
       2,
-      {{"loses everything", {kBeforeLoss, [&network] { return lose_everything(network); }}},
-       {"forwards again", {kBeforeLoss + kLoss, [&network] { return heal(network); }}}});
+      {{"loses everything", {kBeforeLoss, [&network] { return lose_provider(network); }}},
+       {"forwards again", {kBeforeLoss + kLoss, [&network] { return heal_provider(network); }}}});
   if (!transfer) return std::unexpected(transfer.error());
   const auto& record = transfer->record();
   const std::int64_t lost = transfer->outcome.action_times[0];
