@@ -91,6 +91,7 @@ def bench(rounds, result, executable, folder):
     # A path that is down gives no leases.
     for k in range(1, 17):
         cable(here, f"up{k}", client, f"isp{k}")
+        here.ip(f"link set up{k} arp off")  # no next hop is there; without ARP none is missed
     cases = {
         "plain": lambda at: plain(here, client, at),
         "2 paths": lambda at: ours(executable, here, client, at, 2),

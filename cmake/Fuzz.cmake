@@ -3,7 +3,8 @@
 # the libFuzzer program fuzz_TARGET, else as replay_TARGET, a test that runs the corpus once.
 
 set(fuzz_targets ext_route classless_routes dhcp_frame lease state_file host_settings gateway_settings
-  kea_line status_protocol paths_settings paths_recording paths_decider probe_reply)
+  kea_line status_protocol paths_settings paths_recording paths_decider probe_reply
+  router_advertisement reach_answer pvd_table dhcp6_message lease6)
 
 function(anabranch_fuzz_program name)
   add_executable(${name} ${ARGN})

@@ -3,6 +3,7 @@
 // written and read again, and leases that a client can go on with.
 #include "host/state_file.hpp"
 
+#include "host/dhcp6_client.hpp"
 #include "host/dhcp_client.hpp"
 #include "input.hpp"
 
@@ -23,6 +24,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     settings.ext_route_code = 224;
     settings.random = [] { return 1u; };
     host::DhcpClient client(std::move(settings));
+    client.adopt(lease, clocks.monotonic);
+    fuzz::require(client.next_timer() > clocks.monotonic, "the next timer lies ahead");
+    client.timer(client.next_timer());
+  }
+  fuzz::require(again->leases6.size() == state->leases6.size(), "nor one of DHCPv6");
+  for (const auto& lease : state->leases6) {
+    fuzz::require(lease.expires() > clocks.monotonic, "a lease that is read has time left");
+    host::Dhcp6Client::Settings settings;
+    settings.index = lease.route.index;
+    settings.random = [] { return 1u; };
+    host::Dhcp6Client client(std::move(settings));
     client.adopt(lease, clocks.monotonic);
     fuzz::require(client.next_timer() > clocks.monotonic, "the next timer lies ahead");
     client.timer(client.next_timer());

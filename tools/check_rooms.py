@@ -11,7 +11,7 @@ BELOW = {
     "wire": ["base"],
     "kernel": ["wire", "base"],
     "status": ["base"],
-    "gateway": ["status", "kernel", "wire", "base"],
+    "gateway": ["probe", "status", "kernel", "wire", "base"],
     "host": ["status", "kernel", "wire", "base"],
     "policy": ["base"],
     "probe": ["kernel", "wire", "base"],

@@ -52,10 +52,11 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   }
 }
 
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content,
+                          unsigned mode) {
   if (path.has_parent_path()) ANABRANCH_TRY(make_directory(path.parent_path()));
   const std::string temporary = path.string() + ".new";
-  UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (!file) return fail_errno("cannot write the file", temporary);
   while (!content.empty()) {
     const ssize_t put = ::write(file.get(), content.data(), content.size());

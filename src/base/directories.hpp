@@ -20,6 +20,8 @@ std::filesystem::path state_directory();
 Result<void> make_directory(const std::filesystem::path& path);
 Result<std::string> read_file(const std::filesystem::path& path);
 /// Replaces the file in one step (write, fsync, rename): a crash leaves the old or the new content.
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
+/// `mode` as for open(2): 0600 for a secret.
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content,
+                          unsigned mode = 0644);
 
 }  // namespace anabranch

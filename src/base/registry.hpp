@@ -3,7 +3,7 @@
 // clash with each other, and an operator can see at a glance what is ours:
 //
 //   ip route show table all proto 173       every route of ours
-//   ip rule show                             protocol 173, priorities 900-1999, 20000-20999,
+//   ip rule show                             protocol 173, priorities 800-1999, 20000-20999,
 //                                            32764 and 32765
 //   nft list table inet anabranch_gateway    translation of the gateway
 //
@@ -36,6 +36,17 @@ inline constexpr std::string_view kGatewayNftTable = "anabranch_gateway";
 inline constexpr std::uint32_t kMetricUplink = 100;
 inline constexpr std::uint32_t kMetricFailOpen = 2000;
 inline constexpr std::uint32_t kMetricUnreachable = 4000;
+
+/// Link-local address of path `index` on the LAN, the source of its Router Advertisements:
+/// fe80::616e:6162:0:<index>.
+inline constexpr std::uint32_t kGatewayLinkLocal = 0x616e6162;
+// Probes beyond the next hop leave by the uplink's own table also while the uplink counts as down:
+// packets with mark base + index look there first.
+inline constexpr std::uint32_t kGatewayProbeTableBase = 17700;
+inline constexpr std::uint32_t kGatewayRuleProbeBase = 800;
+/// From an uplink's address to what is probed there: the reverse-path filter knows no mark.
+inline constexpr std::uint32_t kGatewayRuleProbeAnswer = 890;
+inline constexpr std::uint32_t kGatewayProbeMark = 0x616e0000;
 
 // Host: table and rule of path `index` on the interface number `ifindex` are spread so that two
 // physical interfaces with eight paths each do not meet (see host_slot()).

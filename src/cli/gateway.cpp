@@ -13,6 +13,7 @@
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
 #include "gateway/settings.hpp"
 #include "status/client.hpp"
@@ -28,6 +29,7 @@ struct Options {
   std::string listen;
   bool config_given = false;
   bool as_json = false;
+  bool ipv6 = false;
 };
 
 Result<ExitCode> ok_or(const Result<void>& done) {
@@ -47,6 +49,18 @@ Result<ExitCode> check(const std::string& file) {
 Result<ExitCode> print_kea_config(const Options& options) {
   const auto settings = gateway::load(options.config);
   if (!settings) return std::unexpected(settings.error());
+  if (options.ipv6) {
+    if (settings->base(Family::kIpv6) == nullptr)
+      return fail("no uplink has IPv6", options.config, "write a section [uplink.ipv6]",
+                  ExitCode::kBadInput);
+    const std::string usual = settings->routed ? "*" : settings->lan;
+    fmt::print("{}", gateway::kea6_config(
+                         *settings, {}, {options.listen.empty() ? usual : options.listen, {}, {}}));
+    return ExitCode::kOk;
+  }
+  if (settings->base(Family::kIpv4) == nullptr)
+    return fail("no uplink has IPv4", options.config, "kea-config --ipv6 prints that of DHCPv6",
+                ExitCode::kBadInput);
   const auto own = gateway::own_kea_places(*settings);
   // A server behind relays is on a machine whose interfaces this file does not know.
   const std::string usual = settings->routed ? "*" : own.listen;
@@ -60,8 +74,10 @@ std::string age_text(double age) {
   return duration_text(std::chrono::duration_cast<nanoseconds>(seconds(static_cast<long>(age))));
 }
 
-void print_table(const std::vector<std::array<std::string, 9>>& rows) {
-  std::array<std::size_t, 9> widths{};
+using Row = std::array<std::string, 11>;
+
+void print_table(const std::vector<Row>& rows) {
+  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   for (const auto& row : rows) {
@@ -79,26 +95,52 @@ std::string pool_text(const json& pool) {
                      pool.value("size", std::uint64_t{0}));
 }
 
+/// In the line of its path, or below it when IPv4 is there.
+void add_ipv6(std::vector<Row>& rows, const json& ipv6) {
+  if (!rows.back()[3].empty()) rows.emplace_back();
+  rows.back()[3] = ipv6.value("source_prefix", std::string());
+  rows.back()[4] = ipv6.value("nat", std::string());
+}
+
+/// Round trip and loss of the uplink's probes; "-" for what is not known.
+std::string rtt_text(const json& uplink) {
+  if (!uplink.contains("probe_rtt_s")) return "-";
+  return fmt::format("{:.1f} ms", uplink.value("probe_rtt_s", 0.0) * 1e3);
+}
+
+std::string loss_text(const json& uplink) {
+  if (!uplink.contains("probe_loss")) return "-";
+  return fmt::format("{:.0f} %", uplink.value("probe_loss", 0.0) * 100);
+}
+
 void print_status(const json& status) {
   const auto text = [](const json& object, const char* key) {
     return object.value(key, std::string());
   };
   const json lan = status.value("lan", json::object());
   const json dhcp = status.value("dhcp", json::object());
+  const json dhcp6 = status.value("dhcp6", json::object());
   const auto pid = dhcp.value("pid", 0);
-  fmt::print("lan {}{}, dhcp {}{}\n", text(lan, "interface"),
+  const auto pid6 = dhcp6.value("pid", 0);
+  const auto process = [](int number) {
+    return number == 0 ? std::string() : fmt::format(" (kea, process {})", number);
+  };
+  fmt::print("lan {}{}, dhcp {}{}", text(lan, "interface"),
              text(lan, "problem").empty() ? "" : " (" + text(lan, "problem") + ")",
-             text(dhcp, "state"), pid == 0 ? "" : fmt::format(" (kea, process {})", pid));
-  std::vector<std::array<std::string, 9>> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT",
-                                                   "STATE", "SINCE", "LEASES", "SENT / RECEIVED"}};
+             text(dhcp, "state"), process(pid));
+  if (text(dhcp6, "mode") != "off") fmt::print(", dhcp6 {}{}", text(dhcp6, "state"), process(pid6));
+  fmt::print("\n");
+  std::vector<Row> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT", "STATE", "SINCE", "RTT",
+                            "LOSS", "LEASES", "SENT / RECEIVED"}};
   std::string reasons;
   for (const auto& uplink : status.value("uplinks", json::array())) {
     rows.push_back({std::to_string(uplink.value("index", 0)), text(uplink, "name"),
                     text(uplink, "interface"), text(uplink, "source_prefix"), text(uplink, "nat"),
-                    text(uplink, "state"), age_text(uplink.value("since_s", 0.0)),
-                    pool_text(uplink.value("pool", json::object())),
+                    text(uplink, "state"), age_text(uplink.value("since_s", 0.0)), rtt_text(uplink),
+                    loss_text(uplink), pool_text(uplink.value("pool", json::object())),
                     octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
                         octets_text(uplink.value("received_octets", std::uint64_t{0}))});
+    if (uplink.contains("ipv6")) add_ipv6(rows, uplink["ipv6"]);
     if (!text(uplink, "why").empty())
       reasons += fmt::format("{}: {}\n", text(uplink, "name"), text(uplink, "why"));
   }
@@ -169,6 +211,7 @@ void add_gateway(CLI::App& app, Outcome& outcome) {
   auto* kea = verb("kea-config", "Print the configuration for a Kea that someone else runs",
                    [](const Options& o) { return print_kea_config(o); });
   takes_file(kea);
+  kea->add_flag("--ipv6", options->ipv6, "For DHCPv6");
   kea->add_option("--listen", options->listen,
                   "Interface, or interface/address, on which that server listens")
       ->type_name("IFACE");

@@ -2,9 +2,12 @@
 // anabranch host: run, check, show, reload, cleanup.
 #include "host/host.hpp"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -94,15 +97,26 @@ void print_report(const json& report) {
     fmt::print("{}: no DHCP server has answered yet\n", interface);
     return;
   }
-  fmt::print("{}: {} paths, {}\n", interface, report.at("paths").size(), where_paths_live(report));
-  fmt::print("{:<5} {:<15} {:<15} {:<9} {:<15} {}\n", "PATH", "ADDRESS", "INTERFACE", "STATE",
-             "ROUTER", "LEASE");
+  std::set<int> indices;
+  std::vector<std::array<std::string, 7>> rows{
+      {"PATH", "ADDRESS", "INTERFACE", "STATE", "ROUTER", "LEASE", "DOMAIN"}};
   for (const auto& path : report.at("paths")) {
+    const auto index = path.at("index").get<int>();
     const auto& lease = path.at("lease_s");
-    fmt::print("{:<5} {:<15} {:<15} {:<9} {:<15} {}\n", path.at("index").get<int>(),
-               text_or(path.at("address"), "-"), path.at("interface").get<std::string>(),
-               path.at("state").get<std::string>(), text_or(path.at("router"), "-"),
-               lease.is_null() ? "-" : fmt::format("{} s", lease.get<std::int64_t>()));
+    indices.insert(index);
+    rows.push_back({std::to_string(index), text_or(path.at("address"), "-"),
+                    path.at("interface").get<std::string>(), path.at("state").get<std::string>(),
+                    text_or(path.at("router"), "-"),
+                    lease.is_null() ? "-" : fmt::format("{} s", lease.get<std::int64_t>()),
+                    text_or(path.at("pvd"), "-")});
+  }
+  fmt::print("{}: {} paths, {}\n", interface, indices.size(), where_paths_live(report));
+  std::array<std::size_t, 6> widths{5, 15, 15, 9, 15, 7};
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < widths.size(); ++i) fmt::print("{:<{}} ", row[i], widths[i]);
+    fmt::print("{}\n", row.back());
   }
 }
 

@@ -2,7 +2,9 @@
 #include "gateway/gateway.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -13,8 +15,14 @@
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "gateway/advertisement.hpp"
+#include "gateway/advertiser.hpp"
+#include "gateway/delegations.hpp"
+#include "gateway/health_monitor.hpp"
 #include "gateway/kea.hpp"
+#include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
+#include "gateway/lease_journal.hpp"
 #include "gateway/lease_watch.hpp"
 #include "gateway/machine.hpp"
 #include "gateway/metrics.hpp"
@@ -50,10 +58,23 @@ class Gateway {
         settings_(std::move(settings)),
         machine_(std::move(machine)),
         monitor_(std::move(monitor)),
+        health_(loop, [this] { run_pass(); }),
         manager_(loop),
+        advertiser_(loop),
         kea_(
-            loop, [this] { on_kea_changed(); },
+            loop, Family::kIpv4,
+            [this] {
+              leases_.on_state(kea_.state());
+              on_kea_changed();
+            },
             [this](const KeaLine& line) { leases_.on_line(line); }),
+        kea6_(
+            loop, Family::kIpv6,
+            [this] {
+              follow_delegations();
+              on_kea_changed();
+            },
+            [](const KeaLine&) {}),
         leases_(
             loop, kea_, [this] { feed_kea(); },
             [this] {
@@ -67,8 +88,9 @@ class Gateway {
     if (!server) return std::unexpected(server.error());
     server_.emplace(*std::move(server));
     ANABRANCH_TRY(serve_metrics());
-    if (settings_.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed());
+    ANABRANCH_TRY(servers_installed(settings_));
     ANABRANCH_TRY(watch_translation());
+    ANABRANCH_TRY(health_.open());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
     ANABRANCH_TRY(pass());
     if (!plan_.lan_problem.empty())
@@ -81,8 +103,9 @@ class Gateway {
   Result<void> reload() {
     const status::ServiceManager::Reload told(manager_);
     auto fresh = load(config_);
-    if (fresh && fresh->dhcp.mode == DhcpMode::kKea)
-      if (const auto there = Kea::installed(); !there) fresh = std::unexpected(there.error());
+    if (fresh)
+      if (const auto there = servers_installed(*fresh); !there)
+        fresh = std::unexpected(there.error());
     if (!fresh) {
       log::error("the changed file is refused and the old configuration stays:\n{}",
                  fresh.error().text());
@@ -108,6 +131,7 @@ class Gateway {
   void stop() {
     manager_.stopping();
     kea_.stop();
+    kea6_.stop();
     log::info(
         "the gateway ends; forwarding goes on as it is (`anabranch gateway cleanup` takes it "
         "back)");
@@ -120,13 +144,26 @@ class Gateway {
     MonotonicTime since;
   };
 
+  static Result<void> servers_installed(const Settings& settings) {
+    if (settings.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed(Family::kIpv4));
+    if (settings.dhcp6.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed(Family::kIpv6));
+    return {};
+  }
+
   /// One round of observe, decide, apply.
   Result<void> pass() {
-    const auto observed = machine_.observe();
+    auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
+    follow_delegations();
+    observed->delegations = delegations_.routes();
+    health_.follow(settings_, *observed);
+    observed->health = health_.health();
     plan_ = make_plan(settings_, *observed);
+    auto advertisements = make_advertisements(settings_, plan_, *observed);
+    advertiser_.retire(settings_.lan, advertisements);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
+    advertise(std::move(advertisements));
     note_paths();
     if (!changed->empty()) log::info("set up: {}", *changed);
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
@@ -135,6 +172,34 @@ class Gateway {
     if (server_) server_->publish();
     say_status();
     return {};
+  }
+
+  void advertise(std::vector<PathAdvertisement> advertisements) {
+    std::optional<Advertiser::Lan> lan;
+    if (plan_.lan_problem.empty()) lan = {settings_.lan, plan_.lan_ifindex};
+    advertiser_.tell(lan, settings_.advertise.interval, std::move(advertisements));
+  }
+
+  /// From the first pass on where an earlier run has left leases, so that their routes stay.
+  void follow_delegations() {
+    if (settings_.dhcp6.mode != DhcpMode::kKea || settings_.dhcp.lease_database.type != "memfile") {
+      journal6_.reset();
+      return delegations_.clear();
+    }
+    if (journal6_) return;
+    auto journal = LeaseJournal::open(
+        loop_, kea_lease_file(Family::kIpv6), LeaseJournal::Begin::kWhole,
+        [this](std::string_view line) {
+          const auto lease = journal_lease6(line);
+          const auto now = std::chrono::system_clock::now().time_since_epoch();
+          if (!lease || !delegations_.note(*lease, std::chrono::duration_cast<seconds>(now)))
+            return;
+          if (!pass_timer_) pass_timer_ = loop_.after(kSettle, [this] { run_pass(); });
+        });
+    if (journal)
+      journal6_ = *std::move(journal);
+    else  // Kea makes the folder.
+      log::debug("delegated prefixes are not routed yet: {}", journal.error().text());
   }
 
   void on_kernel_change() {
@@ -159,9 +224,10 @@ class Gateway {
 
   /// Says what has happened to each path since the last pass. One that goes or returns while
   /// another stands in for it loses its tracked connections, which are bound to an address of the
-  /// other way. Without a stand-in they stay: they fit again when the path returns, and a packet
-  /// from outside that found none would leave behind an entry that turns the host's port into
-  /// another.
+  /// other way. Without a stand-in they stay, also on a path that has silently lost everything:
+  /// they fit again when it returns, and nothing of theirs leaves until then. A packet from outside
+  /// that found none would be taken for one to this machine and answered with a reset, or leave
+  /// behind an entry that turns the host's port into another.
   void note_paths() {
     const auto now = MonotonicClock::now();
     std::map<std::string, PathRecord> records;
@@ -193,10 +259,19 @@ class Gateway {
   }
 
   static unsigned forget_connections(const Uplink& uplink) {
-    const auto forgotten = kernel::flush_conntrack(uplink.source_prefix);
-    if (forgotten) return *forgotten;
-    log::warning("cannot forget the connections of {}: {}", uplink.name, forgotten.error().text());
-    return 0;
+    std::vector<IpPrefix> sources;
+    if (uplink.has_ipv4()) sources.push_back(uplink.source_prefix);
+    if (uplink.ipv6) sources.push_back(uplink.ipv6->source_prefix);
+    if (uplink.ipv6 && uplink.ipv6->delegated) sources.push_back(*uplink.ipv6->delegated);
+    unsigned count = 0;
+    for (const auto& source : sources) {
+      if (const auto forgotten = kernel::flush_conntrack(source))
+        count += *forgotten;
+      else
+        log::warning("cannot forget the connections of {}: {}", uplink.name,
+                     forgotten.error().text());
+    }
+    return count;
   }
 
   /// Paths that give no leases now; comes back by itself when one is about to join them.
@@ -215,31 +290,46 @@ class Gateway {
     return out;
   }
 
+  /// Tells our DHCP servers what holds now.
   void feed_kea() {
-    if (settings_.dhcp.mode != DhcpMode::kKea) {
-      hold_timer_.reset();
-      return kea_.stop();
-    }
+    const bool serves4 = settings_.dhcp.mode == DhcpMode::kKea;
+    const bool serves6 = settings_.dhcp6.mode == DhcpMode::kKea;
+    if (!serves4) kea_.stop();
+    if (!serves6) kea6_.stop();
+    if (!serves4 && !serves6) return hold_timer_.reset();
     if (!plan_.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
+    KeaRefusals refusals{withheld(), {}};
+    if (serves6 && plan_.dhcp6_problem.empty())
+      feed(kea6_, told6_, kea6_config(settings_, refusals, own_kea6_places(settings_)));
+    if (!serves4) return;
     const KeaPlaces places = own_kea_places(settings_);
     leases_.use(settings_, !places.lease_commands.empty());
     if (places.lease_commands.empty() && settings_.dhcp.leases_per_mac != 0 &&
         !std::exchange(limit_lacking_, true))
       log::warning(
           "dhcp.leases_per_mac cannot be held: this Kea has no hook library libdhcp_lease_cmds.so");
-    auto config = kea_config(settings_, {withheld(), leases_.held_back()}, places);
-    const unsigned ifindex = plan_.lan_ifindex;
+    refusals.held_back = leases_.held_back();
+    feed(kea_, told_, kea_config(settings_, refusals, places));
+  }
+
+  /// What one of our DHCP servers was given last.
+  struct Told {
+    std::string config;
+    unsigned ifindex = 0;  ///< of the LAN
+  };
+
+  void feed(Kea& kea, Told& told, std::string config) {
+    const bool stopped = kea.state() == Kea::State::kStopped;
     const bool other_interface =
-        std::exchange(kea_ifindex_, ifindex) != ifindex && kea_.state() != Kea::State::kStopped;
-    if (config != kea_wanted_ || kea_.state() == Kea::State::kStopped) {
-      kea_wanted_ = config;
-      kea_.want(std::move(config));
+        std::exchange(told.ifindex, plan_.lan_ifindex) != plan_.lan_ifindex;
+    if (config != told.config || stopped) {
+      told.config = config;
+      kea.want(std::move(config));
     }
-    if (other_interface) kea_.restart();
+    if (other_interface && !stopped) kea.restart();
   }
 
   void on_kea_changed() {
-    leases_.on_state(kea_.state());
     if (server_) server_->publish();
     say_status();
     say_when_ready();
@@ -251,13 +341,22 @@ class Gateway {
     const auto dhcp = settings_.dhcp.mode == DhcpMode::kKea ? kea_state_name(kea_.state())
                                                             : dhcp_mode_name(settings_.dhcp.mode);
     auto sentence = fmt::format("{} of {} uplinks up, DHCP {}", up, settings_.uplinks.size(), dhcp);
+    if (settings_.dhcp6.mode != DhcpMode::kOff)
+      sentence += fmt::format(", DHCPv6 {}", dhcp6_text());
     if (!plan_.lan_problem.empty()) sentence += "; hosts cannot be served: " + plan_.lan_problem;
+    if (!plan_.dhcp6_problem.empty()) sentence += "; no DHCPv6 yet: " + plan_.dhcp6_problem;
     manager_.say(sentence);
+  }
+
+  std::string_view dhcp6_text() const {
+    return settings_.dhcp6.mode == DhcpMode::kKea ? kea_state_name(kea6_.state())
+                                                  : dhcp_mode_name(settings_.dhcp6.mode);
   }
 
   void say_when_ready() {
     if (ready_ || !plan_.lan_problem.empty()) return;
     if (settings_.dhcp.mode == DhcpMode::kKea && kea_.state() != Kea::State::kRunning) return;
+    if (settings_.dhcp6.mode == DhcpMode::kKea && kea6_.state() != Kea::State::kRunning) return;
     ready_ = true;
     log::info("gateway is ready: {} uplinks behind {}", settings_.uplinks.size(), settings_.lan);
     manager_.ready();
@@ -289,13 +388,15 @@ class Gateway {
     metrics_.reset();
     if (!settings_.metrics) return {};
     auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
-      const auto observed = machine_.observe();
+      const auto observed = observe();
       leases_.refresh();
       counts_.pools = leases_.pools();
       counts_.refused = leases_.refused();
       counts_.held_back = leases_.held_back().size();
+      counts_.advertiser = advertiser_.counts();
       return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
-                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr);
+                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr,
+                     settings_.dhcp6.mode == DhcpMode::kKea ? &kea6_ : nullptr);
     });
     if (!served) return std::unexpected(served.error());
     metrics_.emplace(*std::move(served));
@@ -316,8 +417,25 @@ class Gateway {
     return "{}";
   }
 
+  /// As it is now, for those who ask.
+  Result<Observed> observe() {
+    auto observed = machine_.observe();
+    if (observed) observed->health = health_.health();
+    return observed;
+  }
+
+  /// The plan as it was applied, with the reasons of now: how long an uplink has been silent, and
+  /// whether more is known of it by now.
+  Plan told(const Observed& observed) const {
+    Plan out = plan_;
+    const auto paths = make_plan(settings_, observed).paths;
+    for (std::size_t i = 0; i < paths.size() && i < out.paths.size(); ++i)
+      if (paths[i].state == out.paths[i].state) out.paths[i].why = paths[i].why;
+    return out;
+  }
+
   Result<std::string> show() {
-    const auto observed = machine_.observe();
+    const auto observed = observe();
     if (!observed) return std::unexpected(observed.error());
     const auto now = MonotonicClock::now();
     std::vector<nanoseconds> ages;
@@ -329,8 +447,14 @@ class Gateway {
     const DhcpReport dhcp{settings_.dhcp.mode == DhcpMode::kKea
                               ? kea_state_name(kea_.state())
                               : dhcp_mode_name(settings_.dhcp.mode),
-                          kea_.pid(), leases_.pools(), leases_.held_back(), leases_.refused()};
-    return status_json(settings_, plan_, ages, *observed, dhcp, config_.string());
+                          kea_.pid(),
+                          leases_.pools(),
+                          leases_.held_back(),
+                          leases_.refused(),
+                          dhcp6_text(),
+                          kea6_.pid()};
+    return status_json(settings_, told(*observed), ages, *observed, dhcp,
+                       {advertiser_.running(), advertiser_.counts()}, config_.string());
   }
 
   Loop& loop_;
@@ -338,18 +462,23 @@ class Gateway {
   Settings settings_;
   Machine machine_;
   kernel::RouteMonitor monitor_;
+  HealthMonitor health_;
   std::optional<kernel::NetlinkSocket> translation_monitor_;
   Plan plan_;
   std::map<std::string, PathRecord> records_;
   int repairs_ = 0;  ///< passes in a row that had something to do
   bool ready_ = false;
-  unsigned kea_ifindex_ = 0;
-  std::string kea_wanted_;
+  Told told_;
+  Told told6_;
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   status::ServiceManager manager_;
+  Advertiser advertiser_;
   Kea kea_;
+  Kea kea6_;
   LeaseWatch leases_;
+  Delegations delegations_;
+  std::unique_ptr<LeaseJournal> journal6_;
   bool limit_lacking_ = false;  ///< and told
   Counts counts_;
   std::optional<status::MetricsServer> metrics_;
@@ -386,6 +515,9 @@ Result<void> cleanup(const std::filesystem::path& config) {
     return fail("the gateway is running", status::socket_path("gateway").string(), "stop it first");
   auto machine = Machine::open();
   if (!machine) return std::unexpected(machine.error());
+  if (const auto observed = machine->observe())
+    say_withdrawn(settings->lan,
+                  make_advertisements(*settings, make_plan(*settings, *observed), *observed));
   return machine->clean(settings->lan);
 }
 

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/capability.h>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
@@ -24,13 +25,33 @@
 namespace anabranch::gateway {
 namespace {
 
-constexpr std::string_view kProgram = "kea-dhcp4";
+/// What differs between the two servers.
+struct Server {
+  std::string_view name;  ///< in our log
+  std::string_view program;
+  std::string_view control_socket;
+  std::string_view started;  ///< what it says when it answers clients
+  // A warning about what is as it should be: it runs on one thread.
+  std::string_view one_thread;
+  std::string_view section;  ///< of our configuration file that turns it on
+};
+constexpr Server kServer4{
+    "Kea",   "kea-dhcp4", "kea4-ctrl-socket", "DHCP4_STARTED", "DHCP4_MULTI_THREADING_INFO",
+    "[dhcp]"};
+constexpr Server kServer6{"Kea for DHCPv6",
+                          "kea-dhcp6",
+                          "kea6-ctrl-socket",
+                          "DHCP6_STARTED",
+                          "DHCP6_MULTI_THREADING_INFO",
+                          "[dhcp6]"};
+
+const Server& server_of(Family family) {
+  return family == Family::kIpv4 ? kServer4 : kServer6;
+}
+
 constexpr seconds kFirstPause{1};
 constexpr seconds kLongestPause{60};
 constexpr std::size_t kLongestLine = 4096;
-
-// A warning of Kea about what is as it should be: it runs on one thread.
-constexpr std::string_view kOneThread = "DHCP4_MULTI_THREADING_INFO";
 
 /// Ordinary users' PATH often lacks the sbin folders.
 std::string search_path() {
@@ -43,8 +64,8 @@ KeaView our_view() {
   return {base / "etc", base / "run", state_directory() / "kea"};
 }
 
-std::filesystem::path config_file(const KeaView& view) {
-  return view.configuration / "kea-dhcp4.conf";
+std::string config_name(const Server& server) {
+  return std::string(server.program) + ".conf";
 }
 
 /// The lease database's password is in the configuration: these directories are nobody else's.
@@ -57,8 +78,8 @@ Result<void> make_private_directory(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::filesystem::path kea_lease_file() {
-  return our_view().leases / "kea-leases4.csv";
+std::filesystem::path kea_lease_file(Family family) {
+  return our_view().leases / (family == Family::kIpv4 ? "kea-leases4.csv" : "kea-leases6.csv");
 }
 
 std::string_view kea_state_name(Kea::State state) {
@@ -76,8 +97,8 @@ std::string_view kea_state_name(Kea::State state) {
 }
 
 struct Kea::Impl {
-  Impl(Loop& l, std::function<void()> c, std::function<void(const KeaLine&)> s)
-      : loop(l), changed(std::move(c)), said(std::move(s)) {}
+  Impl(Loop& l, const Server& which, std::function<void()> c, std::function<void(const KeaLine&)> s)
+      : loop(l), server(which), changed(std::move(c)), said(std::move(s)) {}
 
   void become(State next) {
     if (std::exchange(state, next) != next) changed();
@@ -91,8 +112,9 @@ struct Kea::Impl {
     // Left by a Kea that was killed with its gateway: where nobody reaps it, its number looks alive
     // and the next one would refuse. There is one gateway a status socket, so it is nobody's now.
     std::error_code ignored;
-    std::filesystem::remove(view.runtime / "kea-dhcp4.kea-dhcp4.pid", ignored);
-    return replace_file(config_file(view), wanted);
+    const std::string program(server.program);
+    std::filesystem::remove(view.runtime / (program + "." + program + ".pid"), ignored);
+    return replace_file(view.configuration / config_name(server), wanted);
   }
 
   Result<void> launch() {
@@ -100,7 +122,7 @@ struct Kea::Impl {
     auto pipe = kernel::make_pipe();
     if (!pipe) return std::unexpected(pipe.error());
     kernel::SpawnOptions options;
-    options.argv = {std::string(kProgram), "-c", "/etc/kea/kea-dhcp4.conf"};
+    options.argv = {std::string(server.program), "-c", "/etc/kea/" + config_name(server)};
     options.environment = {{"PATH", search_path()},
                            {"KEA_PIDFILE_DIR", "/run/kea"},
                            {"KEA_LOCKFILE_DIR", "none"},
@@ -129,7 +151,7 @@ struct Kea::Impl {
     ++starts;
     started_at = MonotonicClock::now();
     if (const auto done = launch(); !done) {
-      log::error("cannot start Kea: {}", done.error().text());
+      log::error("cannot start {}: {}", server.name, done.error().text());
       return schedule_retry();
     }
     become(State::kStarting);
@@ -137,7 +159,7 @@ struct Kea::Impl {
 
   void schedule_retry() {
     if (MonotonicClock::now() - started_at > kLongestPause) pause = kFirstPause;
-    log::info("trying to start Kea again in {}", duration_text(pause));
+    log::info("trying to start {} again in {}", server.name, duration_text(pause));
     retry = loop.after(pause, [this] { start(); });
     pause = std::min(pause * 2, kLongestPause);
     become(State::kFailed);
@@ -166,14 +188,15 @@ struct Kea::Impl {
     const KeaLine parsed = parse_kea_line(text);
     said(parsed);
     // Who gets no address is told of by those who watch the pools.
-    const bool expected = parsed.message_id == kOneThread || tells_of_no_address(parsed);
+    const bool expected = parsed.message_id == server.one_thread || tells_of_no_address(parsed);
     if (parsed.level == log::Level::kDebug || expected) {
-      log::debug("Kea: {}", parsed.text);
+      log::debug("{}: {}", server.name, parsed.text);
     } else if (flood.allow(MonotonicClock::now())) {
-      if (flood.suppressed() > 0) log::warning("Kea: {} more lines held back", flood.suppressed());
-      log::write(parsed.level, "Kea: " + std::string(parsed.text));
+      if (flood.suppressed() > 0)
+        log::warning("{}: {} more lines held back", server.name, flood.suppressed());
+      log::write(parsed.level, fmt::format("{}: {}", server.name, parsed.text));
     }
-    if (parsed.message_id == "DHCP4_STARTED") {
+    if (parsed.message_id == server.started) {
       become(State::kRunning);
       give();
     }
@@ -185,7 +208,7 @@ struct Kea::Impl {
     }
     release();
     const auto code = process.wait({});
-    log::error("Kea has ended by itself (exit code {})", code.value_or(-1));
+    log::error("{} has ended by itself (exit code {})", server.name, code.value_or(-1));
     schedule_retry();
   }
 
@@ -201,20 +224,20 @@ struct Kea::Impl {
   void give() {
     if (state != State::kRunning || giving || given == wanted) return;
     giving = true;
-    if (const auto done = replace_file(config_file(view), wanted); !done)
+    if (const auto done = replace_file(view.configuration / config_name(server), wanted); !done)
       log::error("{}", done.error().text());
     control.ask("config-set", wanted, [this, asked = wanted](const nlohmann::json* reply) {
       giving = false;
       if (reply == nullptr) {
-        log::error("Kea does not answer on its control socket; starting it anew");
+        log::error("{} does not answer on its control socket; starting it anew", server.name);
         return restart_server();
       }
       // Refused or not, this one has had its chance; only another one is tried again.
       given = asked;
       if (reply->value("result", 1) == 0)
-        log::info("Kea has taken over the changed configuration");
+        log::info("{} has taken over the changed configuration", server.name);
       else
-        log::error("Kea refused the changed configuration and keeps the old one: {}",
+        log::error("{} refused the changed configuration and keeps the old one: {}", server.name,
                    reply->value("text", reply->dump()));
       give();
     });
@@ -227,10 +250,11 @@ struct Kea::Impl {
   }
 
   Loop& loop;
+  const Server& server;
   std::function<void()> changed;
   std::function<void(const KeaLine&)> said;
   KeaView view = our_view();
-  KeaControl control{loop, view.runtime / "kea4-ctrl-socket"};
+  KeaControl control{loop, view.runtime / server.control_socket};
   State state = State::kStopped;
   kernel::Process process;
   UniqueFd output;
@@ -248,25 +272,27 @@ struct Kea::Impl {
   Loop::Handle retry;
 };
 
-Kea::Kea(Loop& loop, std::function<void()> changed, std::function<void(const KeaLine&)> said)
-    : impl_(std::make_unique<Impl>(loop, std::move(changed), std::move(said))) {}
+Kea::Kea(Loop& loop, Family family, std::function<void()> changed,
+         std::function<void(const KeaLine&)> said)
+    : impl_(std::make_unique<Impl>(loop, server_of(family), std::move(changed), std::move(said))) {}
 
 Kea::~Kea() {
   stop();
 }
 
-Result<void> Kea::installed() {
+Result<void> Kea::installed(Family family) {
+  const Server& server = server_of(family);
   const std::string path = search_path();
   std::string_view rest = path;
   while (!rest.empty()) {
     const auto folder = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
-    if (::access((std::filesystem::path(folder) / kProgram).c_str(), X_OK) == 0) return {};
+    if (::access((std::filesystem::path(folder) / server.program).c_str(), X_OK) == 0) return {};
   }
-  return fail("there is no kea-dhcp4 on this machine", {},
-              "install the package kea-dhcp4-server, or write mode = \"external\" under [dhcp] and "
-              "feed another "
-              "server with `anabranch gateway kea-config`",
+  return fail(fmt::format("there is no {} on this machine", server.program), {},
+              fmt::format("install the package {}-server, or write mode = \"external\" under {} "
+                          "and feed another server with `anabranch gateway kea-config`",
+                          server.program, server.section),
               ExitCode::kNotPermitted);
 }
 

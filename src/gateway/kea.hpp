@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A Kea DHCPv4 server as our child: started when the LAN is ready, told of every change, restarted
-// when it dies (1 s, 2 s, ... 60 s), its log lines among ours.
+// A Kea DHCPv4 or DHCPv6 server as our child: started when the LAN is ready, told of every change,
+// restarted when it dies (1 s, 2 s, ... 60 s), its log lines among ours.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ip.hpp"
 #include "base/loop.hpp"
 #include "base/result.hpp"
 #include "gateway/kea_control.hpp"
@@ -26,11 +27,12 @@ class Kea {
   };
 
   /// `changed` is called when state() has changed, `said` with every line of the server's log.
-  Kea(Loop& loop, std::function<void()> changed, std::function<void(const KeaLine&)> said);
+  Kea(Loop& loop, Family family, std::function<void()> changed,
+      std::function<void(const KeaLine&)> said);
   ~Kea();
 
-  /// kNotPermitted when there is no kea-dhcp4 on this machine.
-  static Result<void> installed();
+  /// kNotPermitted when there is no kea-dhcp4, or kea-dhcp6, on this machine.
+  static Result<void> installed(Family family);
 
   /// From now on a server with this configuration should run. Given to a running one through its
   /// control socket; one that Kea refuses is logged and the old one stays.
@@ -54,8 +56,8 @@ class Kea {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Where our Kea keeps its leases, unless they are in a database.
-std::filesystem::path kea_lease_file();
+/// Where our server for that family keeps its leases, unless they are in a database.
+std::filesystem::path kea_lease_file(Family family);
 
 std::string_view kea_state_name(Kea::State state);
 

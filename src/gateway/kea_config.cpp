@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "gateway/kea_parts.hpp"
+
 namespace anabranch::gateway {
 namespace {
 
@@ -18,25 +20,11 @@ constexpr std::string_view kWithAddress = "has-an-address";
 constexpr std::string_view kRefusedSubnet = "240.0.0.0/32";
 constexpr unsigned kRefusedSubnetId = registry::kMaxUplinks + 1;
 
-std::string hex(std::span<const std::uint8_t> octets) {
-  std::string out;
-  for (const auto octet : octets) out += fmt::format("{:02x}", octet);
-  return out;
-}
-
-std::string path_class(const Uplink& uplink) {
-  return fmt::format("path-{}", uplink.index);
-}
-
-Json client_class(std::string_view name, std::string test) {
-  return {{"name", name}, {"test", std::move(test)}};
-}
-
 /// Kea's own name for those whose messages it drops.
 Json make_drop_class(const std::set<MacAddress>& held_back) {
   std::string any;
   for (const auto& mac : held_back)
-    any += fmt::format("{}pkt4.mac == 0x{}", any.empty() ? "" : " or ", hex(mac.octets));
+    any += fmt::format("{}pkt4.mac == 0x{}", any.empty() ? "" : " or ", hex_text(mac.octets));
   return client_class("DROP", fmt::format("pkt4.ciaddr == 0.0.0.0 and ({})", any));
 }
 
@@ -59,13 +47,14 @@ Json make_classes(const Settings& settings, const KeaRefusals& refusals) {
       fmt::format("member('{}') and (not (pkt4.ciaddr == 0.0.0.0) or option[50].exists)",
                   kUnnamed)));
   for (const auto& uplink : settings.uplinks) {
-    const bool base = &uplink == &settings.base();
+    if (!uplink.has_ipv4()) continue;
+    const bool base = &uplink == settings.base(Family::kIpv4);
     const bool down = refusals.down.contains(uplink.index);
     std::string test = fmt::format("member('{}')", base ? kUnnamed : kWithAddress);
     if (!down)
       test = fmt::format("substring({},0,1) == 0x{:02x} or {}", option, uplink.index, test);
     else if (!base)
-      test = "'down' == 'up'";  // the subnet, and with it the leases, stay in the configuration
+      test = kNobody;
     out.push_back(client_class(path_class(uplink), std::move(test)));
   }
   return out;
@@ -103,23 +92,14 @@ Json make_network(const Settings& settings, const KeaPlaces& places, Json subnet
   return out;
 }
 
-Json make_lease_database(const LeaseDatabase& database) {
-  if (database.type == "memfile")
-    return {{"type", "memfile"}, {"persist", true}, {"name", "/var/lib/kea/kea-leases4.csv"}};
-  Json out = {{"type", database.type}, {"name", database.name}};
-  if (!database.host.empty()) out["host"] = database.host;
-  if (database.port != 0) out["port"] = database.port;
-  if (!database.user.empty()) out["user"] = database.user;
-  if (!database.password.empty()) out["password"] = database.password;
-  return out;
-}
-
 }  // namespace
 
 KeaPlaces own_kea_places(const Settings& settings) {
   // Hosts behind other routers send no broadcasts here, and relays may use any address of ours.
   // Else one address, since Kea answers once for every address it listens on.
-  return {settings.routed ? settings.lan : settings.lan + "/" + settings.base().router.text(),
+  const Uplink* base = settings.base(Family::kIpv4);
+  const bool one = !settings.routed && base != nullptr;
+  return {one ? settings.lan + "/" + base->router.text() : settings.lan,
           "/run/kea/kea4-ctrl-socket", find_lease_commands().string()};
 }
 
@@ -149,7 +129,8 @@ std::string kea_config(const Settings& settings, const KeaRefusals& refusals,
     server["control-socket"] = {{"socket-type", "unix"}, {"socket-name", places.control_socket}};
   if (!places.lease_commands.empty())
     server["hooks-libraries"] = {{{"library", places.lease_commands}}};
-  server["lease-database"] = make_lease_database(dhcp.lease_database);
+  server["lease-database"] =
+      make_lease_database(dhcp.lease_database, "/var/lib/kea/kea-leases4.csv");
   // Nobody else knows the leases of this LAN: a client with a wrong address is told so at once.
   server["authoritative"] = true;
   // The last value of each statistic is all we ask for.
@@ -171,19 +152,12 @@ std::string kea_config(const Settings& settings, const KeaRefusals& refusals,
   }
   server["client-classes"] = make_classes(settings, refusals);
   Json subnets = Json::array();
-  for (const auto& uplink : settings.uplinks) subnets.push_back(make_subnet(settings, uplink));
+  for (const auto& uplink : settings.uplinks)
+    if (uplink.has_ipv4()) subnets.push_back(make_subnet(settings, uplink));
   subnets.push_back(make_refusing_subnet());
   server["shared-networks"] = Json::array({make_network(settings, places, std::move(subnets))});
   if (!places.control_socket.empty())
-    server["loggers"] = {
-        {{"name", "kea-dhcp4"},
-         {"severity", "INFO"},
-         {"output_options", {{{"output", "stdout"}, {"flush", true}, {"pattern", "%p %m\n"}}}}},
-        // Else a line for every class of every message, and one for every lease: they would cost a
-        // fifth of the speed. Leases in a file are followed there (lease_journal.hpp).
-        {{"name", "kea-dhcp4.options"}, {"severity", "WARN"}},
-        {{"name", "kea-dhcp4.leases"},
-         {"severity", dhcp.lease_database.type == "memfile" ? "WARN" : "INFO"}}};
+    server["loggers"] = make_loggers("kea-dhcp4", dhcp.lease_database.type != "memfile");
   return Json{{"Dhcp4", std::move(server)}}.dump(2) + "\n";
 }
 

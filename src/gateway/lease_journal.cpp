@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/lease_journal.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -8,6 +9,8 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/directories.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -45,14 +48,18 @@ std::optional<GivenLease> journal_lease(std::string_view line) {
 }
 
 Result<std::unique_ptr<LeaseJournal>> LeaseJournal::open(
-    Loop& loop, const std::filesystem::path& file, std::function<void(const GivenLease&)> given) {
-  std::unique_ptr<LeaseJournal> out(new LeaseJournal(loop, file, std::move(given)));
+    Loop& loop, const std::filesystem::path& file, Begin begin,
+    std::function<void(std::string_view)> said) {
+  std::unique_ptr<LeaseJournal> out(new LeaseJournal(loop, file, std::move(said)));
   out->inotify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!out->inotify_ || ::inotify_add_watch(out->inotify_.get(), file.parent_path().c_str(),
                                             IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
     return fail_errno("cannot follow the leases", file.string());
   struct stat status {};
-  if (::stat(file.c_str(), &status) == 0) {
+  if (begin == Begin::kWhole) {
+    out->read_aside();
+    out->read_new();
+  } else if (::stat(file.c_str(), &status) == 0) {
     out->inode_ = status.st_ino;
     out->offset_ = status.st_size;
   }
@@ -73,6 +80,23 @@ void LeaseJournal::watch() {
   });
 }
 
+/// In the order in which Kea itself reads them.
+void LeaseJournal::read_aside() {
+  const auto beside = [&](const char* ending) {
+    const auto content = read_file(file_.string() + ending);
+    if (!content) return false;
+    for (std::string_view rest = *content; !rest.empty();) {
+      const auto line = rest.substr(0, rest.find('\n'));
+      said_(line);
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
+    return true;
+  };
+  if (beside(".completed")) return;
+  beside(".2");
+  beside(".1");
+}
+
 void LeaseJournal::read_new() {
   const UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
@@ -88,8 +112,7 @@ void LeaseJournal::read_new() {
     rest_.append(buffer.data(), static_cast<std::size_t>(got));
     std::size_t begin = 0;
     for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
-      if (const auto lease = journal_lease(std::string_view(rest_).substr(begin, end - begin)))
-        given_(*lease);
+      said_(std::string_view(rest_).substr(begin, end - begin));
       begin = end + 1;
     }
     rest_.erase(0, begin);

@@ -27,20 +27,27 @@ std::optional<GivenLease> journal_lease(std::string_view line);
 
 class LeaseJournal {
  public:
-  /// What is in the file already is left out. The file may come later, and may be replaced, as Kea
-  /// does when it cleans up. Errors: its folder cannot be watched.
+  enum class Begin {
+    kNow,    ///< what is in the file already is left out
+    kWhole,  ///< with it, and with what Kea has set aside to clean it up; all told before open()
+             ///< ends
+  };
+  /// Tells each line. The file may come later, and may be replaced, as Kea does when it cleans up.
+  /// Errors: its folder cannot be watched.
   static Result<std::unique_ptr<LeaseJournal>> open(Loop& loop, const std::filesystem::path& file,
-                                                    std::function<void(const GivenLease&)> given);
+                                                    Begin begin,
+                                                    std::function<void(std::string_view)> said);
 
  private:
-  LeaseJournal(Loop& loop, std::filesystem::path file, std::function<void(const GivenLease&)> given)
-      : loop_(loop), file_(std::move(file)), given_(std::move(given)) {}
+  LeaseJournal(Loop& loop, std::filesystem::path file, std::function<void(std::string_view)> said)
+      : loop_(loop), file_(std::move(file)), said_(std::move(said)) {}
   void watch();
+  void read_aside();
   void read_new();
 
   Loop& loop_;
   std::filesystem::path file_;
-  std::function<void(const GivenLease&)> given_;
+  std::function<void(std::string_view)> said_;
   UniqueFd inotify_;
   ino_t inode_ = 0;
   off_t offset_ = 0;

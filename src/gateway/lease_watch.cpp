@@ -71,8 +71,10 @@ void LeaseWatch::on_line(const KeaLine& line) {
 void LeaseWatch::follow() {
   if (settings_.dhcp.lease_database.type != "memfile") return journal_.reset();
   if (journal_) return;
-  auto journal = LeaseJournal::open(loop_, kea_lease_file(),
-                                    [this](const GivenLease& lease) { given(lease); });
+  auto journal = LeaseJournal::open(loop_, kea_lease_file(Family::kIpv4), LeaseJournal::Begin::kNow,
+                                    [this](std::string_view line) {
+                                      if (const auto lease = journal_lease(line)) given(*lease);
+                                    });
   if (!journal) return log::warning("leases are not counted: {}", journal.error().text());
   journal_ = *std::move(journal);
 }

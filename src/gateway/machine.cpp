@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/machine.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <sstream>
 #include <system_error>
 
@@ -39,6 +41,22 @@ Result<void> record_lans(const std::set<std::string>& lans) {
   return replace_file(lan_file(), content);
 }
 
+/// IPv6 forwards from an interface that says so itself since Linux 6.17; before that all interfaces
+/// have to. One that takes no Router Advertisements at all is let be.
+std::map<std::string, std::string> on_this_machine(
+    const std::map<std::string, std::string>& sysctls) {
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : sysctls) {
+    const auto present = kernel::read_sysctl(key);
+    if (key.ends_with("/accept_ra") && (!present || *present == "0")) continue;
+    if (key.ends_with("/force_forwarding") && !present)
+      out["net/ipv6/conf/all/forwarding"] = value;
+    else
+      out[key] = value;
+  }
+  return out;
+}
+
 }  // namespace
 
 Machine::Machine(kernel::Rtnetlink netlink)
@@ -68,14 +86,26 @@ kernel::Scope Machine::scope_with(const std::string& lan,
 
 Result<void> Machine::apply_translation(const Translation& wanted) {
   if (translation_ == wanted) return {};
-  const auto done = kernel::apply_nft(translation_ ? nft_difference(*translation_, wanted)
-                                                   : nft_replacement(wanted));
-  if (!done && wanted.empty() && !translation_) {
-    // Without the program there is no table of an earlier run either.
-    log::debug("no translation to remove: {}", done.error().text());
-  } else if (!done) {
-    translation_.reset();  // someone else may have changed the table: next time it is made anew
-    return done;
+  std::string text;
+  if (translation_) {
+    text = nft_difference(*translation_, wanted);
+  } else {
+    const auto needed = nft_families_of(wanted);
+    for (const auto family : nft_families()) {
+      if (std::ranges::find(needed, family) != needed.end()) {
+        text += nft_replacement(wanted, family);
+        continue;
+      }
+      // Without the program, or a kernel with that family, no earlier run has left a table either.
+      if (const auto done = kernel::apply_nft(nft_replacement({}, family)); !done)
+        log::debug("no translation to remove: {}", done.error().text());
+    }
+  }
+  if (!text.empty()) {
+    if (const auto done = kernel::apply_nft(text); !done) {
+      translation_.reset();  // someone else may have changed a table: next time all is made anew
+      return done;
+    }
   }
   translation_ = wanted;
   return {};
@@ -89,10 +119,13 @@ Result<std::string> Machine::apply(const Plan& plan, const std::string& lan) {
   ANABRANCH_TRY(apply_translation(plan.translation));
   const auto difference = kernel::reconcile(netlink_, plan.network, scope_with(lan, *links));
   if (!difference) return std::unexpected(difference.error());
+  const auto sysctls = on_this_machine(plan.sysctls);
   std::set<std::string> wanted;
-  for (const auto& [key, value] : plan.sysctls) wanted.insert(key);
+  for (const auto& [key, value] : sysctls) wanted.insert(key);
   ANABRANCH_TRY(sysctls_.restore_others(wanted));
-  for (const auto& [key, value] : plan.sysctls) ANABRANCH_TRY(sysctls_.set(key, value));
+  for (const bool forwarding : {false, true})
+    for (const auto& [key, value] : sysctls)
+      if (key.ends_with("forwarding") == forwarding) ANABRANCH_TRY(sysctls_.set(key, value));
   if (lans_.size() > 1) {
     lans_ = {lan};
     ANABRANCH_TRY(record_lans(lans_));
@@ -101,13 +134,17 @@ Result<std::string> Machine::apply(const Plan& plan, const std::string& lan) {
 }
 
 bool Machine::translation_lost() {
-  if (!translation_ || translation_->empty()) return false;
-  kernel::SpawnOptions options;
-  options.argv = {"nft", "list", "table", "ip", std::string(registry::kGatewayNftTable)};
-  const auto listed = kernel::run_command(std::move(options));
-  if (!listed || listed->exit_code == 0) return false;
-  translation_.reset();
-  return true;
+  if (!translation_) return false;
+  const auto families = nft_families_of(*translation_);
+  const bool lost = std::ranges::any_of(families, [](std::string_view family) {
+    kernel::SpawnOptions options;
+    options.argv = {"nft", "list", "table", std::string(family),
+                    std::string(registry::kGatewayNftTable)};
+    const auto listed = kernel::run_command(std::move(options));
+    return listed && listed->exit_code != 0;
+  });
+  if (lost) translation_.reset();
+  return lost;
 }
 
 Result<void> Machine::clean(const std::string& lan) {

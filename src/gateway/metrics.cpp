@@ -16,6 +16,8 @@ enum : std::size_t {
   kSent,
   kReceived,
   kStateChanges,
+  kProbeRtt,
+  kProbeLoss,
   kLanReady,
   kChanges,
   kReloads,
@@ -26,6 +28,12 @@ enum : std::size_t {
   kPoolDeclined,
   kRefused,
   kHeldBack,
+  kAdvertisements,
+  kAdvertisementsFailed,
+  kSolicitations,
+  kSolicitationsRefused,
+  kKea6Running,
+  kKea6Restarts,
   kCount,
 };
 
@@ -39,6 +47,10 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Received by the uplink's interface, as the kernel counts."},
     {"anabranch_gateway_uplink_state_changes_total", kCounter,
      "How often the uplink went down or came back since the gateway began."},
+    {"anabranch_gateway_uplink_probe_rtt_seconds", kGauge,
+     "Round trip of the last probe that was answered. None before, and without probes."},
+    {"anabranch_gateway_uplink_probe_loss_ratio", kGauge,
+     "Of the last 100 probes how many were not answered, 0 to 1. Only with probes."},
     {"anabranch_gateway_lan_ready", kGauge, "1 while hosts can be served on the LAN, else 0."},
     {"anabranch_gateway_kernel_changes_total", kCounter,
      "Passes in which the kernel was not as it should be and was set right, the first included."},
@@ -57,6 +69,18 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Times that a host got no address for want of one. Only with mode = \"kea\"."},
     {"anabranch_gateway_dhcp_held_back_clients", kGauge,
      "Hardware addresses that have more leases than leases_per_mac and get no further ones."},
+    {"anabranch_gateway_advertisements_sent_total", kCounter,
+     "Router Advertisements that were sent, of all paths."},
+    {"anabranch_gateway_advertisements_failed_total", kCounter,
+     "Router Advertisements that could not be sent, and were tried again."},
+    {"anabranch_gateway_solicitations_total", kCounter,
+     "Router Solicitations of hosts on the LAN."},
+    {"anabranch_gateway_solicitations_refused_total", kCounter,
+     "Messages to routers that were no valid Router Solicitation from the LAN."},
+    {"anabranch_gateway_kea6_running", kGauge,
+     "1 while our Kea for DHCPv6 answers hosts, else 0. Only with mode = \"kea\" under [dhcp6]."},
+    {"anabranch_gateway_kea6_restarts_total", kCounter,
+     "How often our Kea for DHCPv6 was started again. Only with mode = \"kea\" under [dhcp6]."},
 }};
 
 double one_if(bool condition) {
@@ -70,7 +94,7 @@ std::span<const status::MetricDefinition> metric_definitions() {
 }
 
 std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Observed& observed,
-                            const Counts& counts, const Kea* kea) {
+                            const Counts& counts, const Kea* kea, const Kea* kea6) {
   std::vector<Metric> out;
   for (const auto& path : plan.paths) {
     const auto add = [&](std::size_t what, double value) {
@@ -86,6 +110,12 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
       add(kSent, static_cast<double>(link->sent_octets));
       add(kReceived, static_cast<double>(link->received_octets));
     }
+    if (const auto health = observed.health.find(path.name);
+        health != observed.health.end() && uplink != nullptr && !uplink->health.probes.empty()) {
+      add(kProbeLoss, health->second.loss);
+      if (health->second.rtt)
+        add(kProbeRtt, std::chrono::duration<double>(*health->second.rtt).count());
+    }
     if (const auto pool = counts.pools.find(path.index); pool != counts.pools.end()) {
       add(kPoolSize, static_cast<double>(pool->second.size));
       add(kPoolAssigned, static_cast<double>(pool->second.assigned));
@@ -98,11 +128,22 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
   out.push_back({&kDefinitions[kLanReady], {}, one_if(plan.lan_problem.empty())});
   out.push_back({&kDefinitions[kChanges], {}, static_cast<double>(counts.passes_with_changes)});
   out.push_back({&kDefinitions[kReloads], {}, static_cast<double>(counts.reloads)});
+  const auto advertiser = [&](std::size_t what, std::uint64_t value) {
+    out.push_back({&kDefinitions[what], {}, static_cast<double>(value)});
+  };
+  advertiser(kAdvertisements, counts.advertiser.sent);
+  advertiser(kAdvertisementsFailed, counts.advertiser.failed);
+  advertiser(kSolicitations, counts.advertiser.solicitations);
+  advertiser(kSolicitationsRefused, counts.advertiser.refused);
   if (kea != nullptr) {
     out.push_back({&kDefinitions[kKeaRunning], {}, one_if(kea->state() == Kea::State::kRunning)});
     out.push_back({&kDefinitions[kKeaRestarts], {}, static_cast<double>(kea->restarts())});
     out.push_back({&kDefinitions[kRefused], {}, static_cast<double>(counts.refused)});
     out.push_back({&kDefinitions[kHeldBack], {}, static_cast<double>(counts.held_back)});
+  }
+  if (kea6 != nullptr) {
+    out.push_back({&kDefinitions[kKea6Running], {}, one_if(kea6->state() == Kea::State::kRunning)});
+    out.push_back({&kDefinitions[kKea6Restarts], {}, static_cast<double>(kea6->restarts())});
   }
   return out;
 }

@@ -7,13 +7,18 @@
 //   priority 1900   iif <lan>                             blackhole      (BCP 38)
 //
 //   table 17300     <source prefix k> via <the router towards the hosts>   only with [lan] via
-//   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up
+//                   <delegated prefix> via <who has it>   with our own DHCPv6 server
+//                   unreachable <the rest of `delegated`> metric 4000
+//   table 17300+k   default via <next hop k>         metric 100     while uplink k is set up and
+//                                                                    nothing is known against it
 //                   default via <next hop of another> metric 2000    only with fail_open
 //                   unreachable default              metric 4000
 //
-// A lost carrier needs no change of routes: with ignore_routes_with_linkdown the kernel passes over
-// the first line by itself, in the same instant. There is nothing here about connections: the
-// source address alone chooses the uplink (draft-wr-mptcp-single-homed).
+// The same for IPv4 and for IPv6, each where some uplink has it; a family that none has is left as
+// it is. A lost carrier needs no change of routes: with ignore_routes_with_linkdown the kernel
+// passes over the first line by itself, in the same instant. There is nothing here about
+// connections: the source address alone chooses the uplink (draft-wr-mptcp-single-homed). What
+// probes of an uplink's health need comes from probe_routes.hpp.
 #pragma once
 
 #include <map>
@@ -21,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/delegations.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/translation.hpp"
 #include "kernel/reconcile.hpp"
@@ -28,9 +34,19 @@
 
 namespace anabranch::gateway {
 
+/// What is known of an uplink beyond its interface.
+struct UplinkHealth {
+  bool works = true;
+  std::string why = {};  ///< it does not: "no answer from icmp:198.51.100.1 for 1.4 s"
+  std::optional<nanoseconds> rtt = std::nullopt;  ///< of the last answer
+  double loss = 0;                                ///< of the last 100 probes, 0..1
+};
+
 struct Observed {
   std::vector<kernel::LinkInfo> links;
   std::vector<kernel::Address> addresses;
+  std::map<std::string, UplinkHealth, std::less<>> health = {};  ///< by uplink; missing: works
+  std::vector<Delegation> delegations = {};                      ///< of our own DHCPv6 server
 
   const kernel::LinkInfo* link(std::string_view name) const;
 };
@@ -51,11 +67,15 @@ struct PathPlan {
 
 struct Plan {
   kernel::NetworkState network;
-  std::map<std::string, std::string> sysctls;  ///< keys with slashes; only of interfaces that exist
+  /// Keys with slashes; only of interfaces that exist. For what not every kernel has, and for
+  /// accept_ra where it is 0, see machine.cpp.
+  std::map<std::string, std::string> sysctls;
   Translation translation;
   std::vector<PathPlan> paths;  ///< as settings.uplinks
   /// Why hosts cannot be served on the LAN yet; empty when they can.
   std::string lan_problem;
+  /// Why our DHCPv6 server cannot begin although the LAN is well; empty when it can.
+  std::string dhcp6_problem;
   unsigned lan_ifindex = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.hpp"
+#include "gateway/advertiser.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/pool_use.hpp"
 #include "gateway/settings.hpp"
@@ -19,12 +20,20 @@ struct DhcpReport {
   int pid = 0;
   PoolUses pools = {};  ///< those that Kea has counted
   std::set<MacAddress> held_back = {};
-  unsigned long refused = 0;  ///< times that a client got no address
+  unsigned long refused = 0;     ///< times that a client got no address
+  std::string_view state6 = {};  ///< of the DHCPv6 server
+  int pid6 = 0;
+};
+
+struct AdvertiserReport {
+  bool running = false;
+  AdvertiserCounts counts = {};
 };
 
 /// `ages` are the times since each of `plan.paths` came into its state.
 std::string status_json(const Settings& settings, const Plan& plan,
                         const std::vector<nanoseconds>& ages, const Observed& observed,
-                        const DhcpReport& dhcp, std::string_view config_file);
+                        const DhcpReport& dhcp, const AdvertiserReport& advertiser,
+                        std::string_view config_file);
 
 }  // namespace anabranch::gateway

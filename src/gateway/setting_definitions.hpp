@@ -10,6 +10,8 @@
 #include "base/config.hpp"
 #include "base/registry.hpp"
 #include "base/units.hpp"
+#include "gateway/setting_definitions_health.hpp"
+#include "gateway/setting_definitions_ipv6.hpp"
 #include "status/metrics_settings.hpp"
 
 namespace anabranch::gateway::definition {
@@ -28,8 +30,8 @@ inline constexpr Setting kLocalPrefixes{
     .key = "local_prefixes",
     .kind = Kind::kTexts,
     .help =
-        "Further destinations that the main routing table serves, for example other networks of "
-        "the site. The source prefixes below are among them without being named.",
+        "Further destinations that the main routing table serves, IPv4 and IPv6, for example other "
+        "networks of the site. The source prefixes below are among them without being named.",
     .example = "[\"192.168.7.0/24\"]"};
 
 inline constexpr Setting kVia{
@@ -38,8 +40,8 @@ inline constexpr Setting kVia{
         "The next router towards the hosts, for a gateway that is not on their link. It then has "
         "no address in the source prefixes: it routes them to this IPv4 address, and the hosts' "
         "own router sends what leaves them here. \"main\" leaves the way back to the main routing "
-        "table, for a site with a routing protocol. DHCP reaches such hosts through relays, see "
-        "there.",
+        "table, for a site with a routing protocol; that of IPv6 is always left to it. DHCP "
+        "reaches such hosts through relays, see there.",
     .example = "\"192.0.2.1\""};
 
 inline constexpr std::array kAll{kInterface, kLocalPrefixes, kVia};
@@ -67,7 +69,8 @@ inline constexpr Setting kNextHop{
     .key = "next_hop",
     .kind = Kind::kAddress,
     .help =
-        "The provider's router, an IPv4 address. It may lie outside every subnet of the interface.",
+        "The provider's router, an IPv4 address. It may lie outside every subnet of the interface. "
+        "This key and source_prefix may be left out where there is a section ipv6.",
     .required = true,
     .example = "\"172.16.%.2\""};
 
@@ -138,7 +141,8 @@ inline constexpr Setting kFailOpen{
     .example = "\"isp2\""};
 
 inline constexpr std::array kAll{kName,   kInterface, kNextHop, kIndex,          kSourcePrefix,
-                                 kRouter, kPool,      kNat,     kExternalPrefix, kFailOpen};
+                                 kRouter, kPool,      kNat,     kExternalPrefix, kFailOpen,
+                                 kPvd,    kDns,       kIpv6,    kHealth};
 
 }  // namespace uplink
 
@@ -278,6 +282,6 @@ inline constexpr Setting kDhcp{.key = "dhcp",
                                .settings = dhcp::kAll,
                                .short_form = "mode"};
 
-inline constexpr std::array kAll{kLan, kUplink, kDhcp, status::kMetrics};
+inline constexpr std::array kAll{kLan, kUplink, kDhcp, kAdvertise, kDhcp6, status::kMetrics};
 
 }  // namespace anabranch::gateway::definition

@@ -5,6 +5,9 @@
 
 #include "gateway/setting_definitions.hpp"
 #include "gateway/settings_checks.hpp"
+#include "gateway/settings_health.hpp"
+#include "gateway/settings_ipv6.hpp"
+#include "gateway/settings_values.hpp"
 
 namespace anabranch::gateway {
 
@@ -49,72 +52,21 @@ std::string read_interface(const config::Section& section, const Setting& settin
   return name;
 }
 
-/// An IPv4 prefix written with its host bits clear; nothing after a complaint.
-std::optional<IpPrefix> read_prefix(const config::Section& section, const Setting& setting) {
-  const auto prefix = section.prefix(setting);
-  if (!prefix) return std::nullopt;
-  if (prefix->family() != Family::kIpv4) {
-    section.complain(setting, "'" + std::string(setting.key) + "' is not an IPv4 prefix",
-                     "write it like \"10.1.0.0/16\"");
-    return std::nullopt;
-  }
-  if (prefix->has_host_bits()) {
-    section.complain(setting, prefix->text() + " has bits set beyond its length",
-                     "write \"" + prefix->without_host_bits().text() + "\"");
-    return std::nullopt;
-  }
-  return prefix;
-}
-
-std::optional<IpAddress> read_address(const config::Section& section, const Setting& setting) {
-  const auto address = section.address(setting);
-  if (address && !address->is_v4()) {
-    section.complain(setting, "'" + std::string(setting.key) + "' is not an IPv4 address");
-    return std::nullopt;
-  }
-  return address;
-}
-
-std::optional<AddressRange> parse_range(std::string_view text) {
-  const auto dash = text.find('-');
-  if (dash == std::string_view::npos) return std::nullopt;
-  const auto trim = [](std::string_view word) {
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
-    return word;
-  };
-  const auto first = IpAddress::parse(trim(text.substr(0, dash)));
-  const auto last = IpAddress::parse(trim(text.substr(dash + 1)));
-  if (!first || !last || !first->is_v4() || !last->is_v4() || *last < *first) return std::nullopt;
-  return AddressRange{*first, *last};
-}
-
-void read_pool(const config::Section& section, Uplink& uplink) {
-  uplink.pool = usual_pool(uplink.source_prefix);
-  if (section.has(definition::uplink::kPool)) {
-    const auto range = parse_range(section.text(definition::uplink::kPool));
-    if (!range)
-      section.complain(definition::uplink::kPool, "'pool' is not a range of IPv4 addresses",
-                       "write it like \"10.1.16.0-10.1.255.250\"");
-    else if (!uplink.source_prefix.contains(range->first) ||
-             !uplink.source_prefix.contains(range->last))
-      section.complain(definition::uplink::kPool,
-                       "the pool lies outside " + uplink.source_prefix.text(),
-                       "hosts of this uplink have addresses of its source_prefix");
-    else
-      uplink.pool = *range;
-  }
-  if (uplink.router >= uplink.pool.first && uplink.router <= uplink.pool.last)
-    section.complain(section.has(definition::uplink::kPool) ? definition::uplink::kPool
-                                                            : definition::uplink::kRouter,
-                     "the pool " + uplink.pool.first.text() + "-" + uplink.pool.last.text() +
-                         " holds the router's address " + uplink.router.text(),
-                     "give a pool without it");
+/// IPv4 may be left out, as a whole, where there is IPv6.
+Setting needed(Setting setting, const config::Section& section) {
+  namespace uplink = definition::uplink;
+  if (!section.has(uplink::kIpv6)) return setting;
+  setting.required = false;
+  for (const auto* key : {&uplink::kNextHop, &uplink::kSourcePrefix, &uplink::kRouter,
+                          &uplink::kPool, &uplink::kNat, &uplink::kExternalPrefix})
+    setting.required = setting.required || section.has(*key);
+  return setting;
 }
 
 void read_source(const config::Section& section, Uplink& uplink) {
-  const auto prefix = read_prefix(section, definition::uplink::kSourcePrefix);
-  const auto router = read_address(section, definition::uplink::kRouter);
+  const auto prefix =
+      read_prefix(section, needed(definition::uplink::kSourcePrefix, section), Family::kIpv4);
+  const auto router = read_address(section, definition::uplink::kRouter, Family::kIpv4);
   section.has(definition::uplink::kPool);  // known even when the prefix is wrong
   if (!prefix) return;
   if (prefix->length() < kShortestPrefix || prefix->length() > kLongestPrefix) {
@@ -133,13 +85,14 @@ void read_source(const config::Section& section, Uplink& uplink) {
                      "leave 'router' out to get " + offset(*prefix, 1).text());
     uplink.router = offset(*prefix, 1);
   }
-  read_pool(section, uplink);
+  uplink.pool = read_pool(section, definition::uplink::kPool, definition::uplink::kRouter, *prefix,
+                          uplink.router, usual_pool(*prefix));
 }
 
 void read_translation(const config::Section& section, Uplink& uplink) {
   const std::string nat = section.choice(definition::uplink::kNat);
   uplink.nat = nat == "none" ? Nat::kNone : nat == "prefix" ? Nat::kPrefix : Nat::kMasquerade;
-  uplink.external_prefix = read_prefix(section, definition::uplink::kExternalPrefix);
+  uplink.external_prefix = read_prefix(section, definition::uplink::kExternalPrefix, Family::kIpv4);
   if (uplink.nat != Nat::kPrefix) {
     if (section.has(definition::uplink::kExternalPrefix))
       section.complain(definition::uplink::kExternalPrefix,
@@ -164,11 +117,15 @@ Uplink read_uplink(const config::Section& section) {
   Uplink uplink;
   uplink.name = section.text(definition::uplink::kName);
   uplink.interface = read_interface(section, definition::uplink::kInterface);
-  uplink.next_hop = read_address(section, definition::uplink::kNextHop).value_or(IpAddress());
+  uplink.next_hop =
+      read_address(section, needed(definition::uplink::kNextHop, section), Family::kIpv4)
+          .value_or(IpAddress());
   uplink.index = static_cast<unsigned>(section.number(definition::uplink::kIndex));
   read_source(section, uplink);
   read_translation(section, uplink);
   uplink.fail_open = section.text(definition::uplink::kFailOpen);
+  read_ipv6(section, uplink);
+  uplink.health = read_health(section.section(definition::uplink::kHealth), uplink);
   return uplink;
 }
 
@@ -195,31 +152,19 @@ LeaseDatabase read_lease_database(const config::Section& section) {
   return out;
 }
 
-DhcpMode parse_mode(std::string_view text) {
-  return text == "off" ? DhcpMode::kOff : text == "external" ? DhcpMode::kExternal : DhcpMode::kKea;
-}
-
-std::vector<IpAddress> read_addresses(const config::Section& section, const Setting& setting,
-                                      std::string_view hint) {
-  std::vector<IpAddress> out;
-  for (const auto& text : section.texts(setting)) {
-    const auto address = IpAddress::parse(text);
-    if (address && address->is_v4())
-      out.push_back(*address);
-    else
-      section.complain(setting, "'" + text + "' is not an IPv4 address", std::string(hint));
-  }
-  return out;
-}
-
-Dhcp read_dhcp(const config::Section& section) {
+Dhcp read_dhcp(const config::Section& section, bool has_ipv4) {
   namespace dhcp = definition::dhcp;
   Dhcp out;
-  out.mode = parse_mode(section.choice(dhcp::kMode));
+  out.mode = parse_dhcp_mode(section.choice(dhcp::kMode));
+  if (!has_ipv4 && section.has(dhcp::kMode) && out.mode != DhcpMode::kOff)
+    section.complain(dhcp::kMode, "DHCP for IPv4 has nothing to hand out: no uplink has IPv4",
+                     "write \"off\", and [dhcp6] for IPv6");
+  if (!has_ipv4) out.mode = DhcpMode::kOff;
   out.ext_route_code = static_cast<unsigned>(section.number(dhcp::kExtRouteCode));
   out.lease_time = std::chrono::duration_cast<seconds>(section.duration(dhcp::kLeaseTime));
-  out.dns = read_addresses(section, dhcp::kDns, "list the addresses of resolvers");
-  out.relays = read_addresses(section, dhcp::kRelays, "list the addresses of relays");
+  out.dns = read_addresses(section, dhcp::kDns, Family::kIpv4, "list the addresses of resolvers");
+  out.relays =
+      read_addresses(section, dhcp::kRelays, Family::kIpv4, "list the addresses of relays");
   out.leases_per_mac = static_cast<unsigned>(section.number(dhcp::kLeasesPerMac));
   out.lease_database = read_lease_database(section.section(dhcp::kLeaseDatabase));
   return out;
@@ -238,10 +183,10 @@ void read_lan(const config::Section& lan, Settings& settings) {
   }
   for (const auto& word : lan.texts(definition::lan::kLocalPrefixes)) {
     const auto prefix = IpPrefix::parse(word);
-    if (prefix && prefix->family() == Family::kIpv4 && !prefix->has_host_bits())
+    if (prefix && !prefix->has_host_bits())
       settings.local_prefixes.push_back(*prefix);
     else
-      lan.complain(definition::lan::kLocalPrefixes, "'" + word + "' is not an IPv4 prefix",
+      lan.complain(definition::lan::kLocalPrefixes, "'" + word + "' is not a prefix",
                    "write it like \"192.168.7.0/24\"");
   }
 }
@@ -253,9 +198,17 @@ Result<Settings> read(const config::Document& document) {
   const auto sections = root.sections(definition::kUplink);
   for (const auto& section : sections) settings.uplinks.push_back(read_uplink(section));
   check_uplinks_together(settings, sections);
-  settings.dhcp = read_dhcp(root.section(definition::kDhcp));
+  check_ipv6_together(settings, sections);
+  // Whether it is meant to be there: one that was refused is no reason to complain twice.
+  const bool has_ipv4 = std::ranges::any_of(sections, [](const auto& section) {
+    return needed(definition::uplink::kSourcePrefix, section).required;
+  });
+  settings.dhcp = read_dhcp(root.section(definition::kDhcp), has_ipv4);
   if (settings.routed && settings.dhcp.relays.empty())
-    for (const auto& uplink : settings.uplinks) settings.dhcp.relays.push_back(uplink.router);
+    for (const auto& uplink : settings.uplinks)
+      if (uplink.has_ipv4()) settings.dhcp.relays.push_back(uplink.router);
+  settings.advertise = read_advertise(root.section(definition::kAdvertise));
+  settings.dhcp6 = read_dhcp6(root.section(definition::kDhcp6), settings);
   settings.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   std::ranges::sort(settings.uplinks, {}, &Uplink::index);
@@ -266,6 +219,18 @@ Result<Settings> read(const config::Document& document) {
 
 std::span<const Setting> setting_definitions() {
   return definition::kAll;
+}
+
+std::string_view nat66_name(Nat66 nat) {
+  switch (nat) {
+    case Nat66::kNone:
+      return "none";
+    case Nat66::kStateful:
+      return "stateful";
+    case Nat66::kStateless:
+      return "stateless";
+  }
+  return {};
 }
 
 std::string_view nat_name(Nat nat) {
@@ -280,6 +245,10 @@ std::string_view nat_name(Nat nat) {
   return {};
 }
 
+DhcpMode parse_dhcp_mode(std::string_view name) {
+  return name == "off" ? DhcpMode::kOff : name == "external" ? DhcpMode::kExternal : DhcpMode::kKea;
+}
+
 std::string_view dhcp_mode_name(DhcpMode mode) {
   switch (mode) {
     case DhcpMode::kKea:
@@ -290,6 +259,13 @@ std::string_view dhcp_mode_name(DhcpMode mode) {
       return "off";
   }
   return {};
+}
+
+const Uplink* Settings::base(Family family) const {
+  const auto found = std::ranges::find_if(uplinks, [&](const Uplink& uplink) {
+    return family == Family::kIpv4 ? uplink.has_ipv4() : uplink.ipv6.has_value();
+  });
+  return found == uplinks.end() ? nullptr : &*found;
 }
 
 const Uplink* Settings::find(std::string_view name) const {

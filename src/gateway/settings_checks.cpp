@@ -26,7 +26,8 @@ void check_prefixes(const Uplink& uplink, const Uplink& other, bool earlier,
                      uplink.source_prefix.text() + " overlaps " + other.source_prefix.text() +
                          " of the uplink '" + other.name + "'",
                      "a source address must name one uplink");
-  if (is_known(other.source_prefix) && other.source_prefix.contains(uplink.next_hop))
+  if (is_known(other.source_prefix) && uplink.has_ipv4() &&
+      other.source_prefix.contains(uplink.next_hop))
     section.complain(definition::uplink::kNextHop,
                      "the next hop " + uplink.next_hop.text() + " lies in the LAN's " +
                          other.source_prefix.text(),
@@ -42,6 +43,11 @@ void check_prefixes(const Uplink& uplink, const Uplink& other, bool earlier,
                          " of the uplink '" + other.name + "'");
 }
 
+/// Unlike one whose IPv4 was refused.
+bool ipv6_only(const Uplink& uplink) {
+  return uplink.ipv6 && !uplink.has_ipv4();
+}
+
 void check_fail_open(const Settings& settings, const Uplink& uplink,
                      const config::Section& section) {
   if (uplink.fail_open.empty()) return;
@@ -54,6 +60,13 @@ void check_fail_open(const Settings& settings, const Uplink& uplink,
     section.complain(definition::uplink::kFailOpen,
                      "'" + other->name + "' is on the same interface and goes down with this one",
                      "name an uplink on another interface");
+  const bool ipv4 = !ipv6_only(uplink) && !ipv6_only(*other);
+  if (!ipv4 && !(uplink.ipv6 && other->ipv6))
+    return section.complain(
+        definition::uplink::kFailOpen,
+        "'" + other->name + "' carries nothing of what this one carries: one has IPv4, one IPv6",
+        "name an uplink with the same");
+  if (!ipv4) return;
   // Outside, addresses of this prefix are known only behind this uplink, so the other one must put
   // its own in their place. Addresses that are never translated belong to the site.
   if (other->nat != Nat::kNone || uplink.nat == Nat::kNone) return;
@@ -66,6 +79,7 @@ void check_fail_open(const Settings& settings, const Uplink& uplink,
 void check_shared_interface(const Uplink& uplink, const Uplink& other,
                             const config::Section& section) {
   if (uplink.interface.empty() || uplink.interface != other.interface) return;
+  if (!uplink.has_ipv4() || !other.has_ipv4()) return;
   if (uplink.next_hop != other.next_hop) return;
   if (uplink.nat != Nat::kMasquerade || other.nat != Nat::kMasquerade) return;
   section.complain(definition::uplink::kInterface,

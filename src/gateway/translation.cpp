@@ -2,15 +2,23 @@
 #include "gateway/translation.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
 namespace anabranch::gateway {
 namespace {
 
+/// IPv6 and TCP headers without options.
+constexpr unsigned kHeaders = 60;
+
+std::string leaving(const Uplink& through) {
+  return fmt::format("oifname \"{}\"", through.interface);
+}
+
 /// Empty for addresses that leave through `through` as they are.
 std::string outgoing_rule(const Uplink& uplink, const Uplink& through) {
-  const std::string out = fmt::format("oifname \"{}\"", through.interface);
+  const std::string out = leaving(through);
   switch (through.nat) {
     case Nat::kMasquerade:
       return out + " masquerade";
@@ -24,17 +32,21 @@ std::string outgoing_rule(const Uplink& uplink, const Uplink& through) {
   return {};
 }
 
-PathTranslation translate(const Settings& settings, const Uplink& uplink) {
+const Uplink* rescuer_of(const Settings& settings, const Uplink& uplink) {
+  return uplink.fail_open.empty() ? nullptr : settings.find(uplink.fail_open);
+}
+
+PathTranslation translate_ipv4(const Settings& settings, const Uplink& uplink) {
   PathTranslation out;
-  out.index = uplink.index;
+  out.name = std::to_string(uplink.index);
   out.source = uplink.source_prefix;
   const auto leaves_through = [&](const Uplink* through) {
-    if (through == nullptr) return;
+    if (through == nullptr || !through->has_ipv4()) return;
     if (auto rule = outgoing_rule(uplink, *through); !rule.empty())
       out.outgoing.push_back(std::move(rule));
   };
   leaves_through(&uplink);
-  leaves_through(uplink.fail_open.empty() ? nullptr : settings.find(uplink.fail_open));
+  leaves_through(rescuer_of(settings, uplink));
   if (uplink.nat == Nat::kPrefix && uplink.external_prefix) {
     out.external = uplink.external_prefix;
     out.incoming = {fmt::format("iifname \"{}\" dnat prefix to {}", uplink.interface,
@@ -43,57 +55,68 @@ PathTranslation translate(const Settings& settings, const Uplink& uplink) {
   return out;
 }
 
-/// A chain with rules of ours and the element of a verdict map that leads to it.
-struct Branch {
-  std::string_view map;
-  std::string chain;
-  IpPrefix key;
-  const std::vector<std::string>& rules;
-};
+/// What stands for hosts of other prefixes in packets that go to `uplink`'s interface. Without
+/// state the inner one: the interface itself then puts the outer prefix in its place.
+IpAddress stand_in(const Ipv6& uplink) {
+  if (uplink.nat != Nat66::kStateful || !uplink.external_prefix) return uplink.router;
+  std::array<std::uint8_t, 16> octets{};
+  std::ranges::copy(uplink.external_prefix->network().octets().first(8), octets.begin());
+  std::ranges::copy(uplink.router.octets().last(8), octets.begin() + 8);
+  return IpAddress::v6(octets);
+}
 
-std::vector<Branch> branches_of(const PathTranslation& path) {
-  std::vector<Branch> out;
-  out.push_back({"by_source", fmt::format("from-{}", path.index), path.source, path.outgoing});
-  if (path.external)
-    out.push_back({"by_target", fmt::format("to-{}", path.index), *path.external, path.incoming});
+/// Guests of another uplink need a stand-in even where its own hosts need none: the other
+/// provider's prefix is not known behind it.
+std::vector<std::string> guest_rules(const Settings& settings, const Uplink& uplink) {
+  const Uplink* other = rescuer_of(settings, uplink);
+  if (other == nullptr || !other->ipv6) return {};
+  return {fmt::format("{} snat to {}", leaving(*other), stand_in(*other->ipv6).text())};
+}
+
+std::string clamp(unsigned mtu) {
+  const unsigned size = mtu - kHeaders;
+  return fmt::format("tcp flags syn tcp option maxseg size > {0} tcp option maxseg size set {0}",
+                     size);
+}
+
+/// Rules that keep the last 64 bits of one address of `from` and give it the first of `to`.
+std::vector<std::string> rewrite(std::string_view which, const IpPrefix& from, const IpPrefix& to,
+                                 unsigned mtu) {
+  std::vector<std::string> out;
+  const std::string match = fmt::format("ip6 {} {}", which, from.text());
+  if (mtu > kHeaders) out.push_back(match + " " + clamp(mtu));
+  out.push_back(fmt::format("{0} ip6 {1} set ip6 {1} & ::ffff:ffff:ffff:ffff | {2}", match, which,
+                            to.network().text()));
   return out;
 }
 
-std::string in_table(std::string_view verb, std::string_view object, std::string_view name,
-                     std::string_view rest = {}) {
-  return fmt::format("{} {} ip {} {}{}{}\n", verb, object, registry::kGatewayNftTable, name,
-                     rest.empty() ? "" : " ", rest);
+std::optional<StatelessTranslation> stateless(const Uplink& uplink,
+                                              std::span<const kernel::LinkInfo> links) {
+  const auto link = std::ranges::find(links, uplink.interface, &kernel::LinkInfo::name);
+  if (link == links.end()) return std::nullopt;
+  const Ipv6& ipv6 = *uplink.ipv6;
+  return StatelessTranslation{
+      uplink.interface, link->index,
+      rewrite("saddr", ipv6.source_prefix, *ipv6.external_prefix, link->mtu),
+      rewrite("daddr", *ipv6.external_prefix, ipv6.source_prefix, link->mtu)};
 }
 
-std::string rules_of(const Branch& branch) {
-  std::string out;
-  for (const auto& rule : branch.rules) out += in_table("add", "rule", branch.chain, rule);
-  return out;
-}
-
-std::string element_of(const Branch& branch) {
-  return fmt::format("{} : goto {}", branch.key.text(), branch.chain);
-}
-
-std::string addition(const Branch& branch) {
-  return in_table("add", "chain", branch.chain) + rules_of(branch) +
-         in_table("add", "element", branch.map, "{ " + element_of(branch) + " }");
-}
-
-std::string removal(const Branch& branch) {
-  return in_table("delete", "element", branch.map, "{ " + branch.key.text() + " }") +
-         in_table("flush", "chain", branch.chain) + in_table("delete", "chain", branch.chain);
-}
-
-const Branch* with_chain(const std::vector<Branch>& branches, std::string_view chain) {
-  const auto found = std::ranges::find(branches, chain, &Branch::chain);
-  return found == branches.end() ? nullptr : &*found;
-}
-
-std::vector<Branch> branches_of(const Translation& translation) {
-  std::vector<Branch> out;
-  for (const auto& path : translation)
-    for (auto& branch : branches_of(path)) out.push_back(std::move(branch));
+PathTranslation translate_ipv6(const Settings& settings, const Uplink& uplink,
+                               std::span<const kernel::LinkInfo> links) {
+  const Ipv6& ipv6 = *uplink.ipv6;
+  PathTranslation out;
+  out.name = std::to_string(uplink.index);
+  out.source = ipv6.source_prefix;
+  if (ipv6.nat == Nat66::kStateful && ipv6.external_prefix) {
+    out.external = ipv6.external_prefix;
+    out.outgoing.push_back(
+        fmt::format("{} snat prefix to {}", leaving(uplink), ipv6.external_prefix->text()));
+    out.incoming = {fmt::format("iifname \"{}\" dnat prefix to {}", uplink.interface,
+                                ipv6.source_prefix.text())};
+  }
+  if (ipv6.nat == Nat66::kStateless && ipv6.external_prefix)
+    out.stateless = stateless(uplink, links);
+  for (auto& rule : guest_rules(settings, uplink)) out.outgoing.push_back(std::move(rule));
   return out;
 }
 
@@ -104,63 +127,21 @@ IpAddress stand_in(const Uplink& uplink) {
   return IpAddress::v4(uplink.external_prefix->network().to_v4() + inside);
 }
 
-Translation make_translation(const Settings& settings) {
+Translation make_translation(const Settings& settings, std::span<const kernel::LinkInfo> links) {
   Translation out;
-  for (const auto& uplink : settings.uplinks)
-    if (auto path = translate(settings, uplink); !path.outgoing.empty())
-      out.push_back(std::move(path));
-  return out;
-}
-
-std::string nft_replacement(const Translation& wanted) {
-  // Whether the table is there or not, after the first two lines it is not.
-  std::string out = fmt::format("table ip {0}\ndelete table ip {0}\n", registry::kGatewayNftTable);
-  if (wanted.empty()) return out;
-  const auto branches = branches_of(wanted);
-  out += fmt::format("table ip {} {{\n", registry::kGatewayNftTable);
-  // As a block, elements and all: nft refuses a new map's elements when they come one by one.
-  for (const std::string_view map : {"by_source", "by_target"}) {
-    std::string elements;
-    for (const auto& branch : branches)
-      if (branch.map == map) elements += element_of(branch) + ", ";
-    out += fmt::format("  map {} {{\n    type ipv4_addr : verdict\n    flags interval\n{}  }}\n",
-                       map, elements.empty() ? "" : "    elements = { " + elements + "}\n");
-  }
-  for (const auto& branch : branches) {
-    out += fmt::format("  chain {} {{\n", branch.chain);
-    for (const auto& rule : branch.rules) out += "    " + rule + "\n";
-    out += "  }\n";
-  }
-  return out +
-         "  chain postrouting {\n"
-         "    type nat hook postrouting priority srcnat; policy accept;\n"
-         "    ip saddr vmap @by_source\n"
-         "  }\n"
-         "  chain prerouting {\n"
-         "    type nat hook prerouting priority dstnat; policy accept;\n"
-         "    ip daddr vmap @by_target\n"
-         "  }\n"
-         "}\n";
-}
-
-std::string nft_difference(const Translation& present, const Translation& wanted) {
-  if (present == wanted) return {};
-  if (present.empty() || wanted.empty()) return nft_replacement(wanted);
-  const auto before = branches_of(present);
-  const auto after = branches_of(wanted);
-  const auto stays = [](const Branch& branch, const std::vector<Branch>& others) {
-    const Branch* other = with_chain(others, branch.chain);
-    return other != nullptr && other->key == branch.key;
+  const auto add = [&](PathTranslation path) {
+    if (!path.outgoing.empty() || path.stateless) out.push_back(std::move(path));
   };
-  std::string out;
-  // Removals first: a prefix may move from one path to another.
-  for (const auto& branch : before)
-    if (!stays(branch, after)) out += removal(branch);
-  for (const auto& branch : after) {
-    if (!stays(branch, before))
-      out += addition(branch);
-    else if (with_chain(before, branch.chain)->rules != branch.rules)
-      out += in_table("flush", "chain", branch.chain) + rules_of(branch);
+  for (const auto& uplink : settings.uplinks) {
+    if (uplink.has_ipv4()) add(translate_ipv4(settings, uplink));
+    if (!uplink.ipv6) continue;
+    add(translate_ipv6(settings, uplink, links));
+    if (!uplink.ipv6->delegated) continue;
+    PathTranslation delegated;
+    delegated.name = fmt::format("{}-delegated", uplink.index);
+    delegated.source = *uplink.ipv6->delegated;
+    delegated.outgoing = guest_rules(settings, uplink);
+    add(std::move(delegated));
   }
   return out;
 }

@@ -29,8 +29,9 @@ std::string setting(std::string_view family, std::string_view interface, std::st
 Result<void> prepare_macvlan(const std::string& name) {
   for (const auto& [key, value] : kWireSettings)
     ANABRANCH_TRY(kernel::write_sysctl(setting("ipv4", name, key), value));
-  // The path is an IPv4 path; without this the interface would take an IPv6 address and default
-  // route of the first network. A kernel without IPv6 has no such setting.
+  // An IPv4 path until a domain makes it more (enable_ipv6()); without this the interface would
+  // take an IPv6 address and default route of the first network. A kernel without IPv6 has no such
+  // setting.
   for (const auto& [key, value] : {std::pair{"accept_ra", "0"}, std::pair{"disable_ipv6", "1"}})
     if (auto done = kernel::write_sysctl(setting("ipv6", name, key), value); !done)
       log::debug("{}", done.error().text());
@@ -173,6 +174,17 @@ Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel
   return netlink.link(name);
 }
 
+Result<void> enable_ipv6(const std::string& macvlan) {
+  // First what keeps it from configuring itself when it comes up.
+  for (const auto& [key, value] :
+       {std::pair{"accept_ra", "0"}, std::pair{"autoconf", "0"}, std::pair{"disable_ipv6", "0"}}) {
+    const auto name = setting("ipv6", macvlan, key);
+    if (const auto now = kernel::read_sysctl(name); now && *now == value) continue;
+    ANABRANCH_TRY(kernel::write_sysctl(name, value));
+  }
+  return {};
+}
+
 bool macvlan_is_impossible() {
   // No macvlan in this kernel; an interface that gives its packets to somebody else (a bridge's
   // port), or one that is no Ethernet.
@@ -218,6 +230,15 @@ Result<Applied> apply_plan(kernel::Rtnetlink& netlink, MptcpPathManager* manager
   }
   if (!changes.remove.empty()) save();
   return out;
+}
+
+unsigned endpoint_room(MptcpPathManager& manager, const HostState& state) {
+  const auto actual = manager.endpoints();
+  if (!actual) return kMostEndpoints;
+  const auto foreign = static_cast<unsigned>(std::ranges::count_if(*actual, [&](const auto& one) {
+    return std::ranges::find(state.endpoints, one.address) == state.endpoints.end();
+  }));
+  return kMostEndpoints - std::min(foreign, kMostEndpoints);
 }
 
 bool mptcp_is_in_place(MptcpPathManager& manager, const Plan& plan) {

@@ -35,6 +35,10 @@ Result<void> check_tables_free(kernel::Rtnetlink& netlink, const kernel::LinkInf
 Result<kernel::LinkInfo> ensure_macvlan(kernel::Rtnetlink& netlink, const kernel::LinkInfo& parent,
                                         std::span<const std::uint8_t> duid, unsigned index);
 
+/// Makes an interface of ours an IPv6 host that does not configure itself: no addresses and routes
+/// by Router Advertisements. Nothing to do where that is so already.
+Result<void> enable_ipv6(const std::string& macvlan);
+
 /// After a failed ensure_macvlan(): whether it will always fail on this interface.
 bool macvlan_is_impossible();
 
@@ -43,6 +47,9 @@ bool macvlan_is_impossible();
 /// `state` has changed and must be on disk before we go on. `manager` may be null.
 Result<Applied> apply_plan(kernel::Rtnetlink& netlink, kernel::MptcpPathManager* manager,
                            const Plan& plan, HostState& state, const std::function<void()>& save);
+
+/// Endpoints that there is room for, beside those that are not ours.
+unsigned endpoint_room(kernel::MptcpPathManager& manager, const HostState& state);
 
 /// Whether the endpoints and limits are there that the plan wants. The kernel does not say when
 /// they change, so one has to look.

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "host/dhcp_packet.hpp"
+#include "host/frame_filter.hpp"
 
 namespace anabranch::host {
 namespace {
@@ -17,42 +18,11 @@ constexpr std::size_t kLargestFrame = 4096;
 /// Frames read before others in the event loop have their turn.
 constexpr unsigned kFramesPerTurn = 64;
 
-constexpr std::uint8_t kRefuse =
-    0xff;  ///< a jump to the filter's end, put in place when it is known
-
-/// Accepts a frame if every value that is loaded is the one wanted.
-class Filter {
- public:
-  void require(std::uint16_t load, std::uint32_t at, std::uint32_t value) {
-    program_.push_back(sock_filter BPF_STMT(load, at));
-    program_.push_back(sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, kRefuse));
-  }
-  void require_clear(std::uint16_t load, std::uint32_t at, std::uint32_t bits) {
-    program_.push_back(sock_filter BPF_STMT(load, at));
-    program_.push_back(sock_filter BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, kRefuse, 0));
-  }
-  void add(sock_filter statement) { program_.push_back(statement); }
-
-  std::vector<sock_filter> finish() && {
-    program_.push_back(sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffff));
-    for (std::size_t i = 0; i < program_.size(); ++i) {
-      const auto to_end = static_cast<std::uint8_t>(program_.size() - i - 1);
-      for (auto* target : {&program_[i].jt, &program_[i].jf})
-        if (*target == kRefuse) *target = to_end;
-    }
-    program_.push_back(sock_filter BPF_STMT(BPF_RET | BPF_K, 0));
-    return std::move(program_);
-  }
-
- private:
-  std::vector<sock_filter> program_;
-};
-
 /// Unfragmented IPv4 UDP to port 68; for one client, BOOTREPLY, chaddr and the DHCP cookie as well
 /// (RFC 2131 section 2). A load beyond the frame's end refuses it.
 std::vector<sock_filter> filter_for(const std::optional<MacAddress>& client) {
   constexpr std::uint32_t kBootp = 14 + 8;  // behind Ethernet and UDP; X holds IP's length
-  Filter filter;
+  FrameFilter filter;
   filter.require(BPF_LD | BPF_H | BPF_ABS, 12, ETH_P_IP);
   filter.require(BPF_LD | BPF_B | BPF_ABS, 23, 17);
   filter.require_clear(BPF_LD | BPF_H | BPF_ABS, 20, 0x1fff);

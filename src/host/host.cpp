@@ -73,6 +73,7 @@ Result<void> Host::open() {
   if (const auto enabled = kernel::read_sysctl("net/mptcp/enabled"); enabled && *enabled == "0")
     log::warning("MPTCP is switched off (net.mptcp.enabled=0): connections will use one path");
   duid_ = load_or_make_duid(state_directory() / "duid", link->mac);
+  secret_ = load_or_make_secret(state_directory() / "ipv6-secret");
   load_state();
   // Here and not only in observe(): without the permission for it there is no point in going on.
   return adopt_link(*link);
@@ -136,6 +137,8 @@ void Host::load_state() {
   if (state_.discovered.index != 0) support_ = Support::kYes;
   const auto& leases = state_.leases;
   paths_.adopt(leases);
+  adopt_domains();
+  placed_ = !leases.empty() || !state_.domains.empty() || !state_.endpoints.empty();
   if (!leases.empty())
     log::info("taking over {} of an earlier run on {}",
               leases.size() == 1 ? "one path" : fmt::format("{} paths", leases.size()), interface_);
@@ -145,6 +148,12 @@ void Host::save_state() {
   state_.ifindex = link_ ? link_->index : 0;
   state_.leases = paths_.leases();
   state_.shared_on = attachment_.learned_on();
+  state_.domains = domains_.table().domains();
+  state_.leases6 = paths6_.leases();
+  state_.ipv6.clear();
+  for (const auto& address : slaac_.addresses())
+    if (address.conflicts > 0)
+      state_.ipv6.push_back({address.place, address.chosen.counter, address.conflicts});
   if (auto kept = replace_file(state_path(interface_), format_state(state_, Clocks{})); !kept)
     log::warning("a restart will not know of the paths: {}", kept.error().text());
 }
@@ -166,7 +175,10 @@ void Host::clock_jumped() {
   if (!slept) return log::warning("{}", slept.error().text());
   if (*slept > nanoseconds{0})
     log::info("the machine has slept for {}; leases have gone on", duration_text(*slept));
-  paths_.slept(std::chrono::duration_cast<MonotonicClock::duration>(*slept), MonotonicClock::now());
+  const auto time = std::chrono::duration_cast<MonotonicClock::duration>(*slept);
+  paths_.slept(time, MonotonicClock::now());
+  paths6_.slept(time, MonotonicClock::now());
+  domains_.slept(time);
   save_state();
   save_memory();
   arm_timer();
@@ -188,6 +200,7 @@ void Host::observe() {
     link_.reset();
     applied_.reset();
     paths_.stop_all();
+    forget_domains();
     discovery_.reset();
     discovery_socket_.reset();
     arm_timer();
@@ -206,7 +219,11 @@ void Host::observe() {
   attachment_.network(address_ ? std::optional(address_->without_host_bits()) : std::nullopt);
   router_ = netlink_->default_router(link_->index);
   if (discovery_) take(discovery_->interface(own_address(), operational(), now));
-  if (operational() != was_operational) paths_.link(operational(), now);
+  if (operational() != was_operational) {
+    paths_.link(operational(), now);
+    if (operational()) domains_.link_returned(now, random()());
+  }
+  observe_ipv6(*view, now);
   if (now >= pace_.not_before())
     sync();
   else if (!sync_later_)
@@ -219,6 +236,7 @@ Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   link_ = link;
   if (same && discovery_socket_) return {};
   if (state_.ifindex != link.index) paths_.forget_adopted();
+  if (!same && (discovery_socket_ || state_.ifindex != link.index)) forget_domains();
   if (discovery_socket_) attachment_.forget();
   if (state_.ifindex == link.index && state_.shared_on) attachment_.remember(*state_.shared_on);
   paths_.stop_all();
@@ -280,10 +298,8 @@ void Host::verdict() {
 void Host::withdraw() {
   paths_.stop_all();
   paths_.forget_adopted();
-  state_ = {};
-  applied_.reset();
-  ready_ = 0;
-  if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
+  state_.discovered = {};
+  schedule_sync();
 }
 
 void Host::timers() {
@@ -291,7 +307,9 @@ void Host::timers() {
   const auto now = MonotonicClock::now();
   if (discovery_) take(discovery_->timer(now));
   paths_.timers(now);
-  if (support_ == Support::kYes && now >= attachment_.next_timer()) return sync();
+  paths6_.timers(now);
+  const bool ended = domains_.timer(now);
+  if (ended || (support_ == Support::kYes && now >= attachment_.next_timer())) return sync();
   arm_timer();
 }
 
@@ -299,7 +317,8 @@ void Host::arm_timer() {
   const auto asks = discovery_ ? discovery_->next_timer() : MonotonicTime::max();
   const auto chooses =
       support_ == Support::kYes && operational() ? attachment_.next_timer() : MonotonicTime::max();
-  const auto next = std::min({asks, paths_.next_timer(), chooses});
+  const auto next =
+      std::min({asks, paths_.next_timer(), paths6_.next_timer(), chooses, domains_.next_timer()});
   timer_.reset();
   if (next != MonotonicTime::max()) timer_ = loop_.at(next, [this] { timers(); });
 }
@@ -316,14 +335,19 @@ Report Host::report(MonotonicTime now) const {
   out.attachment = attachment_.attachment();
   out.reason = attachment_.reason();
   out.support = support_;
-  if (support_ != Support::kYes) return out;
-  out.count = state_.discovered.count;
-  out.paths.push_back({state_.discovered.index,
-                       own_address(),
-                       interface_,
-                       address_ && operational() ? PathState::kUp : PathState::kDown,
-                       router_,
-                       {}});
+  out.advertisements = domains_.counts();
+  if (!has_paths()) return out;
+  out.support = Support::kYes;
+  out.count = support_ == Support::kYes ? state_.discovered.count : domains_.table().count();
+  if (support_ == Support::kYes || address_) {
+    ReportedPath own;
+    own.index = own_index();
+    own.address = own_address();
+    own.interface = interface_;
+    own.state = address_ && operational() ? PathState::kUp : PathState::kDown;
+    own.router = router_;
+    out.paths.push_back(std::move(own));
+  }
   for (const auto& [index, path] : paths_) {
     auto entry = report_path(*path, operational(), now);
     // The lease alone carries nothing: up is what the kernel has been told.
@@ -331,7 +355,8 @@ Report Host::report(MonotonicTime now) const {
       entry.state = PathState::kAcquiring;
     out.paths.push_back(std::move(entry));
   }
-  std::ranges::sort(out.paths, {}, &ReportedPath::index);
+  report_ipv6(out, now);
+  std::ranges::stable_sort(out.paths, {}, &ReportedPath::index);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The paths of the host role: which there are, where they live, what the kernel holds of them.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,19 +19,30 @@ constexpr milliseconds kLook{700};
 
 }  // namespace
 
+/// Further paths that DHCP tells of.
 std::vector<unsigned> Host::wanted() const {
+  if (support_ != Support::kYes) return {};
   return wanted_indices(state_.discovered, settings_.max_paths, paths_.progress());
 }
 
+std::vector<unsigned> Host::all_wanted() const {
+  auto out = wanted();
+  for (const unsigned index : ipv6_paths())
+    if (std::ranges::find(out, index) == out.end()) out.push_back(index);
+  return out;
+}
+
 void Host::schedule_sync(nanoseconds delay) {
+  sync_at_ = MonotonicClock::now() + delay;
   sync_later_ = loop_.after(delay, [this] { sync(); });
 }
 
 void Host::sync() {
   sync_later_.reset();
   const auto now = MonotonicClock::now();
+  if (!has_paths() && placed_) remove_all();
   // A macvlan cannot be set up on an interface that is down; what is there already stays.
-  if (support_ == Support::kYes && link_ && link_->admin_up) {
+  if (has_paths() && link_ && link_->admin_up) {
     choose_attachment(now);
     // A path that cannot start must not keep the others from being applied.
     auto done = sync_paths(now);
@@ -41,10 +53,23 @@ void Host::sync() {
       schedule_sync(kRetry);
     complain(done ? "" : done.error().text());
     say_repairs(now);
+    say_domains(now);
   }
   save_memory();
   arm_timer();
   publish();
+}
+
+/// The network has no further paths (any more).
+void Host::remove_all() {
+  placed_ = false;
+  applied_.reset();
+  ready_ = 0;
+  ipv6_links_.clear();
+  paths6_.stop_all();
+  save_later_.reset();
+  state_ = {};
+  if (auto done = clean_up(interface_); !done) log::error("{}", done.error().text());
 }
 
 /// Once for each trouble, not at every attempt.
@@ -56,18 +81,20 @@ void Host::complain(const std::string& trouble) {
 
 Result<void> Host::sync_paths(MonotonicTime now) {
   const auto indices = wanted();
-  if (paths_.empty() && !indices.empty()) ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
+  if (paths_.empty() && ipv6_links_.empty() && !all_wanted().empty())
+    ANABRANCH_TRY(check_tables_free(*netlink_, *link_));
   // What is not wanted goes with apply(): its macvlan is no path's any more.
   paths_.keep_only(indices);
   if (!indices.empty()) {
     const auto changed = prepare_parent(interface_, attachment_.attachment());
     if (!changed) return std::unexpected(changed.error());
-    if (applied_ && !applied_->network.addresses.empty())
+    if (std::exchange(parent_prepared_, true))
       for (const auto& name : *changed) repaired_.push_back("setting " + name);
   }
   Result<void> first;
   for (const unsigned index : indices)
     if (auto done = start_path(index, now); !done && first) first = std::move(done);
+  if (auto done = sync_ipv6(now); !done && first) first = std::move(done);
   return first;
 }
 
@@ -89,7 +116,9 @@ Result<kernel::LinkInfo> Host::link_for(unsigned index) {
   if (attachment_.of_path(index) == Attachment::kShared) return *link_;
   auto macvlan = ensure_macvlan(*netlink_, *link_, duid_, index);
   if (macvlan) {
-    const auto before = paths_.macvlan_of(index);
+    auto before = paths_.macvlan_of(index);
+    if (const auto found = ipv6_links_.find(index); !before && found != ipv6_links_.end())
+      before = found->second;
     if (before && *before != macvlan->index && *before != link_->index)
       repaired_.push_back("interface " + macvlan->name);
     return macvlan;
@@ -140,7 +169,7 @@ void Host::path_changed(Path& path, Change change) {
       break;
     case Change::kRenewed:
       log::debug("path {}: {} renewed", path.index(), lease->address.text());
-      refresh_.push_back(path.index());
+      refresh_.push_back(lease->address.address());
       break;
     case Change::kLost:
       log::warning("path {}: the lease has ended; the path is taken down", path.index());
@@ -171,25 +200,32 @@ Result<void> Host::apply(MonotonicTime now) {
   HostFacts facts;
   facts.ifindex = link_->index;
   facts.address = own_address();
-  facts.index = state_.discovered.index;
-  facts.paths = static_cast<unsigned>(paths_.size() + 1);
+  facts.index = static_cast<std::uint8_t>(own_index());
+  facts.paths = static_cast<unsigned>(all_wanted().size() + 1);
   facts.leased = paths_.leased();
+  facts.ipv6 = ipv6_facts(now);
+  facts.own_ipv6 = own_ipv6();
+  for (const unsigned index : domains_.table().indices())
+    if (domains_.table().withdrawn(index)) facts.withdrawn.push_back(index);
+  if (manager_) facts.endpoint_room = endpoint_room(*manager_, state_);
   const auto links = netlink_->links();
   if (!links) return std::unexpected(links.error());
   std::vector<unsigned> leftover;
   for (const auto& link : *links) {
     if (!is_our_macvlan(link, link_->index)) continue;
     facts.macvlans.push_back(link.index);
-    if (!paths_.has_macvlan(link.index)) leftover.push_back(link.index);
+    const bool used =
+        paths_.has_macvlan(link.index) ||
+        std::ranges::any_of(ipv6_links_, [&](const auto& e) { return e.second == link.index; });
+    if (!used) leftover.push_back(link.index);
   }
   Plan desired = plan(facts, now);
+  placed_ = true;
   // The reconciler leaves small differences of lifetimes alone; a short lease is all small
   // differences.
   for (const auto& address : desired.network.addresses)
-    for (const auto& path : facts.leased)
-      if (path.lease.address.address() == address.prefix.address() &&
-          std::ranges::find(refresh_, path.index) != refresh_.end())
-        ANABRANCH_TRY(netlink_->add(address));
+    if (std::ranges::find(refresh_, address.prefix.address()) != refresh_.end())
+      ANABRANCH_TRY(netlink_->add(address));
   refresh_.clear();
   const auto made = apply_plan(*netlink_, manager_ ? &*manager_ : nullptr, desired, state_,
                                [this] { save_state(); });
@@ -217,7 +253,7 @@ void Host::say_repairs(MonotonicTime now) {
 void Host::look() {
   look_later_.reset();
   if (!applied_ || applied_->network.addresses.empty() || !link_) return;
-  const bool whole = parent_is_prepared(interface_, attachment_.attachment()) &&
+  const bool whole = (paths_.empty() || parent_is_prepared(interface_, attachment_.attachment())) &&
                      (!manager_ || mptcp_is_in_place(*manager_, *applied_));
   const auto now = MonotonicClock::now();
   if (!whole && !sync_later_)
@@ -226,8 +262,14 @@ void Host::look() {
 }
 
 void Host::say_when_ready() {
-  const std::size_t up = 1 + paths_.leased().size();
-  if (up != paths_.size() + 1) {
+  // One family of a path is enough.
+  std::set<unsigned> ready;
+  for (const auto& path : paths_.leased()) ready.insert(path.index);
+  for (const auto& path : ipv6_facts(MonotonicClock::now()))
+    if (path.usable() != nullptr) ready.insert(path.index);
+  const auto wanted = all_wanted();
+  const std::size_t up = 1 + ready.size();
+  if (std::ranges::any_of(wanted, [&](unsigned index) { return !ready.contains(index); })) {
     ready_ = 0;
   } else if (ready_ != up) {
     ready_ = up;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The state of a running host role and its steps. host.cpp has the interface's side: what is
 // watched, asked and shown; host_paths.cpp the paths': which there are, where they live, and what
-// the kernel holds of them.
+// the kernel holds of them; host_ipv6.cpp what provisioning domains ask of both, host_dhcp6.cpp the
+// paths whose IPv6 address comes by DHCPv6.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -14,12 +16,16 @@
 #include "base/loop.hpp"
 #include "host/attachment.hpp"
 #include "host/discovery.hpp"
+#include "host/domain_watch.hpp"
+#include "host/interface_view.hpp"
 #include "host/metrics.hpp"
+#include "host/path6_set.hpp"
 #include "host/path_set.hpp"
 #include "host/plan.hpp"
 #include "host/repairs.hpp"
 #include "host/report.hpp"
 #include "host/settings.hpp"
+#include "host/slaac.hpp"
 #include "host/state_file.hpp"
 #include "kernel/clock_watch.hpp"
 #include "kernel/interface_state.hpp"
@@ -42,7 +48,12 @@ class Host {
       : interface_(std::move(interface)),
         file_(std::move(file)),
         settings_(settings),
-        attachment_(settings.interfaces, kernel::is_wireless(interface_)) {}
+        attachment_(settings.interfaces, kernel::is_wireless(interface_)),
+        domains_(loop_, interface_, [this](bool changed) { domains_heard(changed); }),
+        slaac_([this](const Slaac::Place& place, unsigned counter) {
+          return stable_address(secret_, place.prefix, {interface_, place.path, place.network},
+                                counter);
+        }) {}
 
   Result<void> run();
 
@@ -70,15 +81,39 @@ class Host {
   void say_repairs(MonotonicTime now);
   void look();
   void path_changed(Path& path, Change change);
+  void domains_heard(bool changed);
+  void observe_ipv6(const InterfaceView& view, MonotonicTime now);
+  void follow_duplicates();
+  void forget_domains();
+  void adopt_domains();
+  Result<void> sync_ipv6(MonotonicTime now);
+  void refresh_ipv6(MonotonicTime now);
+  void say_domains(MonotonicTime now);
+  void save_soon();
+  void path6_changed(Path6& path, Change change);
+  void start_path6(unsigned index, const kernel::LinkInfo& link, MonotonicTime now);
+  void observe_paths6(MonotonicTime now);
+  void add_lease6(const Domain& domain, Ipv6PathFacts& facts, MonotonicTime now) const;
+  bool may_have(unsigned index, const IpAddress& address) const;
+  PathState state_without_address(unsigned index) const;
+  std::vector<unsigned> ipv6_paths() const;
+  std::vector<Ipv6PathFacts> ipv6_facts(MonotonicTime now) const;
+  std::optional<IpAddress> own_ipv6() const;
+  unsigned own_index() const;
   void timers();
   void arm_timer();
   void schedule_sync(nanoseconds delay = {});
   void publish();
   void say_when_ready();
+  void remove_all();
   void complain(const std::string& trouble);
   bool in_place(const IpAddress& address) const;
   Report report(MonotonicTime now) const;
+  void report_ipv6(Report& out, MonotonicTime now) const;
   std::vector<unsigned> wanted() const;
+  /// Every further path, by DHCP or by a domain.
+  std::vector<unsigned> all_wanted() const;
+  bool has_paths() const { return support_ == Support::kYes || !domains_.table().empty(); }
   std::function<std::uint32_t()> random() {
     return [this] { return static_cast<std::uint32_t>(engine_()); };
   }
@@ -113,13 +148,28 @@ class Host {
   HostState state_;
   PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
   std::set<unsigned> unanswered_;      ///< paths nobody offers, and we have said so
-  std::vector<unsigned> refresh_;      ///< paths whose address gets the renewed lifetime
+  std::vector<IpAddress> refresh_;     ///< addresses that get their renewed lifetime
+  bool parent_prepared_ = false;       ///< by us, in this life of the interface
   std::optional<Plan> applied_;        ///< what the last pass brought the kernel to
   std::vector<std::string> repaired_;  ///< in this pass: what somebody else had taken away
   RepairPace pace_;
   std::size_t ready_ = 0;  ///< number of paths when we last said so
   std::string published_;
+  bool placed_ = false;  ///< something of ours may be in the kernel
   std::string trouble_;  ///< the last thing that could not be done
+
+  AddressSecret secret_{};
+  DomainWatch domains_;
+  Slaac slaac_;
+  Path6Set paths6_{loop_, [this](Path6& path, Change change) { path6_changed(path, change); }};
+  std::vector<kernel::Address> all_ipv6_;    ///< of every interface
+  std::vector<kernel::Address> own_ipv6_;    ///< of the interface, beside those of the paths
+  std::vector<kernel::Address> our_ipv6_;    ///< of the paths
+  std::map<unsigned, unsigned> ipv6_links_;  ///< interface numbers of paths with IPv6
+  std::map<unsigned, std::string> said_;     ///< last line about a path's domain
+  MonotonicTime quiet_until_{};              ///< about domains, so that nobody fills the log
+  MonotonicTime followed_{};                 ///< last time that a domain made us act
+  MonotonicTime sync_at_ = MonotonicTime::max();
 
   LeaseCounts lease_counts_;
   std::optional<status::MetricsServer> metrics_;
@@ -129,6 +179,7 @@ class Host {
   Loop::Handle observe_later_;
   Loop::Handle sync_later_;
   Loop::Handle look_later_;
+  Loop::Handle save_later_;
   Loop::Handle timer_;
 };
 

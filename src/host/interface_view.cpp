@@ -12,12 +12,29 @@ namespace {
 /// 169.254/16: no DHCP server gave it.
 const IpPrefix kLinkLocal(IpAddress::v4(0xa9fe0000), 16);
 
+const IpPrefix kLinkLocalIpv6 = IpPrefix::parse("fe80::/10").value();
+
 }  // namespace
+
+std::optional<IpAddress> InterfaceView::link_local() const {
+  for (const auto& own : own_ipv6)
+    if (kLinkLocalIpv6.contains(own.prefix.address()) && !own.tentative)
+      return own.prefix.address();
+  return std::nullopt;
+}
 
 InterfaceView view_of(const kernel::LinkInfo& link, std::span<const kernel::Address> addresses) {
   const auto ours = scope_of(link.index, {});
   InterfaceView out;
   out.link = link;
+  for (const auto& address : addresses) {
+    if (address.prefix.family() != Family::kIpv6) continue;
+    out.all_ipv6.push_back(address);
+    if (address.protocol == registry::kRouteProtocol)
+      out.our_ipv6.push_back(address);
+    else if (address.ifindex == link.index)
+      out.own_ipv6.push_back(address);
+  }
   for (const auto& address : addresses) {
     if (address.ifindex != link.index || address.prefix.family() != Family::kIpv4 ||
         kLinkLocal.contains(address.prefix.address()))

@@ -22,8 +22,14 @@ struct InterfaceView {
   /// Addresses of ours that the kernel lists before it, because it was set anew after them. The
   /// first one listed is the source of packets that ask for none.
   std::vector<kernel::Address> in_front;
-  std::set<IpAddress> addresses;  ///< of every interface here, beside those of paths
-  std::set<MacAddress> macs;      ///< of every interface here
+  std::vector<kernel::Address> own_ipv6;  ///< on it, ours not among them
+  std::vector<kernel::Address> all_ipv6;  ///< of every interface here, anybody's
+  std::vector<kernel::Address> our_ipv6;  ///< ours on it and on every other interface
+  std::set<IpAddress> addresses;          ///< of every interface here, beside those of paths
+  std::set<MacAddress> macs;              ///< of every interface here
+
+  /// Its link-local IPv6 address, when it can be used.
+  std::optional<IpAddress> link_local() const;
 };
 
 /// Pure: out of all the addresses of the namespace.

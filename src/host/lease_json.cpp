@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wire/dhcp_client_id.hpp"
+
 namespace anabranch::host {
 namespace {
 
@@ -31,22 +33,30 @@ std::optional<seconds> optional_seconds(const json& value) {
   return seconds(bounded(value, kLongestTime_s));
 }
 
+std::int64_t wall_ms(MonotonicTime time, const Clocks& clocks) {
+  const auto wall =
+      clocks.wall + std::chrono::duration_cast<WallTime::duration>(time - clocks.monotonic);
+  return std::chrono::duration_cast<milliseconds>(wall.time_since_epoch()).count();
+}
+MonotonicTime from_wall_ms(const json& value, const Clocks& clocks) {
+  const WallTime time(milliseconds(bounded(value, kLatestTime_ms)));
+  const auto age = std::max(clocks.wall - time, WallTime::duration{});
+  return clocks.monotonic - std::chrono::duration_cast<MonotonicTime::duration>(age);
+}
+
 }  // namespace
 
 json lease_to_json(const Lease& lease, const Clocks& clocks) {
   json routes = json::array();
   for (const auto& route : lease.routes)
     routes.push_back({{"to", route.to.text()}, {"via", route.via ? route.via->text() : ""}});
-  const auto obtained = clocks.wall + std::chrono::duration_cast<WallTime::duration>(
-                                          lease.obtained - clocks.monotonic);
   return {{"index", lease.route.index},
           {"count", lease.route.count},
           {"address", lease.address.text()},
           {"routes", routes},
           {"server", lease.server.address.text()},
           {"server_mac", lease.server.mac.text()},
-          {"obtained_ms",
-           std::chrono::duration_cast<milliseconds>(obtained.time_since_epoch()).count()},
+          {"obtained_ms", wall_ms(lease.obtained, clocks)},
           {"lease_s", optional_seconds(lease.duration)},
           {"renewal_s", optional_seconds(lease.renewal)},
           {"rebinding_s", optional_seconds(lease.rebinding)}};
@@ -63,10 +73,39 @@ Lease lease_from_json(const json& value, const Clocks& clocks) {
   }
   out.server = {IpAddress::parse(value.at("server").get<std::string>()).value(),
                 MacAddress::parse(value.at("server_mac").get<std::string>()).value()};
-  const WallTime obtained(milliseconds(bounded(value.at("obtained_ms"), kLatestTime_ms)));
-  const auto age = std::max(clocks.wall - obtained, WallTime::duration{});
-  out.obtained = clocks.monotonic - std::chrono::duration_cast<MonotonicTime::duration>(age);
+  out.obtained = from_wall_ms(value.at("obtained_ms"), clocks);
   out.duration = optional_seconds(value.at("lease_s"));
+  out.renewal = optional_seconds(value.at("renewal_s"));
+  out.rebinding = optional_seconds(value.at("rebinding_s"));
+  return out;
+}
+
+json lease6_to_json(const Lease6& lease, const Clocks& clocks) {
+  json resolvers = json::array();
+  for (const auto& resolver : lease.resolvers) resolvers.push_back(resolver.text());
+  return {{"index", lease.route.index},
+          {"count", lease.route.count},
+          {"address", lease.address.text()},
+          {"server", wire::duid_text(lease.server)},
+          {"resolvers", resolvers},
+          {"obtained_ms", wall_ms(lease.obtained, clocks)},
+          {"preferred_s", optional_seconds(lease.preferred)},
+          {"valid_s", optional_seconds(lease.valid)},
+          {"renewal_s", optional_seconds(lease.renewal)},
+          {"rebinding_s", optional_seconds(lease.rebinding)}};
+}
+
+Lease6 lease6_from_json(const json& value, const Clocks& clocks) {
+  Lease6 out;
+  out.route = {value.at("index").get<std::uint8_t>(), value.at("count").get<std::uint8_t>()};
+  out.address = IpAddress::parse(value.at("address").get<std::string>()).value();
+  if (out.address.is_v4()) throw std::invalid_argument("no IPv6 address");
+  out.server = wire::parse_duid(value.at("server").get<std::string>()).value();
+  for (const auto& resolver : value.at("resolvers"))
+    out.resolvers.push_back(IpAddress::parse(resolver.get<std::string>()).value());
+  out.obtained = from_wall_ms(value.at("obtained_ms"), clocks);
+  out.preferred = optional_seconds(value.at("preferred_s"));
+  out.valid = optional_seconds(value.at("valid_s"));
   out.renewal = optional_seconds(value.at("renewal_s"));
   out.rebinding = optional_seconds(value.at("rebinding_s"));
   return out;

@@ -2,6 +2,9 @@
 #include "host/metrics.hpp"
 
 #include <array>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace anabranch::host {
 namespace {
@@ -14,6 +17,8 @@ enum : std::size_t {
   kSupport,
   kOffered,
   kUp,
+  kAddressUp,
+  kWithdrawn,
   kRemaining,
   kObtained,
   kRenewed,
@@ -22,15 +27,20 @@ enum : std::size_t {
   kIgnored,
   kConflicts,
   kRepairs,
+  kAdvertisements,
   kCount,
 };
 
 constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_host_network_support", kGauge,
-     "1 when the network's DHCP server knows EXT_ROUTE, else 0."},
+     "1 when the network knows EXT_ROUTE, by DHCP or in Router Advertisements, else 0."},
     {"anabranch_host_paths_offered", kGauge,
-     "Paths the network has, as its DHCP server says; 0 when it does not say."},
-    {"anabranch_host_path_up", kGauge, "1 while the path can be used, else 0."},
+     "Paths the network has, as it says itself; 0 when it does not say."},
+    {"anabranch_host_path_up", kGauge, "1 while the path can be used, in IPv4 or IPv6, else 0."},
+    {"anabranch_host_path_address_up", kGauge,
+     "1 while the path can be used in this family, else 0. None for a family it does not have."},
+    {"anabranch_host_path_withdrawn", kGauge,
+     "1 while the network has withdrawn the path (router lifetime 0), else 0."},
     {"anabranch_host_path_lease_remaining_seconds", kGauge,
      "Time left of the path's lease. None for the interface's own address and for a lease without "
      "end."},
@@ -48,6 +58,9 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_host_repairs_total", kCounter,
      "Addresses, routes, rules and other things that somebody else had taken away and that were "
      "put back."},
+    {"anabranch_host_advertisements_total", kCounter,
+     "Router Advertisements by what became of them: used; refused for want of room or of the right "
+     "router; ignored, as they were malformed or led to no path."},
 }};
 
 double one_if(bool condition) {
@@ -94,21 +107,44 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
   out.push_back({&kDefinitions[kRepairs],
                  {{"interface", report.interface}},
                  static_cast<double>(counts.repairs)});
+  for (const auto& [result, count] : {std::pair{"used", report.advertisements.used},
+                                      {"refused", report.advertisements.refused},
+                                      {"ignored", report.advertisements.ignored}})
+    out.push_back({&kDefinitions[kAdvertisements],
+                   {{"interface", report.interface}, {"result", result}},
+                   static_cast<double>(count)});
+  std::map<unsigned, PathState> state;  // the best of a path's addresses
+  std::map<std::pair<unsigned, Family>, bool> families;
   for (const auto& path : report.paths) {
-    const auto add = [&](std::size_t what, double value) {
-      out.push_back({&kDefinitions[what],
-                     {{"interface", report.interface}, {"index", std::to_string(path.index)}},
-                     value});
-    };
-    add(kUp, one_if(path.state == PathState::kUp));
-    if (path.lease) add(kRemaining, static_cast<double>(path.lease->count()));
+    auto& mine = state.try_emplace(path.index, path.state).first->second;
+    if (path.state == PathState::kUp) mine = PathState::kUp;
+    families[{path.index, path.family}] |= path.state == PathState::kUp;
+  }
+  const auto add = [&](std::size_t what, unsigned index, double value) {
+    out.push_back({&kDefinitions[what],
+                   {{"interface", report.interface}, {"index", std::to_string(index)}},
+                   value});
+  };
+  for (const auto& [index, best] : state) {
+    add(kUp, index, one_if(best == PathState::kUp));
+    add(kWithdrawn, index, one_if(best == PathState::kWithdrawn));
+  }
+  for (const auto& [family, up] : families)
+    out.push_back({&kDefinitions[kAddressUp],
+                   {{"interface", report.interface},
+                    {"index", std::to_string(family.first)},
+                    {"family", std::string(family_name(family.second))}},
+                   one_if(up)});
+  for (const auto& path : report.paths) {
+    if (path.family != Family::kIpv4) continue;
     const auto leases = counts.of(path.index);
-    add(kObtained, static_cast<double>(leases.obtained));
-    add(kRenewed, static_cast<double>(leases.renewed));
-    add(kChanged, static_cast<double>(leases.changed));
-    add(kLost, static_cast<double>(leases.lost));
-    add(kIgnored, static_cast<double>(path.ignored));
-    add(kConflicts, static_cast<double>(path.conflicts));
+    if (path.lease) add(kRemaining, path.index, static_cast<double>(path.lease->count()));
+    add(kObtained, path.index, static_cast<double>(leases.obtained));
+    add(kRenewed, path.index, static_cast<double>(leases.renewed));
+    add(kChanged, path.index, static_cast<double>(leases.changed));
+    add(kLost, path.index, static_cast<double>(leases.lost));
+    add(kIgnored, path.index, static_cast<double>(path.ignored));
+    add(kConflicts, path.index, static_cast<double>(path.conflicts + leases.conflicts));
   }
   return out;
 }

@@ -12,7 +12,8 @@
 
 namespace anabranch::host {
 
-/// What became of the leases of each path, and what was repaired, since the host role began.
+/// What became of the leases and addresses of each path, and what was repaired, since the host role
+/// began.
 class LeaseCounts {
  public:
   struct Path {
@@ -20,8 +21,10 @@ class LeaseCounts {
     unsigned long renewed = 0;
     unsigned long changed = 0;
     unsigned long lost = 0;
+    unsigned long conflicts = 0;  ///< IPv6 addresses that turned out to be somebody else's
   };
   void note(unsigned index, DhcpClient::Change change);
+  void conflict(unsigned index) { ++paths_[index].conflicts; }
   /// Zeros for a path that has never had a lease.
   Path of(unsigned index) const;
   unsigned long repairs = 0;  ///< things of ours that somebody else had taken away

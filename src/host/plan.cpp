@@ -122,9 +122,6 @@ Plan plan(const HostFacts& facts, MonotonicTime now) {
   Plan out;
   out.scope = scope_of(facts.ifindex, facts.macvlans);
   out.subflows = facts.paths;
-  if (facts.address)
-    out.endpoints.push_back(
-        {facts.index, *facts.address, 0, MptcpEndpoint::kSubflow, facts.ifindex});
   for (const PathFacts& path : facts.leased) {
     const auto slot = registry::host_slot(facts.ifindex, path.index);
     const IpAddress address = path.lease.address.address();
@@ -139,9 +136,36 @@ Plan plan(const HostFacts& facts, MonotonicTime now) {
     rule.table = registry::kHostTableBase + slot;
     rule.protocol = registry::kRouteProtocol;
     out.network.rules.push_back(std::move(rule));
-    out.endpoints.push_back(
-        {static_cast<std::uint8_t>(path.index), address, 0, MptcpEndpoint::kSubflow, path.ifindex});
   }
+  plan_ipv6(facts, out.network);
+  out.endpoints = plan_endpoints(facts);
+  return out;
+}
+
+std::vector<MptcpEndpoint> plan_endpoints(const HostFacts& facts) {
+  std::vector<MptcpEndpoint> out;
+  const auto add = [&](unsigned index, unsigned id, const IpAddress& address, unsigned ifindex) {
+    if (std::ranges::find(facts.withdrawn, index) != facts.withdrawn.end()) return;
+    out.push_back({static_cast<std::uint8_t>(id), address, 0, MptcpEndpoint::kSubflow, ifindex});
+  };
+  if (facts.address) add(facts.index, facts.index, *facts.address, facts.ifindex);
+  for (const auto& path : facts.leased)
+    add(path.index, path.index, path.lease.address.address(), path.ifindex);
+  const auto first_of_ipv6 = out.size();
+  if (facts.own_ipv6)
+    add(facts.index, kIpv6EndpointIds + facts.index, *facts.own_ipv6, facts.ifindex);
+  for (const auto& path : facts.ipv6)
+    if (const auto* address = path.usable())
+      add(path.index, kIpv6EndpointIds + path.index, address->address.address(), path.ifindex);
+  // Paths that have no other endpoint come first.
+  std::ranges::stable_partition(
+      out.begin() + static_cast<std::ptrdiff_t>(first_of_ipv6), out.end(),
+      [&](const MptcpEndpoint& endpoint) {
+        return std::none_of(
+            out.begin(), out.begin() + static_cast<std::ptrdiff_t>(first_of_ipv6),
+            [&](const MptcpEndpoint& other) { return other.id + kIpv6EndpointIds == endpoint.id; });
+      });
+  if (out.size() > facts.endpoint_room) out.resize(facts.endpoint_room);
   return out;
 }
 

@@ -8,6 +8,9 @@
 // own addresses stay as whoever manages them left them: a program that knows nothing of paths goes
 // on over the first one.
 //
+// The same in IPv6 (plan_ipv6.cpp), from what the path's provisioning domain says: an address in
+// its prefix, the same number of table and rule.
+//
 // An address on the physical interface is a /32 without a route of its own. With the length of its
 // subnet the kernel could make it the primary or the secondary of an address that somebody else
 // sets there, and taking away a primary takes its secondaries away.
@@ -66,13 +69,46 @@ struct PathFacts {
   Lease lease;
 };
 
+/// An IPv6 address of a path, however it came to it.
+struct Ipv6Address {
+  IpPrefix address;                  ///< with the length of the prefix it lies in
+  bool ready = false;                ///< known to be free (RFC 4862 section 5.4)
+  std::optional<seconds> valid;      ///< nothing: for ever
+  std::optional<seconds> preferred;  ///< 0: deprecated
+};
+
+/// A further path's IPv6, as its provisioning domain is now.
+struct Ipv6PathFacts {
+  unsigned index = 0;
+  unsigned ifindex = 0;  ///< of its macvlan, or of the physical interface
+  std::vector<Ipv6Address> addresses;
+  std::optional<IpAddress> router;  ///< nothing: no default route
+  std::vector<IpPrefix> on_link;
+  std::vector<IpPrefix> routes;      ///< by that router
+  std::vector<IpAddress> resolvers;  ///< that are reached by this path only
+  std::uint32_t mtu = 0;             ///< 0: the interface's
+
+  /// What connections use: the first address that is not deprecated, or else the first that is
+  /// ready; nothing without a router.
+  const Ipv6Address* usable() const;
+};
+
+/// Endpoints that the kernel's path manager holds.
+inline constexpr unsigned kMostEndpoints = 8;
+/// Ids of IPv6 endpoints: above those of the IPv4 ones, which are the paths' indices.
+inline constexpr unsigned kIpv6EndpointIds = 100;
+
 struct HostFacts {
   unsigned ifindex = 0;  ///< of the physical interface
   std::optional<IpAddress> address;
   std::uint8_t index = 0;  ///< route index of that address
   unsigned paths = 0;      ///< how many are wanted, the interface's own included
   std::vector<PathFacts> leased;
-  std::vector<unsigned> macvlans;  ///< interface numbers of all of ours on this interface
+  std::vector<unsigned> macvlans;     ///< interface numbers of all of ours on this interface
+  std::vector<Ipv6PathFacts> ipv6;    ///< of further paths
+  std::optional<IpAddress> own_ipv6;  ///< of the physical interface, in the prefix of its path
+  std::vector<unsigned> withdrawn;    ///< paths that the network has withdrawn
+  unsigned endpoint_room = kMostEndpoints;
 };
 
 struct Plan {
@@ -83,6 +119,11 @@ struct Plan {
 };
 
 Plan plan(const HostFacts& facts, MonotonicTime now);
+/// The part of IPv6: addresses, routes and rules of further paths.
+void plan_ipv6(const HostFacts& facts, kernel::NetworkState& out);
+/// Endpoints of the paths that are not withdrawn. Where the kernel has no room for both families of
+/// all, each path gets one first, IPv4 before IPv6.
+std::vector<kernel::MptcpEndpoint> plan_endpoints(const HostFacts& facts);
 /// What is ours on the physical interface `ifindex` and its macvlans.
 kernel::Scope scope_of(unsigned ifindex, std::vector<unsigned> macvlans);
 /// Of `addresses`, those of ours that lie on the physical interface itself.

@@ -33,7 +33,8 @@ std::vector<std::string> repairs(const Plan& before, const Applied& made) {
       out.push_back(route_name(route));
   for (const auto& rule : made.network.add.rules)
     if (std::ranges::find(before.network.rules, rule) != before.network.rules.end())
-      out.push_back("rule from " + rule.from->address().text());
+      out.push_back(rule.from ? "rule from " + rule.from->address().text()
+                              : "rule to " + rule.to->address().text());
   for (const auto& endpoint : made.endpoints)
     if (std::ranges::find(before.endpoints, endpoint) != before.endpoints.end())
       out.push_back("MPTCP endpoint " + endpoint.address.text());

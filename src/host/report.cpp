@@ -2,6 +2,7 @@
 #include "host/report.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -31,6 +32,12 @@ const char* state_text(PathState state) {
       return "down";
     case PathState::kNoOffer:
       return "no-offer";
+    case PathState::kWithdrawn:
+      return "withdrawn";
+    case PathState::kDeprecated:
+      return "deprecated";
+    case PathState::kDuplicate:
+      return "duplicate";
   }
   return "";
 }
@@ -43,7 +50,9 @@ nlohmann::json text_or_null(const std::optional<IpAddress>& address) {
 
 ReportedPath report_path(const Path& path, bool operational, MonotonicTime now) {
   const auto& lease = path.client().lease();
-  ReportedPath out{path.index(), {}, path.macvlan().name, PathState::kAcquiring, {}, {}};
+  ReportedPath out;
+  out.index = path.index();
+  out.interface = path.macvlan().name;
   out.ignored = path.traffic().ignored;
   out.conflicts = path.client().conflicts();
   if (lease) {
@@ -64,12 +73,13 @@ std::string report_json(const Report& report) {
   for (const auto& path : report.paths)
     paths.push_back(
         {{"index", path.index},
-         {"family", family_name(Family::kIpv4)},
+         {"family", family_name(path.family)},
          {"address", text_or_null(path.address)},
          {"interface", path.interface},
          {"state", state_text(path.state)},
          {"router", text_or_null(path.router)},
-         {"lease_s", path.lease ? nlohmann::json(path.lease->count()) : nlohmann::json(nullptr)}});
+         {"lease_s", path.lease ? nlohmann::json(path.lease->count()) : nlohmann::json(nullptr)},
+         {"pvd", path.domain.empty() ? nlohmann::json(nullptr) : nlohmann::json(path.domain)}});
   return nlohmann::json{{"interface", report.interface},
                         {"interfaces", attachment_name(report.attachment)},
                         {"interfaces_reason", reason_name(report.reason)},
@@ -82,9 +92,12 @@ std::string report_json(const Report& report) {
 std::string report_sentence(const Report& report) {
   if (report.support == Discovery::Support::kUnknown) return "no DHCP server has answered yet";
   if (report.support == Discovery::Support::kNo) return "the network offers no further paths";
+  // A path with an address that is up is up, whatever the family.
+  std::map<unsigned, bool> up;
+  for (const auto& path : report.paths) up[path.index] |= path.state == PathState::kUp;
   return fmt::format("{} of {} paths up",
-                     std::ranges::count(report.paths, PathState::kUp, &ReportedPath::state),
-                     report.paths.size());
+                     std::ranges::count(up, true, [](const auto& entry) { return entry.second; }),
+                     up.size());
 }
 
 }  // namespace anabranch::host

@@ -32,6 +32,12 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
   for (const auto& lease : state.leases) leases.push_back(lease_to_json(lease, clocks));
   json endpoints = json::array();
   for (const auto& address : state.endpoints) endpoints.push_back(address.text());
+  json domains = json::array();
+  for (const auto& domain : state.domains) domains.push_back(domain_to_json(domain, clocks));
+  json leases6 = json::array();
+  for (const auto& lease : state.leases6) leases6.push_back(lease6_to_json(lease, clocks));
+  json ipv6 = json::array();
+  for (const auto& address : state.ipv6) ipv6.push_back(address_to_json(address));
   return json{{"version", kVersion},
               {"ifindex", state.ifindex},
               {"index", state.discovered.index},
@@ -40,7 +46,10 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
               {"endpoints", endpoints},
               {"limits_before", to_json(state.limits_before)},
               {"limits_set", to_json(state.limits_set)},
-              {"shared_on", state.shared_on ? state.shared_on->text() : ""}}
+              {"shared_on", state.shared_on ? state.shared_on->text() : ""},
+              {"domains", domains},
+              {"leases6", leases6},
+              {"ipv6", ipv6}}
              .dump(2) +
          "\n";
 }
@@ -65,6 +74,13 @@ Result<HostState> parse_state(std::string_view text, const Clocks& clocks) {
     // Came later: a file without it is an older release's.
     if (const auto network = IpPrefix::parse(document.value("shared_on", "")))
       out.shared_on = *network;
+    for (const auto& value : document.value("domains", json::array()))
+      out.domains.push_back(domain_from_json(value, clocks));
+    for (const auto& value : document.value("leases6", json::array()))
+      if (auto lease = lease6_from_json(value, clocks); lease.expires() > clocks.monotonic)
+        out.leases6.push_back(std::move(lease));
+    for (const auto& value : document.value("ipv6", json::array()))
+      out.ipv6.push_back(address_from_json(value));
     return out;
   } catch (const std::exception& error) {
     return fail(fmt::format("the state file cannot be read: {}", error.what()));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What `host run` must know again after it was killed, kept in <runtime
-// directory>/host-IFACE.state: leases with the wall-clock time of their end, and what was there
-// before us.
+// directory>/host-IFACE.state: leases and provisioning domains with the wall-clock time of their
+// end, and what was there before us.
 #pragma once
 
 #include <filesystem>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "host/domain_json.hpp"
 #include "host/lease_json.hpp"
 #include "kernel/mptcp_pm.hpp"
 
@@ -25,6 +26,9 @@ struct HostState {
   std::optional<kernel::MptcpLimits> limits_set = std::nullopt;
   /// The network that lets only one Ethernet address of a station pass (attachment.hpp).
   std::optional<IpPrefix> shared_on = std::nullopt;
+  std::vector<Domain> domains = {};
+  std::vector<Lease6> leases6 = {};
+  std::vector<AddressMemory> ipv6 = {};  ///< addresses in the domains' prefixes
 };
 
 std::string format_state(const HostState& state, const Clocks& clocks);

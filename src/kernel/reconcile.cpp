@@ -13,10 +13,23 @@ namespace {
 
 constexpr seconds kLifetimeSlack{5};
 
+/// Nothing means for ever.
+bool close(const std::optional<seconds>& a, const std::optional<seconds>& b) {
+  return a.has_value() == b.has_value() && (!a || std::chrono::abs(*a - *b) <= kLifetimeSlack);
+}
+
+std::optional<seconds> preferred(const Address& address) {
+  return address.preferred ? address.preferred : address.valid;
+}
+
+bool deprecated(const Address& address) {
+  return preferred(address) == seconds(0);
+}
+
 bool present(const Address& wanted, const Address& actual) {
   if (!wanted.same(actual) || actual.protocol != wanted.protocol) return false;
-  if (wanted.valid.has_value() != actual.valid.has_value()) return false;
-  return !wanted.valid || std::chrono::abs(*wanted.valid - *actual.valid) <= kLifetimeSlack;
+  return close(wanted.valid, actual.valid) && close(preferred(wanted), preferred(actual)) &&
+         deprecated(wanted) == deprecated(actual);
 }
 bool present(const Route& wanted, const Route& actual) {
   return wanted == actual;
@@ -64,8 +77,12 @@ bool Scope::owns(const Address& address) const {
           address.prefix.length() == address.prefix.address().width());
 }
 bool Scope::owns(const Route& route) const {
-  return route.protocol == registry::kRouteProtocol && route.table >= first_table &&
-         route.table <= last_table;
+  const auto in = [&](std::uint32_t first, std::uint32_t last) {
+    return route.table >= first && route.table <= last;
+  };
+  return route.protocol == registry::kRouteProtocol &&
+         (in(first_table, last_table) ||
+          (first_further_table != 0 && in(first_further_table, last_further_table)));
 }
 bool Scope::owns(const Rule& rule) const {
   return rule.protocol == registry::kRouteProtocol && rule.priority >= first_priority &&
@@ -115,6 +132,12 @@ Result<NetworkState> observe(Rtnetlink& netlink, const Scope& scope) {
   if (!addresses) return std::unexpected(addresses.error());
   auto routes = netlink.routes(scope.first_table, scope.last_table, registry::kRouteProtocol);
   if (!routes) return std::unexpected(routes.error());
+  if (scope.first_further_table != 0) {
+    const auto further = netlink.routes(scope.first_further_table, scope.last_further_table,
+                                        registry::kRouteProtocol);
+    if (!further) return std::unexpected(further.error());
+    routes->insert(routes->end(), further->begin(), further->end());
+  }
   auto rules = netlink.rules();
   if (!rules) return std::unexpected(rules.error());
   return NetworkState{*std::move(addresses), *std::move(routes), *std::move(rules)};

@@ -30,6 +30,9 @@ struct Scope {
   /// An interface of somebody else's: ours on it are host addresses (/32) with our protocol number.
   /// 0: none.
   unsigned shared_interface = 0;
+  /// A second range of tables; 0: none.
+  std::uint32_t first_further_table = 0;
+  std::uint32_t last_further_table = 0;
 
   bool owns(const Address& address) const;
   bool owns(const Route& route) const;

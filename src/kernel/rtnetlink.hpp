@@ -41,8 +41,17 @@ struct Address {
   std::uint8_t protocol = 0;
   /// Remaining lifetime; nothing means for ever. Not part of identity.
   std::optional<seconds> valid = std::nullopt;
+  /// How long it is for new connections, too (IPv6); nothing means as long as it is valid.
+  std::optional<seconds> preferred = std::nullopt;
+  /// When adding an IPv6 address: use it only when nobody else on the link has it (RFC 4862 section
+  /// 5.4). Without, it is taken for ours.
+  bool detect_duplicates = false;
   bool tentative = false;   ///< not yet known to be free (RFC 4862), or found to be taken
+  bool duplicate = false;   ///< found to be taken; the kernel keeps those without an end only
   bool deprecated = false;  ///< not for new connections
+  /// The far end, for an address that is one end of a pair; only when adding.
+  std::optional<IpAddress> peer = std::nullopt;
+  bool temporary = false;   ///< for privacy (RFC 8981): another one comes soon
 
   bool same(const Address& other) const {
     return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;
@@ -60,6 +69,7 @@ struct Route {
   std::uint32_t metric = 0;
   bool onlink = false;
   std::uint8_t protocol = 0;
+  std::uint32_t mtu = 0;        ///< of packets on this route; 0: the interface's
   std::string congestion = {};  ///< congestion control forced on this route; only when adding
 
   bool operator==(const Route& other) const;
@@ -76,6 +86,7 @@ struct Rule {
   std::uint32_t table = 0;
   std::uint8_t protocol = 0;
   std::uint32_t go_to = 0;       ///< priority of the rule to go on with
+  std::uint32_t mark = 0;        ///< of the packet (SO_MARK, all bits); 0: any
   std::uint8_t ip_protocol = 0;  ///< IPPROTO_TCP ...; 0: all
   /// The lookup counts only when it finds a prefix longer than this.
   std::optional<std::uint32_t> suppress_prefix_length = std::nullopt;

@@ -41,12 +41,15 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
   out.prefix_route = (attributes.u32(IFA_FLAGS, header.ifa_flags) & IFA_F_NOPREFIXROUTE) == 0;
   const auto flags = attributes.u32(IFA_FLAGS, header.ifa_flags);
   out.tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
+  out.duplicate = (flags & IFA_F_DADFAILED) != 0;
+  out.temporary = !address->is_v4() && (flags & IFA_F_TEMPORARY) != 0;
   out.deprecated = (flags & IFA_F_DEPRECATED) != 0;
   if (const auto octets = attributes.octets(IFA_CACHEINFO);
       octets.size() >= sizeof(ifa_cacheinfo)) {
     ifa_cacheinfo cache;
     std::memcpy(&cache, octets.data(), sizeof cache);
     if (cache.ifa_valid != kForever) out.valid = seconds(cache.ifa_valid);
+    if (cache.ifa_prefered != cache.ifa_valid) out.preferred = seconds(cache.ifa_prefered);
   }
   return out;
 }
@@ -96,11 +99,13 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   out.to = prefix_or_any(attributes.address(RTA_DST), header.rtm_dst_len, *family);
   out.type = route_type(header.rtm_type);
   out.via = attributes.address(RTA_GATEWAY);
-  out.ifindex = attributes.u32(RTA_OIF);
+  // IPv6 names the loopback interface for packets that go nowhere.
+  if (out.type == Route::Type::kUnicast) out.ifindex = attributes.u32(RTA_OIF);
   out.source = attributes.address(RTA_PREFSRC);
   out.metric = attributes.u32(RTA_PRIORITY);
   out.onlink = (header.rtm_flags & RTNH_F_ONLINK) != 0;
   out.protocol = header.rtm_protocol;
+  if (attributes.has(RTA_METRICS)) out.mtu = attributes.nested(RTA_METRICS).u32(RTAX_MTU);
   return out;
 }
 
@@ -118,6 +123,7 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   out.table = attributes.u32(FRA_TABLE, header.table);
   out.protocol = attributes.u8(FRA_PROTOCOL);
   out.ip_protocol = attributes.u8(FRA_IP_PROTO);
+  out.mark = attributes.u32(FRA_FWMARK);
   if (const auto length = attributes.u32(FRA_SUPPRESS_PREFIXLEN, kNoSuppression);
       length != kNoSuppression)
     out.suppress_prefix_length = length;
@@ -151,7 +157,7 @@ Message address_message(const Address& address, int type, int flags) {
   Message message(type, flags);
   message.header(header)
       .put_address(IFA_LOCAL, address.prefix.address())
-      .put_address(IFA_ADDRESS, address.prefix.address());
+      .put_address(IFA_ADDRESS, address.peer.value_or(address.prefix.address()));
   return message;
 }
 
@@ -172,9 +178,11 @@ Message route_message(const Route& route, int type, int flags) {
   if (route.ifindex != 0) message.put_u32(RTA_OIF, route.ifindex);
   if (route.source) message.put_address(RTA_PREFSRC, *route.source);
   if (route.metric != 0) message.put_u32(RTA_PRIORITY, route.metric);
-  if (!route.congestion.empty())
-    message.nest(RTA_METRICS,
-                 [&](Message& metrics) { metrics.put_text(RTAX_CC_ALGO, route.congestion); });
+  if (!route.congestion.empty() || route.mtu != 0)
+    message.nest(RTA_METRICS, [&](Message& metrics) {
+      if (!route.congestion.empty()) metrics.put_text(RTAX_CC_ALGO, route.congestion);
+      if (route.mtu != 0) metrics.put_u32(RTAX_MTU, route.mtu);
+    });
   return message;
 }
 
@@ -204,6 +212,7 @@ Message rule_message(const Rule& rule, int type, int flags) {
   if (rule.action == Rule::Action::kLookup) message.put_u32(FRA_TABLE, rule.table);
   if (rule.action == Rule::Action::kGoto) message.put_u32(FRA_GOTO, rule.go_to);
   if (rule.ip_protocol != 0) message.put_u8(FRA_IP_PROTO, rule.ip_protocol);
+  if (rule.mark != 0) message.put_u32(FRA_FWMARK, rule.mark).put_u32(FRA_FWMASK, 0xffffffff);
   if (rule.suppress_prefix_length)
     message.put_u32(FRA_SUPPRESS_PREFIXLEN, *rule.suppress_prefix_length);
   return message;
@@ -222,7 +231,7 @@ Result<void> unless_gone(Result<void> done) {
 bool Route::operator==(const Route& other) const {
   return table == other.table && to == other.to && type == other.type && via == other.via &&
          ifindex == other.ifindex && source == other.source && metric == other.metric &&
-         onlink == other.onlink && protocol == other.protocol;
+         onlink == other.onlink && protocol == other.protocol && mtu == other.mtu;
 }
 
 Result<std::vector<Address>> Rtnetlink::addresses() {
@@ -378,12 +387,15 @@ Result<std::vector<Rule>> Rtnetlink::rules() {
 Result<void> Rtnetlink::add(const Address& address) {
   Message message = address_message(address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
   std::uint32_t flags = address.prefix_route ? 0 : IFA_F_NOPREFIXROUTE;
-  if (address.prefix.family() == Family::kIpv6) flags |= IFA_F_NODAD;
+  if (address.prefix.family() == Family::kIpv6 && !address.detect_duplicates) flags |= IFA_F_NODAD;
   message.put_u32(IFA_FLAGS, flags).put_u8(kIfaProto, address.protocol);
-  if (address.valid) {
+  if (address.valid || address.preferred) {
+    const auto octets = [](const std::optional<seconds>& time) {
+      return time ? static_cast<std::uint32_t>(time->count()) : kForever;
+    };
     ifa_cacheinfo cache{};
-    cache.ifa_valid = static_cast<std::uint32_t>(address.valid->count());
-    cache.ifa_prefered = cache.ifa_valid;
+    cache.ifa_valid = octets(address.valid);
+    cache.ifa_prefered = octets(address.preferred ? address.preferred : address.valid);
     message.put(IFA_CACHEINFO, {reinterpret_cast<const std::uint8_t*>(&cache), sizeof cache});
   }
   return socket_.request(std::move(message), "cannot add the address " + address.prefix.text());

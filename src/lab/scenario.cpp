@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "lab/scenario_benchmarks.hpp"
+#include "lab/scenario_brownout.hpp"
 #include "lab/scenario_deep.hpp"
 #include "lab/scenario_failover.hpp"
 #include "lab/scenario_faults.hpp"
@@ -48,6 +49,9 @@ void ScenarioRun::expect(Expectation expectation) {
 
 std::span<const Scenario> scenarios() {
   static const std::array all = {single_homed_scenario(),
+                                 single_homed_ipv6_scenario(),
+                                 single_homed_dual_scenario(),
+                                 uplink_brownout_scenario(),
                                  single_homed_4_scenario(),
                                  single_homed_16_scenario(),
                                  single_homed_deep_scenario(),

@@ -7,6 +7,8 @@
 namespace anabranch::lab {
 
 Scenario single_homed_scenario();
+Scenario single_homed_ipv6_scenario();
+Scenario single_homed_dual_scenario();
 Scenario single_homed_4_scenario();
 Scenario single_homed_16_scenario();
 

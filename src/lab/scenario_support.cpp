@@ -17,7 +17,7 @@ Result<std::vector<BitRate>> measure_tcp(ScenarioRun& run, const std::vector<Hos
   for (const auto& path : paths)
     plans.push_back({.client = "host",
                      .server = "server",
-                     .server_address = kServerAddress,
+                     .server_address = server_address(path.address.family()),
                      .port = static_cast<std::uint16_t>(5000 + path.index),
                      .upload = upload,
                      .mptcp = false,

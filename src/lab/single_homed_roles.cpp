@@ -23,6 +23,14 @@ bool starts_with_the_rest(const Topology& topology, const std::string& node) {
                               [&](const Lan& lan) { return std::ranges::any_of(lan.ports, down); });
 }
 
+/// One for each family in which the server is there.
+std::size_t addresses_of_each_path(const Topology& topology) {
+  const auto server = std::ranges::find(topology.nodes, "server", &Node::name);
+  if (server == topology.nodes.end()) return 1;
+  return std::max<std::size_t>(
+      1, std::ranges::count(server->addresses, "lo", &InterfaceAddress::interface));
+}
+
 }  // namespace
 
 Result<std::vector<HostPath>> host_paths(const Network& network, std::string_view node) {
@@ -54,7 +62,9 @@ unsigned uplink_count(const Topology& topology) {
 
 bool has_every_path(const Network& network, std::string_view host) {
   const auto paths = host_paths(network, host);
-  if (!paths || paths->size() != uplink_count(network.topology())) return false;
+  const auto& topology = network.topology();
+  if (!paths || paths->size() != uplink_count(topology) * addresses_of_each_path(topology))
+    return false;
   std::vector<kernel::MptcpEndpoint> endpoints;
   const auto read = network.inside(host, [&]() -> Result<void> {
     auto manager = kernel::MptcpPathManager::open();
@@ -74,7 +84,8 @@ GatewayDhcp gateway_dhcp(const Network& network) {
   const auto answer = network.ask("gateway", "gateway", "show");
   const auto json = answer ? nlohmann::json::parse(*answer, nullptr, false) : nlohmann::json();
   if (!json.is_object()) return {};
-  return {json.value("/dhcp/state"_json_pointer, "") == "running",
+  return {json.value("/dhcp/state"_json_pointer, "") == "running" ||
+              json.value("/dhcp/mode"_json_pointer, "") == "off",
           json.value("/dhcp/pid"_json_pointer, 0)};
 }
 

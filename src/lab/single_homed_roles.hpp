@@ -31,7 +31,8 @@ struct GatewayDhcp {
   bool running = false;
   pid_t kea = 0;
 };
-/// What `anabranch gateway show` says about DHCP; not running when it does not answer.
+/// What `anabranch gateway show` says about DHCP; not running when it does not answer, running when
+/// there is none to run.
 GatewayDhcp gateway_dhcp(const Network& network);
 
 /// Starts the gateway and the hosts, and waits until every host has every path. A host whose

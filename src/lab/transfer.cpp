@@ -111,6 +111,8 @@ class Session {
     if (!listener) {
       options.remote = plan.server_address;
       options.bind = plan.source;
+    } else if (plan.both_families || !plan.server_address.is_v4()) {
+      options.bind = IpAddress::v6(std::array<std::uint8_t, 16>{});
     }
     auto end = start(network_, listener ? plan.server : plan.client, options);
     if (!end) return std::unexpected(end.error());

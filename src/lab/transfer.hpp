@@ -22,6 +22,7 @@ struct TransferPlan {
   std::uint16_t port = 5001;
   bool upload = false;  ///< client to server
   bool mptcp = true;
+  bool both_families = false;  ///< the server listens for IPv6, too, whatever its address here
   std::optional<IpAddress> source = std::nullopt;  ///< client's source address
   nanoseconds duration{};
   std::uint64_t octets = 0;

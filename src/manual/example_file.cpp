@@ -75,7 +75,9 @@ void add_table(std::string& out, const Setting& table, const Place& outer) {
   const bool many = table.kind == Kind::kTables;
   // An empty section says nothing, so that it may stand there, unless something in it is needed.
   const bool active = outer.active && (table.required || (!many && !has_required_key(table)));
-  for (unsigned number = 1; number <= table.examples; ++number) {
+  // A table inside an entry has that entry's number; of later entries only what they need is shown.
+  if (outer.number > 1 && !(active && has_required_key(table))) return;
+  for (unsigned number = outer.number; number < outer.number + table.examples; ++number) {
     out += '\n';
     if (number == 1) {
       out += comment(table.help);
@@ -98,7 +100,8 @@ void add_settings(std::string& out, std::span<const Setting> settings, const Pla
     add_key(out, setting, place);
   }
   for (const auto& setting : settings)
-    if (is_table(setting)) add_table(out, setting, place);
+    if (is_table(setting) && (place.number == 1 || setting.required))
+      add_table(out, setting, place);
 }
 
 }  // namespace

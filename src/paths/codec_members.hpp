@@ -117,7 +117,7 @@ void describe(auto& visit, Is<kernel::SubflowDiag> auto& value) {
 }
 
 void describe(auto& visit, Is<Path> auto& value) {
-  auto& [address, interface, ifindex, router, usable, reason, destinations] = value;
+  auto& [address, interface, ifindex, router, usable, reason, destinations, group] = value;
   visit("address", address);
   visit("interface", interface);
   visit("ifindex", ifindex);
@@ -125,6 +125,7 @@ void describe(auto& visit, Is<Path> auto& value) {
   visit("usable", usable);
   visit("reason", reason);
   visit("destinations", destinations);
+  visit("group", group);
 }
 
 void describe(auto& visit, Is<SubflowKey> auto& value) {
@@ -308,11 +309,12 @@ void describe(auto& visit, Is<PathRule> auto& value) {
   visit("subflows", subflows);
 }
 void describe(auto& visit, Is<Settings> auto& value) {
-  auto& [allow, deny, subflows, announce, prefer_route, limit_with_bpf, cgroup, probe_interval,
-         probe_interval_limit, rules, metrics] = value;
+  auto& [allow, deny, subflows, both_families, announce, prefer_route, limit_with_bpf, cgroup,
+         probe_interval, probe_interval_limit, rules, metrics] = value;
   visit("allow", allow);
   visit("deny", deny);
   visit("subflows", subflows);
+  visit("both_families", both_families);
   visit("announce", announce);
   visit("prefer_route", prefer_route);
   visit("limit_with_bpf", limit_with_bpf);

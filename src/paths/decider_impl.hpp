@@ -242,6 +242,10 @@ struct Decider::Impl {
   void prefer(MonotonicTime now);
 
   // decider_subflows.cpp
+  const Endpoint* remote_of(const Connection& connection, Family family) const;
+  bool concerns(const Connection& connection, const Path& path) const;
+  bool other_family_is_there(const Connection& connection, const Path& path,
+                             MonotonicTime now) const;
   void plan_later(Token token, nanoseconds delay, MonotonicTime now);
   void plan(Connection& connection, MonotonicTime now);
   void measure_unknown(Connection& connection, MonotonicTime now);

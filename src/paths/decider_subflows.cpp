@@ -40,6 +40,47 @@ const PathRule* Decider::Impl::rule_for(const Connection& connection, const Path
                               connection.cgroup, path.interface});
 }
 
+/// What a path of this family leads to: where the connection went, or an address that the peer has
+/// announced. Null: the peer has none.
+const Endpoint* Decider::Impl::remote_of(const Connection& connection, Family family) const {
+  if (connection.remote.address.family() == family) return &connection.remote;
+  for (const auto& [id, peer] : connection.peer_addresses)
+    if (peer.endpoint.address.family() == family) return &peer.endpoint;
+  return nullptr;
+}
+
+/// Whether the connection may use the path: those of its own family, and of a host role's paths
+/// also the other family, where the path has nothing else for it or both are wanted.
+bool Decider::Impl::concerns(const Connection& connection, const Path& path) const {
+  const auto family = connection.remote.address.family();
+  if (path.address.family() == family) return true;
+  if (path.group.empty() || remote_of(connection, path.address.family()) == nullptr) return false;
+  return settings.both_families || std::ranges::none_of(paths, [&](const auto& entry) {
+           const Path& other = entry.second;
+           return other.group == path.group && other.usable && other.address.family() == family;
+         });
+}
+
+/// Whether the connection has, or has asked for, a subflow over the same path in the other family.
+bool Decider::Impl::other_family_is_there(const Connection& connection, const Path& path,
+                                          MonotonicTime now) const {
+  if (path.group.empty() || settings.both_families) return false;
+  const auto same = [&](const IpAddress& local) {
+    const auto found = paths.find(local);
+    return found != paths.end() && found->second.group == path.group &&
+           local.family() != path.address.family();
+  };
+  const auto& track = tracks.at(connection.token);
+  return std::ranges::any_of(connection.subflows,
+                             [&](const auto& entry) {
+                               return same(entry.first.local.address) &&
+                                      !track.subflows.at(entry.first).doomed;
+                             }) ||
+         std::ranges::any_of(track.pending, [&](const Pending& one) {
+           return same(one.local) && now - one.asked < kPendingPatience;
+         });
+}
+
 void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now) {
   auto& track = tracks[token];
   const auto when = now + delay;
@@ -52,9 +93,13 @@ void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now
 /// time to be sure, and again more and more rarely when the two do not agree.
 void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
   for (const auto& [address, path] : paths) {
-    const auto* peer = reached_by(path, connection);
-    if (!peer || address.family() != connection.remote.address.family()) continue;
-    if (book.confident(address, now) || failed({address, peer->address})) continue;
+    if (!concerns(connection, path)) continue;
+    const auto* reached = reached_by(path, connection);
+    if (!reached) continue;
+    const Endpoint& remote = reached->address.family() == address.family()
+                                 ? *reached
+                                 : *remote_of(connection, address.family());
+    if (book.confident(address, now) || failed({address, remote.address})) continue;
     auto& last = measuring[address];
     const bool idle = now - last.traffic > kIdle;
     const bool first = last.trains == 0;
@@ -67,8 +112,8 @@ void Decider::Impl::measure_unknown(Connection& connection, MonotonicTime now) {
     last.running = true;
     ++last.trains;
     const auto id = next_question++;
-    measurements[id] = {address, peer->address};
-    act(action::Measure{id, address, path.ifindex, *peer}, "unknown-rate");
+    measurements[id] = {address, remote.address};
+    act(action::Measure{id, address, path.ifindex, remote}, "unknown-rate");
   }
   for (const auto& [address, trains] : measuring)
     if (paths.contains(address) && !trains.running && !book.confident(address, now))
@@ -121,7 +166,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
   std::map<IpAddress, Quality> qualities;
   const IpAddress* best = nullptr;
   for (const auto& [address, path] : paths) {
-    if (address.family() != connection.remote.address.family()) continue;
+    if (!concerns(connection, path)) continue;
     auto& mine = wishes[address];
     if (!reached_by(path, connection)) {
       mine.code = "path-unusable";
@@ -248,6 +293,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
                                 rule && rule->subflows ? *rule->subflows : settings.subflows);
     if (count >= limit) return false;
     if (busy_with(pair.local, pair.remote)) return false;
+    if (other_family_is_there(connection, path, now)) return false;
     if (const auto state = health.find(pair);
         state != health.end() && state->second.state == PairHealth::State::kFailed &&
         (state->second.answers || state->second.questions % kTryAnyway != 0))
@@ -262,7 +308,12 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
     return true;
   };
 
-  for (const auto& [address, wish] : wishes) {
+  // The connection's own family has the first choice of a path that both lead over.
+  std::vector<std::pair<IpAddress, Assessment>> in_turn(wishes.begin(), wishes.end());
+  std::ranges::stable_partition(in_turn, [&](const auto& entry) {
+    return entry.first.family() == connection.remote.address.family();
+  });
+  for (const auto& [address, wish] : in_turn) {
     if (wish.wish == Wish::kNone) continue;
     if (wish.wish == Wish::kWait) {
       plan_later(connection.token, kMeasurePatience / 5, now);

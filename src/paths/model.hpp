@@ -33,6 +33,9 @@ struct Path {
   /// Where it leads even without a default route ("no-route"): its own link, and what the main
   /// table has routes to by its interface.
   std::vector<IpPrefix> destinations = {};
+  /// The path of a host role that it is an address of; those of both families have the same. Empty:
+  /// of none.
+  std::string group = {};
   /// Usable, or one of the destinations holds `peer`.
   bool reaches(const IpAddress& peer) const;
   bool operator==(const Path&) const = default;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -49,6 +50,18 @@ bool is_withdrawn(const IpAddress& address, const std::vector<HostReport>& hosts
       hosts, [&](const HostReport& host) { return host.withdrawn.contains(address); });
 }
 
+bool is_served(const IpAddress& address, const std::vector<HostReport>& hosts) {
+  return std::ranges::any_of(
+      hosts, [&](const HostReport& host) { return host.serving.contains(address); });
+}
+
+std::string group_of(const IpAddress& address, const std::vector<HostReport>& hosts) {
+  for (const auto& host : hosts)
+    if (const auto found = host.groups.find(address); found != host.groups.end())
+      return found->second;
+  return {};
+}
+
 /// Why it cannot be used; empty when it can.
 std::string obstacle(const kernel::LinkInfo& link, const IpAddress& address, bool routed,
                      const std::vector<HostReport>& hosts, const Settings& settings) {
@@ -81,11 +94,17 @@ Result<HostReport> next_host_report(const HostReport& before, std::string_view t
       if (address.is_null()) continue;
       const auto parsed = IpAddress::parse(address.get<std::string>());
       if (!parsed) return std::unexpected(parsed.error());
-      (path.at("state") == "down" ? out.withdrawn : out.serving).insert(*parsed);
+      const auto state = path.at("state").get<std::string>();
+      out.groups[*parsed] =
+          fmt::format("{}/{}", report.value("interface", ""), path.value("index", 0U));
+      if (state == "down" || state == "withdrawn")
+        out.withdrawn.insert(*parsed);
+      else if (state != "deprecated")
+        out.serving.insert(*parsed);
     }
     for (const auto* earlier : {&before.serving, &before.withdrawn})
       for (const auto& address : *earlier)
-        if (!out.serving.contains(address)) out.withdrawn.insert(address);
+        if (!out.groups.contains(address)) out.withdrawn.insert(address);
     return out;
   } catch (const std::exception& error) {
     return fail(std::string("this is no report of a host: ") + error.what());
@@ -98,8 +117,8 @@ std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostRepo
   for (const auto& entry : view.addresses) {
     const auto address = entry.prefix.address();
     const auto link = std::ranges::find(view.links, entry.ifindex, &kernel::LinkInfo::index);
-    if (!is_global(address) || entry.tentative || entry.deprecated || link == view.links.end() ||
-        link->loopback)
+    if (!is_global(address) || entry.tentative || link == view.links.end() || link->loopback ||
+        (entry.deprecated && !is_served(address, hosts) && !is_withdrawn(address, hosts)))
       continue;
     const auto route = view.default_routes.find(address);
     const bool routed = route != view.default_routes.end();
@@ -107,6 +126,7 @@ std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostRepo
     path.address = address;
     path.interface = link->name;
     path.ifindex = link->index;
+    path.group = group_of(address, hosts);
     if (routed) path.router = route->second.via;
     path.reason = obstacle(*link, address, routed, hosts, settings);
     path.usable = path.reason.empty();

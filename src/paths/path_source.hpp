@@ -23,7 +23,9 @@ namespace anabranch::paths {
 /// What one `host` role says.
 struct HostReport {
   std::set<IpAddress> serving;    ///< paths that are up or coming up
-  std::set<IpAddress> withdrawn;  ///< down, or told of earlier and no more
+  std::set<IpAddress> withdrawn;  ///< down or withdrawn by the network, or told of no more
+  /// Of each address, what it shares with the path's address of the other family.
+  std::map<IpAddress, std::string> groups;
   bool operator==(const HostReport&) const = default;
 };
 
@@ -42,7 +44,9 @@ struct NetworkView {
 };
 
 /// Pure. One path for each global unicast address that is neither tentative nor deprecated, ordered
-/// by address. Whether an interface is allowed is decided by its name and the settings' patterns.
+/// by address. One that a host role serves may be deprecated: that keeps it from being a source
+/// that is chosen for programs. Whether an interface is allowed is decided by its name and the
+/// settings' patterns.
 std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostReport>& hosts,
                              const Settings& settings);
 

@@ -47,7 +47,15 @@ inline constexpr Setting kLimit{
     .low = 1,
     .high = kMostSubflows};
 
-inline constexpr std::array kAll{kLimit};
+inline constexpr Setting kBothFamilies{
+    .key = "both_families",
+    .kind = Kind::kFlag,
+    .help =
+        "Let a connection have subflows over IPv4 and IPv6 of one path that a host role has. They "
+        "share the path's rate and fail together.",
+    .fallback = "false"};
+
+inline constexpr std::array kAll{kLimit, kBothFamilies};
 
 }  // namespace subflows
 

@@ -181,6 +181,7 @@ Result<Settings> read(const config::Document& document) {
   out.deny = read_interfaces(interfaces, definition::interfaces::kDeny);
   out.subflows = static_cast<unsigned>(
       root.section(definition::kSubflows).number(definition::subflows::kLimit));
+  out.both_families = root.section(definition::kSubflows).flag(definition::subflows::kBothFamilies);
   out.announce =
       parse_announce(root.section(definition::kAnnounce).choice(definition::announce::kWhen));
   out.prefer_route = root.section(definition::kRoute).flag(definition::route::kPrefer);

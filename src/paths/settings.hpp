@@ -35,6 +35,7 @@ struct Settings {
   std::vector<std::string> allow;      ///< interfaces by pattern; empty: all but loopback
   std::vector<std::string> deny;       ///< after allow
   unsigned subflows = 0;               ///< further subflows a connection, 1..8
+  bool both_families = false;          ///< of one path of a host role, in one connection
   AnnounceMode announce{};             ///< on connections the peer opened; always; never
   bool prefer_route = false;           ///< move new connections to the best live path
   bool limit_with_bpf = false;         ///< where the kernel lets us

@@ -48,9 +48,11 @@ class FollowedJournal : public testing::Test {
 
   void append(const std::string& text) { std::ofstream(file(), std::ios::app) << text; }
   std::filesystem::path file() const { return folder_ / "kea-leases4.csv"; }
-  void follow() {
-    journal_ = LeaseJournal::open(loop_, file(), [this](const GivenLease& lease) {
-                 seen_.push_back(lease.address.text());
+  void follow(LeaseJournal::Begin begin = LeaseJournal::Begin::kNow) {
+    journal_ = LeaseJournal::open(loop_, file(), begin, [this](std::string_view text) {
+                 const auto lease = journal_lease(text);
+                 if (!lease) return;
+                 seen_.push_back(lease->address.text());
                  if (seen_.size() == 1)
                    after_first_();
                  else
@@ -68,7 +70,7 @@ class FollowedJournal : public testing::Test {
   std::filesystem::path folder_;
   std::unique_ptr<LeaseJournal> journal_;
   std::vector<std::string> seen_;
-  std::function<void()> after_first_;
+  std::function<void()> after_first_ = [] {};
 };
 
 TEST_F(FollowedJournal, TellsWhatComesAfterItBegan) {
@@ -77,6 +79,18 @@ TEST_F(FollowedJournal, TellsWhatComesAfterItBegan) {
   append(line(2) + line(3).substr(0, 20));
   await_two([&] { append(line(3).substr(20)); });
   EXPECT_EQ(seen_, (std::vector<std::string>{"10.1.16.2", "10.1.16.3"}));
+}
+
+TEST_F(FollowedJournal, TellsWhatWasThereWhenAskedTo) {
+  std::ofstream(file().string() + ".2") << kHeading << line(1);
+  std::ofstream(file().string() + ".1") << kHeading << line(2);
+  append(std::string(kHeading) + line(3));
+  follow(LeaseJournal::Begin::kWhole);
+  EXPECT_EQ(seen_, (std::vector<std::string>{"10.1.16.1", "10.1.16.2", "10.1.16.3"}));
+  std::ofstream(file().string() + ".completed") << kHeading << line(4);
+  seen_.clear();
+  follow(LeaseJournal::Begin::kWhole);
+  EXPECT_EQ(seen_, (std::vector<std::string>{"10.1.16.4", "10.1.16.3"})) << "the others are in it";
 }
 
 TEST_F(FollowedJournal, FollowsAFileThatComesLaterAndOneThatIsReplaced) {

@@ -26,6 +26,8 @@ interface = "up2"
 next_hop = "172.16.2.2"
 index = 2
 source_prefix = "10.2.0.0/16"
+[uplink.health]
+probes = ["icmp:198.51.100.1"]
 )",
                "gateway.toml")
       .value();
@@ -38,6 +40,8 @@ TEST(GatewayMetrics, TellEachUplinksState) {
   observed.links.resize(1);
   observed.links[0].name = "up1";
   observed.links[0].sent_octets = 4096;
+  observed.health["isp1"] = {.works = true, .rtt = milliseconds(9), .loss = 1};
+  observed.health["isp2"] = {.works = true, .rtt = milliseconds(20), .loss = 0.25};
   Counts counts;
   counts.state_changes["isp2"] = 3;
   counts.pools[1] = {100, 40, 2};
@@ -56,6 +60,10 @@ TEST(GatewayMetrics, TellEachUplinksState) {
   EXPECT_EQ(figure("anabranch_gateway_uplink_sent_bytes_total", "isp2"), std::nullopt)
       << "its interface is not there";
   EXPECT_EQ(figure("anabranch_gateway_uplink_state_changes_total", "isp2"), 3);
+  EXPECT_EQ(figure("anabranch_gateway_uplink_probe_rtt_seconds", "isp2"), 0.02);
+  EXPECT_EQ(figure("anabranch_gateway_uplink_probe_loss_ratio", "isp2"), 0.25);
+  EXPECT_EQ(figure("anabranch_gateway_uplink_probe_loss_ratio", "isp1"), std::nullopt)
+      << "it has no probes";
   EXPECT_EQ(figure("anabranch_gateway_pool_addresses", "isp1"), 100);
   EXPECT_EQ(figure("anabranch_gateway_pool_assigned_addresses", "isp1"), 40);
   EXPECT_EQ(figure("anabranch_gateway_pool_declined_addresses", "isp1"), 2);

@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"index = 2", "index = 2\npool = \"10.2.0.9-10.2.0.5\"", "'pool' is not a range"},
         Wrong{"index = 2", "index = 2\nmtu = 1500", "unknown key 'mtu' in [uplink]"},
         Wrong{"interface = \"lan0\"", "interface = \"lan0\"\nlocal_prefixes = [\"10.9.0.1/16\"]",
-              "'10.9.0.1/16' is not an IPv4 prefix"}));
+              "'10.9.0.1/16' is not a prefix"}));
 
 TEST(GatewaySettings, AFileWithoutUplinksIsRefused) {
   EXPECT_THAT(complaint("[lan]\ninterface = \"lan0\"\n"), HasSubstr("there is no [[uplink]]"));

@@ -97,11 +97,112 @@ TEST(NftDifference, APrefixMayMoveFromOnePathToAnother) {
 }
 
 TEST(NftReplacement, OfNothingLeavesNoTable) {
-  EXPECT_EQ(nft_replacement({}), "table ip anabranch_gateway\ndelete table ip anabranch_gateway\n");
-  EXPECT_EQ(nft_difference(translation(uplink(1)), {}), nft_replacement({}));
+  EXPECT_EQ(nft_replacement({}, "ip"),
+            "table ip anabranch_gateway\ndelete table ip anabranch_gateway\n");
+  EXPECT_EQ(nft_difference(translation(uplink(1)), {}), nft_replacement({}, "ip"));
   EXPECT_THAT(nft_difference({}, translation(uplink(1))),
               HasSubstr("\ntable ip anabranch_gateway {\n"));
-  EXPECT_THAT(nft_replacement(translation(uplink(1))), Not(HasSubstr("to-1")));
+  EXPECT_THAT(nft_replacement(translation(uplink(1)), "ip"), Not(HasSubstr("to-1")));
+}
+
+std::string uplink6(int k, std::string_view nat, std::string_view more = {}) {
+  const std::string n = std::to_string(k);
+  return "[[uplink]]\nname = \"isp" + n + "\"\ninterface = \"up" + n + "\"\nindex = " + n + "\n" +
+         std::string(more) + "[uplink.ipv6]\nsource_prefix = \"fd00:" + n +
+         "::/64\"\nnext_hop = \"fe80::" + n + "\"\nnat = \"" + std::string(nat) + "\"\n" +
+         (nat == "none" ? "" : "external_prefix = \"2001:db8:" + n + "::/64\"\n");
+}
+
+std::vector<kernel::LinkInfo> links() {
+  std::vector<kernel::LinkInfo> out(2);
+  out[0].name = "up1";
+  out[0].index = 11;
+  out[1].name = "up2";
+  out[1].index = 12;
+  out[1].mtu = 1480;
+  return out;
+}
+
+Translation translation6(const std::string& uplinks,
+                         std::span<const kernel::LinkInfo> present = {}) {
+  const auto settings = parse("[lan]\ninterface = \"lan0\"\n" + uplinks, "g.toml");
+  EXPECT_TRUE(settings) << settings.error().text();
+  return make_translation(*settings, present);
+}
+
+TEST(Translation6, AProvidersPrefixIsNotTranslated) {
+  EXPECT_TRUE(translation6(uplink6(1, "none") + uplink6(2, "none")).empty());
+}
+
+TEST(Translation6, WithStatePrefixesAreMappedBothWaysInTheirOwnTable) {
+  const auto paths = translation6(uplink6(2, "stateful"));
+  ASSERT_EQ(paths.size(), 1u);
+  EXPECT_THAT(paths[0].outgoing, ElementsAre("oifname \"up2\" snat prefix to 2001:db8:2::/64"));
+  EXPECT_THAT(paths[0].incoming, ElementsAre("iifname \"up2\" dnat prefix to fd00:2::/64"));
+  EXPECT_THAT(nft_families_of(paths), ElementsAre("ip6"));
+}
+
+TEST(Translation6, GuestsShareTheAddressOfTheRouterHoweverTheUplinkTranslates) {
+  const auto guest = [](std::string_view nat) {
+    const auto paths =
+        translation6(uplink6(1, nat) + uplink6(2, "none", "fail_open = \"isp1\"\n"), links());
+    return paths.back().outgoing;
+  };
+  EXPECT_THAT(guest("none"), ElementsAre("oifname \"up1\" snat to fd00:1::1"));
+  EXPECT_THAT(guest("stateful"), ElementsAre("oifname \"up1\" snat to 2001:db8:1::1"));
+  EXPECT_THAT(guest("stateless"), ElementsAre("oifname \"up1\" snat to fd00:1::1"))
+      << "the interface maps it, as all of its prefix";
+}
+
+TEST(Translation6, DelegatedPrefixesAreTranslatedAsGuestsOnly) {
+  const std::string delegated = "delegated = \"2001:db8:8000::/48\"\n";
+  EXPECT_EQ(translation6(uplink6(1, "stateful") + delegated).size(), 1u);
+  const auto paths =
+      translation6(uplink6(1, "none") + uplink6(2, "none", "fail_open = \"isp1\"\n") + delegated);
+  ASSERT_EQ(paths.size(), 2u);
+  EXPECT_EQ(paths[1].source.text(), "2001:db8:8000::/48");
+  EXPECT_THAT(paths[1].outgoing, ElementsAre("oifname \"up1\" snat to fd00:1::1"));
+}
+
+TEST(Translation6, WithoutStateItIsDoneAtAnInterfaceThatIsThere) {
+  EXPECT_TRUE(translation6(uplink6(2, "stateless")).empty());
+  const auto paths = translation6(uplink6(2, "stateless"), links());
+  ASSERT_EQ(paths.size(), 1u);
+  EXPECT_THAT(
+      paths[0].stateless->outgoing,
+      ElementsAre("ip6 saddr fd00:2::/64 tcp flags syn tcp option maxseg size > 1420 tcp option "
+                  "maxseg size set 1420",
+                  "ip6 saddr fd00:2::/64 ip6 saddr set ip6 saddr & ::ffff:ffff:ffff:ffff | "
+                  "2001:db8:2::"));
+  EXPECT_THAT(paths[0].stateless->incoming[1],
+              "ip6 daddr 2001:db8:2::/64 ip6 daddr set ip6 daddr & ::ffff:ffff:ffff:ffff | "
+              "fd00:2::");
+  EXPECT_THAT(nft_families_of(paths), ElementsAre("netdev"));
+}
+
+TEST(NftDifference6, AnInterfaceThatHasComeBackGetsItsChainsAnew) {
+  auto before = translation6(uplink6(1, "stateless") + uplink6(2, "stateless"), links());
+  auto again = links();
+  again[1].index = 99;
+  const auto after = translation6(uplink6(1, "stateless") + uplink6(2, "stateless"), again);
+  const std::string text = nft_difference(before, after);
+  EXPECT_THAT(text, HasSubstr("add chain netdev anabranch_gateway out-2\n"
+                              "flush chain netdev anabranch_gateway out-2\n"
+                              "delete chain netdev anabranch_gateway out-2\n"));
+  EXPECT_THAT(text, HasSubstr("add chain netdev anabranch_gateway out-2 { type filter hook egress "
+                              "device \"up2\" priority 0; policy accept; }\n"));
+  EXPECT_THAT(text, Not(HasSubstr("-1")));
+}
+
+TEST(NftDifference6, OneFamilysChangeTouchesNoOther) {
+  const auto one = translation6(uplink(1) + uplink6(2, "stateful"));
+  const auto two = translation6(uplink(1) + uplink6(2, "stateful") + uplink6(3, "stateful"));
+  const std::string text = nft_difference(one, two);
+  EXPECT_THAT(text, HasSubstr("add element ip6 anabranch_gateway by_source { fd00:3::/64 : goto "
+                              "from-3 }\n"));
+  EXPECT_THAT(text, Not(HasSubstr("delete")));
+  EXPECT_THAT(text, Not(HasSubstr(" ip anabranch")));
+  EXPECT_EQ(nft_difference(one, translation(uplink(1))), nft_replacement({}, "ip6"));
 }
 
 }  // namespace

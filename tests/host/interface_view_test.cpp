@@ -40,5 +40,19 @@ TEST(HostInterfaceView, AnAddressOfOursIsNotItsOwnWhereverItStands) {
   EXPECT_TRUE(alone.in_front.empty()) << "there is nothing to stand before";
 }
 
+TEST(HostInterfaceView, ItsIpv6AddressesAreApartFromOurs) {
+  auto tentative = on(4, "fe80::1/64");
+  tentative.tentative = true;
+  const auto view =
+      view_of(eth0(), std::vector{on(4, "10.1.0.50/16"), tentative, on(4, "fe80::2/64"),
+                                  on(4, "2001:db8:1::5/64"), on(3, "2001:db8:9::5/64"),
+                                  on(7, "2001:db8:2::5/64", registry::kRouteProtocol),
+                                  on(4, "2001:db8:3::5/128", registry::kRouteProtocol)});
+  EXPECT_EQ(view.address, IpPrefix::parse("10.1.0.50/16").value());
+  EXPECT_EQ(view.own_ipv6.size(), 3u);
+  ASSERT_EQ(view.our_ipv6.size(), 2u) << "wherever they lie";
+  EXPECT_EQ(view.link_local(), IpAddress::parse("fe80::2").value());
+}
+
 }  // namespace
 }  // namespace anabranch::host

@@ -13,8 +13,13 @@ TEST(HostMetrics, TellEachPathsStateAndLease) {
   report.interface = "eth0";
   report.support = Discovery::Support::kYes;
   report.count = 2;
-  report.paths.push_back({1, {}, "eth0", PathState::kUp, {}, {}, 0, 0});
-  report.paths.push_back({2, {}, "anab2p2", PathState::kDown, {}, seconds(300), 7, 1});
+  report.paths.push_back({.index = 1, .interface = "eth0", .state = PathState::kUp});
+  report.paths.push_back({.index = 2,
+                          .interface = "anab2p2",
+                          .state = PathState::kDown,
+                          .lease = seconds(300),
+                          .ignored = 7,
+                          .conflicts = 1});
   LeaseCounts counts;
   counts.note(2, DhcpClient::Change::kNone);
   counts.note(2, DhcpClient::Change::kObtained);
@@ -40,6 +45,35 @@ TEST(HostMetrics, TellEachPathsStateAndLease) {
   EXPECT_EQ(figure("anabranch_host_path_ignored_packets_total", "2"), 7);
   EXPECT_EQ(figure("anabranch_host_path_address_conflicts_total", "2"), 1);
   EXPECT_EQ(figure("anabranch_host_repairs_total", "eth0"), 0);
+}
+
+TEST(HostMetrics, APathIsUpWithEitherFamily) {
+  Report report;
+  report.interface = "eth0";
+  report.paths.push_back({.index = 2, .state = PathState::kAcquiring});
+  report.paths.push_back({.index = 2, .family = Family::kIpv6, .state = PathState::kUp});
+  report.paths.push_back({.index = 3, .state = PathState::kWithdrawn});
+  report.advertisements = {5, 4, 3};
+  LeaseCounts counts;
+  counts.conflict(2);
+  const auto figures = metrics(report, counts);
+  const auto figure = [&](std::string_view name, const std::vector<std::string>& values) {
+    std::vector<double> found;
+    for (const auto& metric : figures) {
+      std::vector<std::string> labels;
+      for (const auto& label : metric.labels) labels.push_back(label.second);
+      if (metric.definition->name == name && labels == values) found.push_back(metric.value);
+    }
+    EXPECT_EQ(found.size(), 1u) << name;
+    return found.empty() ? -1 : found[0];
+  };
+  EXPECT_EQ(figure("anabranch_host_path_up", {"eth0", "2"}), 1);
+  EXPECT_EQ(figure("anabranch_host_path_address_up", {"eth0", "2", "ipv4"}), 0);
+  EXPECT_EQ(figure("anabranch_host_path_address_up", {"eth0", "2", "ipv6"}), 1);
+  EXPECT_EQ(figure("anabranch_host_path_withdrawn", {"eth0", "2"}), 0);
+  EXPECT_EQ(figure("anabranch_host_path_withdrawn", {"eth0", "3"}), 1);
+  EXPECT_EQ(figure("anabranch_host_path_address_conflicts_total", {"eth0", "2"}), 1);
+  EXPECT_EQ(figure("anabranch_host_advertisements_total", {"eth0", "refused"}), 4);
 }
 
 TEST(HostMetrics, AreAllInTheManual) {

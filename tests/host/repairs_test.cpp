@@ -42,6 +42,15 @@ TEST(HostRepairs, WhatWasInPlaceAndHadToBeMadeAgainIsNamed) {
                                       "MPTCP limit of subflows"}));
 }
 
+TEST(HostRepairs, TheRuleOfAResolverIsNamedByItsDestination) {
+  auto before = two_paths();
+  before.network.rules[0].from.reset();
+  before.network.rules[0].to = IpPrefix::parse("2001:db8:ff::53/128").value();
+  Applied made;
+  made.network.add.rules = before.network.rules;
+  EXPECT_EQ(repairs(before, made), std::vector<std::string>{"rule to 2001:db8:ff::53"});
+}
+
 TEST(HostRepairs, ANewPathARenewedLifetimeAndAMovedAddressAreNone) {
   const auto before = two_paths();
   Applied made;

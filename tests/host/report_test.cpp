@@ -2,6 +2,7 @@
 #include "host/report.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace anabranch::host {
 namespace {
@@ -24,6 +25,25 @@ TEST(ReportSentence, CountsThePathsThatCanBeUsed) {
             "2 of 3 paths up");
   EXPECT_EQ(report_sentence(with_paths({PathState::kDown, PathState::kAcquiring})),
             "0 of 2 paths up");
+}
+
+TEST(ReportSentence, APathWithTwoAddressesIsOnePath) {
+  auto report = with_paths({PathState::kUp, PathState::kAcquiring});
+  report.paths.push_back({.index = 1, .family = Family::kIpv6, .state = PathState::kAcquiring});
+  report.paths.push_back({.index = 2, .family = Family::kIpv6, .state = PathState::kUp});
+  EXPECT_EQ(report_sentence(report), "2 of 2 paths up");
+}
+
+TEST(ReportJson, HasAnEntryForEachAddressWithItsDomain) {
+  auto report = with_paths({PathState::kWithdrawn});
+  report.paths[0].domain = "isp1.example";
+  report.paths.push_back({.index = 1, .family = Family::kIpv6, .state = PathState::kUp});
+  const auto json = nlohmann::json::parse(report_json(report));
+  EXPECT_EQ(json["paths"][0]["state"], "withdrawn");
+  EXPECT_EQ(json["paths"][0]["family"], "ipv4");
+  EXPECT_EQ(json["paths"][0]["pvd"], "isp1.example");
+  EXPECT_EQ(json["paths"][1]["family"], "ipv6");
+  EXPECT_TRUE(json["paths"][1]["pvd"].is_null());
 }
 
 TEST(ReportSentence, SaysWhatIsKnownOfTheNetwork) {

@@ -2,6 +2,7 @@
 #include "host/state_file.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace anabranch::host {
 namespace {
@@ -32,6 +33,19 @@ HostState state() {
   out.limits_before = kernel::MptcpLimits{0, 2};
   out.limits_set = kernel::MptcpLimits{0, 3};
   out.shared_on = IpPrefix::parse("10.1.0.0/16").value();
+  Domain domain;
+  domain.id = "isp2.example";
+  domain.route = {2, 3};
+  domain.router = IpAddress::parse("fe80::2").value();
+  domain.until = MonotonicTime(2000s);
+  domain.lived = domain.managed = true;
+  domain.mtu = 1400;
+  domain.prefixes = {{IpPrefix::parse("2001:db8:2::/64").value(), true, MonotonicTime::max(),
+                      MonotonicTime(4000s), MonotonicTime{}}};
+  domain.routes = {{IpPrefix::parse("2001:db8:aa::/48").value(), MonotonicTime(1900s)}};
+  domain.resolvers = {{IpAddress::parse("2001:db8:ff::53").value(), MonotonicTime(1800s)}};
+  out.domains = {domain};
+  out.ipv6 = {{{2, "isp2.example", IpPrefix::parse("2001:db8:2::/64").value()}, 1, 1}};
   return out;
 }
 
@@ -46,18 +60,32 @@ TEST(HostStateFile, ComesBackWhole) {
   EXPECT_EQ(back->limits_before, state().limits_before);
   EXPECT_EQ(back->limits_set, state().limits_set);
   EXPECT_EQ(back->shared_on, state().shared_on);
+  EXPECT_EQ(back->domains, state().domains);
+  EXPECT_EQ(back->ipv6, state().ipv6);
+}
+
+TEST(HostStateFile, LifetimesOfDomainsEndByTheWallClock) {
+  const Clocks written{MonotonicTime(1100s), WallTime(1'700'000'000s)};
+  const auto text = format_state(state(), written);
+  const auto back = parse_state(text, {MonotonicTime(50s), WallTime(1'700'000'000s + 800s)});
+  ASSERT_TRUE(back);
+  const auto& domain = back->domains.at(0);
+  EXPECT_EQ(domain.until, MonotonicTime(150s));
+  EXPECT_EQ(domain.routes.at(0).until, MonotonicTime{}) << "ended on the day";
+  EXPECT_EQ(domain.prefixes.at(0).on_link_until, MonotonicTime::max());
 }
 
 TEST(HostStateFile, AFileOfTheFirstReleaseKeepsItsPaths) {
   const Clocks clocks{MonotonicTime(1100s), WallTime(1'700'000'000s)};
   auto text = format_state(state(), clocks);
-  const auto later_key = text.find("  \"shared_on\"");
-  ASSERT_NE(later_key, std::string::npos);
-  text.erase(later_key, text.find('\n', later_key) + 1 - later_key);
+  auto document = nlohmann::json::parse(text);
+  for (const auto* later : {"shared_on", "domains", "ipv6"}) ASSERT_EQ(document.erase(later), 1u);
+  text = document.dump();
   const auto back = parse_state(text, clocks);
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(back->leases, state().leases);
   EXPECT_FALSE(back->shared_on);
+  EXPECT_TRUE(back->domains.empty());
 }
 
 TEST(HostStateFile, KeysOfALaterReleaseAreNoMistake) {

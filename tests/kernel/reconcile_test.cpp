@@ -38,6 +38,21 @@ TEST(Compare, LeavesForeignObjectsAlone) {
   EXPECT_TRUE(difference.empty());
 }
 
+TEST(Compare, ASecondRangeOfTablesIsOursToo) {
+  Scope scope = kScope;
+  Route route;
+  route.table = 17701;
+  route.protocol = registry::kRouteProtocol;
+  EXPECT_FALSE(scope.owns(route));
+  scope.first_further_table = 17701;
+  scope.last_further_table = 17764;
+  EXPECT_TRUE(scope.owns(route));
+  route.table = 17765;
+  EXPECT_FALSE(scope.owns(route));
+  route.table = 17400;
+  EXPECT_FALSE(scope.owns(route)) << "between the two";
+}
+
 TEST(Compare, AReplacedRouteIsNotRemovedAfterwards) {
   Route old;
   old.table = 17301;
@@ -50,6 +65,34 @@ TEST(Compare, AReplacedRouteIsNotRemovedAfterwards) {
   const Difference difference = compare({{}, {fresh}, {}}, {{}, {old}, {}}, kScope);
   EXPECT_EQ(difference.add.routes.size(), 1u);
   EXPECT_TRUE(difference.remove.routes.empty());
+}
+
+TEST(Compare, AnAddressWithAnotherPreferenceIsRenewed) {
+  Address wanted;
+  wanted.ifindex = 1;
+  wanted.prefix = prefix("2001:db8::5/64");
+  wanted.protocol = registry::kRouteProtocol;
+  wanted.valid = seconds(600);
+  wanted.preferred = seconds(300);
+  struct Row {
+    std::optional<seconds> valid, preferred;
+    bool same;
+  };
+  for (const auto& row :
+       {Row{seconds(600), seconds(300), true}, Row{seconds(597), seconds(297), true},
+        Row{seconds(600), std::nullopt, false}, Row{seconds(600), seconds(0), false},
+        Row{std::nullopt, seconds(300), false}}) {
+    auto actual = wanted;
+    actual.valid = row.valid;
+    actual.preferred = row.preferred;
+    EXPECT_EQ(compare({{wanted}, {}, {}}, {{actual}, {}, {}}, kScope).empty(), row.same);
+  }
+  auto deprecated = wanted;
+  deprecated.preferred = seconds(0);
+  auto almost = wanted;
+  almost.preferred = seconds(2);
+  EXPECT_FALSE(compare({{deprecated}, {}, {}}, {{almost}, {}, {}}, kScope).empty())
+      << "deprecated is deprecated";
 }
 
 TEST(Compare, AnAddressWithAnotherLifetimeIsRenewedAndNotAdded) {

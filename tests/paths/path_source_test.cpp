@@ -154,6 +154,40 @@ TEST(PathSource, WhatAHostRoleHasDownOrGivesUpIsWithdrawnUntilItIsUpAgain) {
   EXPECT_EQ(next_host_report(next_host_report(lost, kLost).value(), kUp).value(), up);
 }
 
+constexpr auto kDual = R"({"interface":"eth0","paths":[
+  {"index":1,"family":"ipv4","address":"192.0.2.10","state":"up"},
+  {"index":1,"family":"ipv6","address":"2001:db8::10","state":"up"},
+  {"index":2,"family":"ipv4","address":"198.51.100.10","state":"withdrawn"}]})";
+
+TEST(PathSource, APathThatTheNetworkHasWithdrawnIsWithdrawn) {
+  const auto report = next_host_report({}, kDual).value();
+  EXPECT_EQ(reasons(laptop(), {}, {report})["198.51.100.10"], "withdrawn");
+  EXPECT_EQ(reasons(laptop(), {}, {report})["192.0.2.10"], "usable");
+}
+
+TEST(PathSource, BothFamiliesOfAHostRolesPathAreInOneGroup) {
+  const auto report = next_host_report({}, kDual).value();
+  std::map<std::string, std::string> groups;
+  for (const auto& path : paths_from(laptop(), {report}, {}))
+    groups[path.address.text()] = path.group;
+  EXPECT_EQ(groups["192.0.2.10"], "eth0/1");
+  EXPECT_EQ(groups["2001:db8::10"], "eth0/1");
+  EXPECT_EQ(groups["198.51.100.10"], "eth0/2");
+  EXPECT_EQ(groups["172.17.0.1"], "") << "nobody's";
+}
+
+TEST(PathSource, AnAddressThatAHostRoleServesMayBeDeprecatedUnlessItSaysSoItself) {
+  auto view = laptop();
+  view.addresses[2].deprecated = true;
+  EXPECT_FALSE(reasons(view).contains("2001:db8::10"));
+  const auto serving = next_host_report({}, kDual).value();
+  EXPECT_EQ(reasons(view, {}, {serving})["2001:db8::10"], "usable");
+  std::string text = kDual;
+  const auto at = text.find("up", text.find("2001:db8::10"));
+  const auto deprecated = next_host_report(serving, text.replace(at, 2, "deprecated")).value();
+  EXPECT_FALSE(reasons(view, {}, {deprecated}).contains("2001:db8::10"));
+}
+
 TEST(PathSource, AHostThatSpeaksOtherwiseIsAnError) {
   for (const auto* text : {"", "{", "[]", "{}", R"({"paths":[{}]})", R"({"paths":3})",
                            R"({"paths":[{"address":"nonsense","state":"up"}]})",

@@ -177,6 +177,9 @@ def run(executable, folder):
         command(f"ip link add {name} type veth peer name {peer}")
         command(f"ip link set {name} up")
         command(f"ip link set {peer} up")
+    # No next hop is there; without ARP none is missed.
+    for uplink in ("up1", "up2"):
+        command(f"ip link set {uplink} arp off")
     config, log = f"{folder}/gateway.toml", f"{folder}/log"
     with open(config, "w") as file:
         file.write(CONFIG)

@@ -100,6 +100,9 @@ for ends in "lan0 h0" "up1 w1" "up2 w2"; do
   ip link add "${ends% *}" type veth peer name "${ends#* }" || skip "cannot make a veth"
   for end in $ends; do ip link set "$end" up; done
 done
+# No next hop is there; without ARP none is missed.
+ip link set up1 arp off
+ip link set up2 arp off
 
 cat >"$config" <<END
 [lan]

@@ -168,7 +168,8 @@ def build_network():
     for k in (1, 2):
         command(f"ip link add up{k} type veth peer name w{k}")
         command(f"ip addr add 172.16.{k}.1/24 dev up{k}")
-        command(f"ip link set up{k} up")
+        # No next hop is there; without ARP none is missed.
+        command(f"ip link set up{k} arp off up")
         command(f"ip link set w{k} up")
     command(f"ip link add lan0 type veth peer name h0 netns {holder.pid}")
     command("ip link set lan0 up")

@@ -158,7 +158,10 @@ class Wire:
 
     def serve(self):
         while True:
-            frame = self.socket.recv(4096)
+            try:
+                frame = self.socket.recv(4096)
+            except OSError:  # w0 has been set down
+                continue
             if self.socket.getsockname()[4] == frame[6:12]:
                 continue
             kind = frame[12:14]
