@@ -199,6 +199,7 @@ void Host::observe() {
     if (link_) log::warning("{} has gone; waiting for it to return", interface_);
     link_.reset();
     applied_.reset();
+    parent_prepared_ = false;
     paths_.stop_all();
     forget_domains();
     discovery_.reset();
@@ -242,6 +243,7 @@ Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   paths_.stop_all();
   remember(link.mac);
   applied_.reset();
+  parent_prepared_ = false;
   Discovery::Settings settings;
   settings.mac = link.mac;
   settings.client_id = wire::make_client_id(path_iaid(link.mac, 0), duid_);
