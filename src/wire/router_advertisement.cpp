@@ -26,14 +26,13 @@ bool append_domain(const ProvisioningDomain& domain, std::vector<std::uint8_t>& 
   const unsigned flags =
       (domain.http ? kHttp : 0u) | (domain.legacy ? kLegacy : 0u) | (domain.header ? kHeader : 0u);
   // Delay and sequence number are about the further information (RFC 8801 section 3.1).
-  const std::uint16_t sequence = domain.http ? domain.sequence : std::uint16_t{0};
+  const unsigned sequence = domain.http ? domain.sequence : 0u;
   const unsigned delay = domain.http ? domain.delay & kDelayMask : 0u;
-  std::vector<std::uint8_t> option{kNdPvd,
-                                   0,
-                                   static_cast<std::uint8_t>(flags),
-                                   static_cast<std::uint8_t>(delay),
-                                   static_cast<std::uint8_t>(sequence >> 8),
-                                   static_cast<std::uint8_t>(sequence)};
+  std::vector<std::uint8_t> option;
+  option.reserve(kLongestNdOption);
+  for (const unsigned octet :
+       {unsigned{kNdPvd}, 0u, flags, delay, sequence >> 8u, sequence & 0xffu})
+    option.push_back(static_cast<std::uint8_t>(octet));
   option.insert(option.end(), id->begin(), id->end());
   pad_nd_option(option);
   if (domain.header) append_router_header(*domain.header, option);
