@@ -17,13 +17,8 @@
 #include "base/loop.hpp"
 #include "gateway/advertisement.hpp"
 #include "gateway/advertiser.hpp"
-#include "gateway/delegations.hpp"
+#include "gateway/dhcp_servers.hpp"
 #include "gateway/health_monitor.hpp"
-#include "gateway/kea.hpp"
-#include "gateway/kea6_config.hpp"
-#include "gateway/kea_config.hpp"
-#include "gateway/lease_journal.hpp"
-#include "gateway/lease_watch.hpp"
 #include "gateway/machine.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/plan.hpp"
@@ -61,25 +56,16 @@ class Gateway {
         health_(loop, [this] { run_pass(); }),
         manager_(loop),
         advertiser_(loop),
-        kea_(
-            loop, Family::kIpv4,
-            [this] {
-              leases_.on_state(kea_.state());
-              on_kea_changed();
-            },
-            [this](const KeaLine& line) { leases_.on_line(line); }),
-        kea6_(
-            loop, Family::kIpv6,
-            [this] {
-              follow_delegations();
-              on_kea_changed();
-            },
-            [](const KeaLine&) {}),
-        leases_(
-            loop, kea_, [this] { feed_kea(); },
-            [this] {
-              if (server_) server_->publish();
-            }) {}
+        dhcp_(loop, {[this] {
+                       dhcp_.follow_delegations(settings_);
+                       publish();
+                       say_status();
+                       say_when_ready();
+                     },
+                     [this] { publish(); }, [this] { feed_kea(); },
+                     [this] {
+                       if (!pass_timer_) pass_timer_ = loop_.after(kSettle, [this] { run_pass(); });
+                     }}) {}
 
   Result<void> start() {
     auto server =
@@ -88,7 +74,7 @@ class Gateway {
     if (!server) return std::unexpected(server.error());
     server_.emplace(*std::move(server));
     ANABRANCH_TRY(serve_metrics());
-    ANABRANCH_TRY(servers_installed(settings_));
+    ANABRANCH_TRY(DhcpServers::installed(settings_));
     ANABRANCH_TRY(watch_translation());
     ANABRANCH_TRY(health_.open());
     monitor_watch_ = loop_.on_readable(monitor_.fd(), [this] { on_kernel_change(); });
@@ -104,7 +90,7 @@ class Gateway {
     const status::ServiceManager::Reload told(manager_);
     auto fresh = load(config_);
     if (fresh)
-      if (const auto there = servers_installed(*fresh); !there)
+      if (const auto there = DhcpServers::installed(*fresh); !there)
         fresh = std::unexpected(there.error());
     if (!fresh) {
       log::error("the changed file is refused and the old configuration stays:\n{}",
@@ -130,8 +116,7 @@ class Gateway {
 
   void stop() {
     manager_.stopping();
-    kea_.stop();
-    kea6_.stop();
+    dhcp_.stop();
     log::info(
         "the gateway ends; forwarding goes on as it is (`anabranch gateway cleanup` takes it "
         "back)");
@@ -144,18 +129,12 @@ class Gateway {
     MonotonicTime since;
   };
 
-  static Result<void> servers_installed(const Settings& settings) {
-    if (settings.dhcp.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed(Family::kIpv4));
-    if (settings.dhcp6.mode == DhcpMode::kKea) ANABRANCH_TRY(Kea::installed(Family::kIpv6));
-    return {};
-  }
-
   /// One round of observe, decide, apply.
   Result<void> pass() {
     auto observed = machine_.observe();
     if (!observed) return std::unexpected(observed.error());
-    follow_delegations();
-    observed->delegations = delegations_.routes();
+    dhcp_.follow_delegations(settings_);
+    observed->delegations = dhcp_.delegations();
     health_.follow(settings_, *observed);
     observed->health = health_.health();
     plan_ = make_plan(settings_, *observed);
@@ -169,7 +148,7 @@ class Gateway {
     repairs_ = changed->empty() ? 0 : repairs_ + 1;
     if (!changed->empty()) ++counts_.passes_with_changes;
     feed_kea();
-    if (server_) server_->publish();
+    publish();
     say_status();
     return {};
   }
@@ -178,28 +157,6 @@ class Gateway {
     std::optional<Advertiser::Lan> lan;
     if (plan_.lan_problem.empty()) lan = {settings_.lan, plan_.lan_ifindex};
     advertiser_.tell(lan, settings_.advertise.interval, std::move(advertisements));
-  }
-
-  /// From the first pass on where an earlier run has left leases, so that their routes stay.
-  void follow_delegations() {
-    if (settings_.dhcp6.mode != DhcpMode::kKea || settings_.dhcp.lease_database.type != "memfile") {
-      journal6_.reset();
-      return delegations_.clear();
-    }
-    if (journal6_) return;
-    auto journal = LeaseJournal::open(
-        loop_, kea_lease_file(Family::kIpv6), LeaseJournal::Begin::kWhole,
-        [this](std::string_view line) {
-          const auto lease = journal_lease6(line);
-          const auto now = std::chrono::system_clock::now().time_since_epoch();
-          if (!lease || !delegations_.note(*lease, std::chrono::duration_cast<seconds>(now)))
-            return;
-          if (!pass_timer_) pass_timer_ = loop_.after(kSettle, [this] { run_pass(); });
-        });
-    if (journal)
-      journal6_ = *std::move(journal);
-    else  // Kea makes the folder.
-      log::debug("delegated prefixes are not routed yet: {}", journal.error().text());
   }
 
   void on_kernel_change() {
@@ -290,73 +247,28 @@ class Gateway {
     return out;
   }
 
-  /// Tells our DHCP servers what holds now.
-  void feed_kea() {
-    const bool serves4 = settings_.dhcp.mode == DhcpMode::kKea;
-    const bool serves6 = settings_.dhcp6.mode == DhcpMode::kKea;
-    if (!serves4) kea_.stop();
-    if (!serves6) kea6_.stop();
-    if (!serves4 && !serves6) return hold_timer_.reset();
-    if (!plan_.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
-    KeaRefusals refusals{withheld(), {}};
-    if (serves6 && plan_.dhcp6_problem.empty())
-      feed(kea6_, told6_, kea6_config(settings_, refusals, own_kea6_places(settings_)));
-    if (!serves4) return;
-    const KeaPlaces places = own_kea_places(settings_);
-    leases_.use(settings_, !places.lease_commands.empty());
-    if (places.lease_commands.empty() && settings_.dhcp.leases_per_mac != 0 &&
-        !std::exchange(limit_lacking_, true))
-      log::warning(
-          "dhcp.leases_per_mac cannot be held: this Kea has no hook library libdhcp_lease_cmds.so");
-    refusals.held_back = leases_.held_back();
-    feed(kea_, told_, kea_config(settings_, refusals, places));
-  }
+  void feed_kea() { dhcp_.tell(settings_, plan_, withheld()); }
 
-  /// What one of our DHCP servers was given last.
-  struct Told {
-    std::string config;
-    unsigned ifindex = 0;  ///< of the LAN
-  };
-
-  void feed(Kea& kea, Told& told, std::string config) {
-    const bool stopped = kea.state() == Kea::State::kStopped;
-    const bool other_interface =
-        std::exchange(told.ifindex, plan_.lan_ifindex) != plan_.lan_ifindex;
-    if (config != told.config || stopped) {
-      told.config = config;
-      kea.want(std::move(config));
-    }
-    if (other_interface && !stopped) kea.restart();
-  }
-
-  void on_kea_changed() {
+  void publish() {
     if (server_) server_->publish();
-    say_status();
-    say_when_ready();
   }
 
   /// One sentence for `systemctl status`.
   void say_status() {
     const auto up = std::ranges::count(plan_.paths, PathState::kUp, &PathPlan::state);
-    const auto dhcp = settings_.dhcp.mode == DhcpMode::kKea ? kea_state_name(kea_.state())
-                                                            : dhcp_mode_name(settings_.dhcp.mode);
-    auto sentence = fmt::format("{} of {} uplinks up, DHCP {}", up, settings_.uplinks.size(), dhcp);
+    const auto servers = dhcp_.report(settings_);
+    auto sentence =
+        fmt::format("{} of {} uplinks up, DHCP {}", up, settings_.uplinks.size(), servers.state);
     if (settings_.dhcp6.mode != DhcpMode::kOff)
-      sentence += fmt::format(", DHCPv6 {}", dhcp6_text());
+      sentence += fmt::format(", DHCPv6 {}", servers.state6);
     if (!plan_.lan_problem.empty()) sentence += "; hosts cannot be served: " + plan_.lan_problem;
     if (!plan_.dhcp6_problem.empty()) sentence += "; no DHCPv6 yet: " + plan_.dhcp6_problem;
     manager_.say(sentence);
   }
 
-  std::string_view dhcp6_text() const {
-    return settings_.dhcp6.mode == DhcpMode::kKea ? kea_state_name(kea6_.state())
-                                                  : dhcp_mode_name(settings_.dhcp6.mode);
-  }
-
   void say_when_ready() {
     if (ready_ || !plan_.lan_problem.empty()) return;
-    if (settings_.dhcp.mode == DhcpMode::kKea && kea_.state() != Kea::State::kRunning) return;
-    if (settings_.dhcp6.mode == DhcpMode::kKea && kea6_.state() != Kea::State::kRunning) return;
+    if (!dhcp_.running(settings_)) return;
     ready_ = true;
     log::info("gateway is ready: {} uplinks behind {}", settings_.uplinks.size(), settings_.lan);
     manager_.ready();
@@ -389,14 +301,14 @@ class Gateway {
     if (!settings_.metrics) return {};
     auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
       const auto observed = observe();
-      leases_.refresh();
-      counts_.pools = leases_.pools();
-      counts_.refused = leases_.refused();
-      counts_.held_back = leases_.held_back().size();
+      dhcp_.leases().refresh();
+      counts_.pools = dhcp_.leases().pools();
+      counts_.refused = dhcp_.leases().refused();
+      counts_.held_back = dhcp_.leases().held_back().size();
       counts_.advertiser = advertiser_.counts();
       return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
-                     settings_.dhcp.mode == DhcpMode::kKea ? &kea_ : nullptr,
-                     settings_.dhcp6.mode == DhcpMode::kKea ? &kea6_ : nullptr);
+                     dhcp_.server(settings_, Family::kIpv4),
+                     dhcp_.server(settings_, Family::kIpv6));
     });
     if (!served) return std::unexpected(served.error());
     metrics_.emplace(*std::move(served));
@@ -405,7 +317,7 @@ class Gateway {
 
   Result<std::string> answer(const status::Request& request) {
     if (request.verb == "show") {
-      leases_.refresh();
+      dhcp_.leases().refresh();
       return show();
     }
     if (request.verb != "reload")
@@ -444,16 +356,7 @@ class Gateway {
       ages.push_back(record == records_.end() ? nanoseconds(0)
                                               : nanoseconds(now - record->second.since));
     }
-    const DhcpReport dhcp{settings_.dhcp.mode == DhcpMode::kKea
-                              ? kea_state_name(kea_.state())
-                              : dhcp_mode_name(settings_.dhcp.mode),
-                          kea_.pid(),
-                          leases_.pools(),
-                          leases_.held_back(),
-                          leases_.refused(),
-                          dhcp6_text(),
-                          kea6_.pid()};
-    return status_json(settings_, told(*observed), ages, *observed, dhcp,
+    return status_json(settings_, told(*observed), ages, *observed, dhcp_.report(settings_),
                        {advertiser_.running(), advertiser_.counts()}, config_.string());
   }
 
@@ -468,18 +371,11 @@ class Gateway {
   std::map<std::string, PathRecord> records_;
   int repairs_ = 0;  ///< passes in a row that had something to do
   bool ready_ = false;
-  Told told_;
-  Told told6_;
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   status::ServiceManager manager_;
   Advertiser advertiser_;
-  Kea kea_;
-  Kea kea6_;
-  LeaseWatch leases_;
-  Delegations delegations_;
-  std::unique_ptr<LeaseJournal> journal6_;
-  bool limit_lacking_ = false;  ///< and told
+  DhcpServers dhcp_;
   Counts counts_;
   std::optional<status::MetricsServer> metrics_;
   Loop::Handle monitor_watch_;
