@@ -229,7 +229,7 @@ write_config masquerade masquerade 'fail_open = "isp1"'
 reaches 10.1.16.50 198.18.1.1 || fail "no masquerade on uplink 1"
 reaches 10.2.16.50 198.18.2.1 || fail "no masquerade on uplink 2"
 in_ns "$isp2" ip link set w2 down
-until_true 1000 "prefix 2 fails open to uplink 1" reaches 10.2.16.50 198.18.1.1
+until_true 3000 "prefix 2 fails open to uplink 1" reaches 10.2.16.50 198.18.1.1
 until_true 1000 "show says fail-open" state_is isp2 fail-open
 grep -q "isp2 .* down: .*; [1-9][0-9]* tracked connection" "$log" || fail "the connections of path 2 are still tracked"
 in_ns "$isp2" ip link set w2 up

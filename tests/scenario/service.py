@@ -33,6 +33,9 @@ GATEWAY = """
 [lan]
 interface = "lan0"
 
+[advertise]
+enabled = false
+
 [[uplink]]
 name = "isp1"
 interface = "up1"
