@@ -62,9 +62,7 @@ struct Domain {
   std::vector<Resolver> resolvers = {};
 
   /// Addresses by SLAAC.
-  bool has_autonomous() const {
-    return std::ranges::any_of(prefixes, &Prefix::autonomous);
-  }
+  bool has_autonomous() const { return std::ranges::any_of(prefixes, &Prefix::autonomous); }
   /// Addresses by DHCPv6: it says so, and has prefixes but none for SLAAC.
   bool takes_dhcp6() const { return managed && !prefixes.empty() && !has_autonomous(); }
   /// Its router forwards.
