@@ -51,7 +51,7 @@ struct Address {
   bool deprecated = false;  ///< not for new connections
   /// The far end, for an address that is one end of a pair; only when adding.
   std::optional<IpAddress> peer = std::nullopt;
-  bool temporary = false;   ///< for privacy (RFC 8981): another one comes soon
+  bool temporary = false;  ///< for privacy (RFC 8981): another one comes soon
 
   bool same(const Address& other) const {
     return ifindex == other.ifindex && prefix == other.prefix && prefix_route == other.prefix_route;
