@@ -35,9 +35,8 @@ constexpr double kClearly = 1.6;
 
 const PathRule* Decider::Impl::rule_for(const Connection& connection, const Path& path) const {
   if (settings.rules.empty()) return nullptr;
-  return policy::first_match(settings.rules,
-                             {connection.remote.address, connection.remote.port, connection.uid,
-                              connection.cgroup, path.interface});
+  return policy::first_match(settings.rules, {connection.remote.address, connection.remote.port,
+                                              connection.uid, connection.cgroup, path.interface});
 }
 
 /// What a path of this family leads to: where the connection went, or an address that the peer has

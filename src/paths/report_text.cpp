@@ -123,8 +123,7 @@ std::string connection_text(const json& connection) {
   std::string out = fmt::format(
       "\n{}  {} > {}  {}, {}\n", connection.at("token").get<std::string>(),
       connection.at("local").get<std::string>(), connection.at("remote").get<std::string>(),
-      remarks,
-      uid.is_null() ? "user not known" : fmt::format("user {}", uid.get<std::uint32_t>()));
+      remarks, uid.is_null() ? "user not known" : fmt::format("user {}", uid.get<std::uint32_t>()));
   if (!connection.at("subflows").empty()) out += subflow_table(connection.at("subflows"));
   for (const auto& waiting : connection.at("waiting")) {
     const auto& retry = waiting.at("retry_in_ms");

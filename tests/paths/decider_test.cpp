@@ -150,8 +150,9 @@ TEST_F(DeciderTest, ASubflowThatWasResetComesBackAtOnceAndThenMoreAndMoreSlowly)
   EXPECT_LE(refused_for(40), 8U) << "it was the peer after all";
 }
 
-// 50 beside 5 Mbit/s, a millisecond or two: what may be queued on the slow one holds up the fast one.
-// Before that one has ever been full there is no excuse for the slow one that happens to be in use.
+// 50 beside 5 Mbit/s, a millisecond or two: what may be queued on the slow one holds up the fast
+// one. Before that one has ever been full there is no excuse for the slow one that happens to be in
+// use.
 TEST_F(DeciderTest, AShortFastPathThatIsNewGetsRidOfTheSlowOneThatWasFirst) {
   start();
   connect();
