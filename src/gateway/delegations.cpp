@@ -25,9 +25,9 @@ constexpr std::int64_t kPrefixLease = 2;
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t out = 0;
-  const auto end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, out);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(out) : std::nullopt;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), out);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size() ? std::optional(out)
+                                                                         : std::nullopt;
 }
 
 }  // namespace

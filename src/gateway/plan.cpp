@@ -201,7 +201,7 @@ void add_address(const Observed& observed, unsigned lan, kernel::Address address
   if (present) return;
   address.ifindex = lan;
   address.protocol = kOurs;
-  addresses.push_back(std::move(address));
+  addresses.push_back(address);
 }
 
 /// The source of path `index`'s Router Advertisements. It looks like one end of a pair because Kea
@@ -222,7 +222,7 @@ void add_addresses(const Settings& settings, const Observed& observed, unsigned 
       if (!way) continue;
       kernel::Address address;
       address.prefix = IpPrefix(way->router, way->source.length());
-      add_address(observed, lan, std::move(address), addresses);
+      add_address(observed, lan, address, addresses);
     }
   }
   // A LAN without any IPv6 has no use for advertisements, and perhaps a kernel without it.
