@@ -59,7 +59,10 @@ Json make_options(const Settings& settings, const Uplink& uplink) {
                {"space", vendor_space()},
                {"csv-format", false},
                {"data", fmt::format("{:02x}{:02x}", uplink.index, settings.count())},
-               {"always-send", true}}};
+               {"always-send", true}},
+              // Without it each client waits a second for the offers of others (RFC 8415 section
+              // 18.2.1).
+              {{"name", "preference"}, {"data", "255"}, {"always-send", true}}};
   if (uplink.dns.empty()) return out;
   std::string list;
   for (const auto& address : uplink.dns) list += (list.empty() ? "" : ", ") + address.text();

@@ -172,6 +172,11 @@ void add_records(ScenarioRun& run, const TransferOutcome& outcome, Figures& figu
       run.progress.note(fmt::format("transfer {}: {}", i + 1, record.failure));
     } else if (!record.hashes_equal() || !record.sender.mptcp || !record.receiver.mptcp) {
       ++figures.wrong;
+      run.progress.note(fmt::format(
+          "transfer {}: {} octets sent, {} received, hashes {}, MPTCP to the end: sender {}, "
+          "receiver {}",
+          i + 1, record.sender.octets, record.receiver.octets,
+          record.hashes_equal() ? "equal" : "differ", record.sender.mptcp, record.receiver.mptcp));
     }
   }
 }

@@ -62,9 +62,12 @@ std::string uplink_name(unsigned path) {
   return fmt::format("isp{}", path);
 }
 
-/// Measurements of IPv4 have plain names.
+/// Measurements and transfers of IPv4 have plain names.
 std::string suffix_of(Family family) {
   return family == Family::kIpv4 ? "" : "_ipv6";
+}
+std::string_view title_of(Family family) {
+  return family == Family::kIpv4 ? "MPTCP" : "MPTCP over IPv6";
 }
 
 /// No path is used twice at the same time, through one family or both.
@@ -200,7 +203,7 @@ Result<double> measure_aggregate(ScenarioRun& run, const Plan& plan, Family fami
   const auto before = uplink_octets(run.network, upload);
   if (!before) return std::unexpected(before.error());
   const auto transfer = measure_transfer(
-      run, fmt::format("MPTCP {}, {}, both uplinks", family_name(family), direction_name(upload)),
+      run, fmt::format("{} {}, both uplinks", title_of(family), direction_name(upload)),
       transfer_plan(family, upload, plan.transfer), 2);
   if (!transfer) return std::unexpected(transfer.error());
   const auto after = uplink_octets(run.network, upload);

@@ -64,6 +64,7 @@ TEST(Kea6Config, TheVendorOptionIsEverySubnetsOwn) {
   for (const json& subnet : config["shared-networks"][0]["subnet6"]) {
     EXPECT_EQ(option_of(subnet, "vendor-opts")["data"], "32473");
     EXPECT_EQ(option_of(subnet, "vendor-opts")["always-send"], true);
+    EXPECT_EQ(option_of(subnet, "preference")["data"], "255") << "nobody waits for other servers";
     const json& ext_route = option_of(subnet, "ext-route");
     EXPECT_EQ(ext_route["space"], "vendor-32473");
     EXPECT_EQ(ext_route["data"], subnet["id"] == 2 ? "0205" : "0505") << "index, then count";
