@@ -114,9 +114,7 @@ Result<CutFigures> measure_cut(ScenarioRun& run, const Plan& plan, Family family
                                unsigned path, BitRate survivor) {
   const std::string link = uplink_name(path);
   const auto transfer = measure_transfer(
-      run,
-      fmt::format("MPTCP {}, {}, {} cut silently", family_name(family), direction_name(upload),
-                  link),
+      run, fmt::format("{} {}, {} cut silently", title_of(family), direction_name(upload), link),
       transfer_plan(family, upload, plan.disturbed()), 2, cut_and_restore(run, plan, link));
   if (!transfer) return std::unexpected(transfer.error());
   const auto& record = transfer->record();
