@@ -41,6 +41,12 @@ Result<Neighbours> Neighbours::open() {
   return Neighbours(*std::move(requests), *std::move(events));
 }
 
+Result<Neighbours> Neighbours::open_without_events() {
+  auto requests = NetlinkSocket::open(NETLINK_ROUTE);
+  if (!requests) return std::unexpected(requests.error());
+  return Neighbours(*std::move(requests), std::nullopt);
+}
+
 Result<NeighbourState> Neighbours::look(unsigned ifindex, const IpAddress& address, bool again) {
   unsigned state = NUD_NONE;
   Message question(RTM_GETNEIGH, 0);
@@ -67,7 +73,7 @@ Result<void> Neighbours::set(unsigned ifindex, const IpAddress& address, std::ui
 }
 
 bool Neighbours::drain(const Visitor& visit) {
-  return events_.drain([&](const nlmsghdr& message) {
+  return events_->drain([&](const nlmsghdr& message) {
     // An entry that goes (RTM_DELNEIGH) says nothing of the neighbour.
     if (message.nlmsg_type != RTM_NEWNEIGH) return;
     const auto& header = header_of(message);

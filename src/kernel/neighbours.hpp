@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "base/ip.hpp"
 #include "base/result.hpp"
@@ -22,13 +23,15 @@ class Neighbours {
  public:
   /// In the calling thread's network namespace.
   static Result<Neighbours> open();
+  /// Who only calls look().
+  static Result<Neighbours> open_without_events();
 
   /// What is known of `address` on the link `ifindex`. When the kernel has any doubt it begins to
   /// look now; it then asks once a second, and after the third time it gives up. With `again` an
   /// unanswered question is asked at once, however short the time since the last one.
   Result<NeighbourState> look(unsigned ifindex, const IpAddress& address, bool again);
 
-  int fd() const { return events_.fd(); }
+  int fd() const { return events_->fd(); }
   /// Calls `visit` for what has changed since the last call. False when the kernel had to drop
   /// events: look() knows what they were.
   using Visitor =
@@ -36,12 +39,12 @@ class Neighbours {
   bool drain(const Visitor& visit);
 
  private:
-  Neighbours(NetlinkSocket requests, NetlinkSocket events)
+  Neighbours(NetlinkSocket requests, std::optional<NetlinkSocket> events)
       : requests_(std::move(requests)), events_(std::move(events)) {}
   Result<void> set(unsigned ifindex, const IpAddress& address, std::uint16_t state,
                    std::uint8_t flags);
   NetlinkSocket requests_;
-  NetlinkSocket events_;
+  std::optional<NetlinkSocket> events_;
 };
 
 }  // namespace anabranch::kernel

@@ -67,6 +67,9 @@ struct Probe {
   unsigned ifindex = 0;
   Endpoint remote;
   nanoseconds patience{};  ///< later answers do not count
+  /// The path has failed: its next hop may have to be looked for anew, too. The kernel would do
+  /// that once a second.
+  bool look_for_next_hop = false;
 };
 
 /// A train of packets; answered by input::Measured.

@@ -259,12 +259,13 @@ void describe(auto& visit, Value& value) {
   visit("endpoint", endpoint);
 }
 void describe(auto& visit, Is<action::Probe> auto& value) {
-  auto& [id, source, ifindex, remote, patience] = value;
+  auto& [id, source, ifindex, remote, patience, look_for_next_hop] = value;
   visit("id", id);
   visit("source", source);
   visit("ifindex", ifindex);
   visit("remote", remote);
   visit("patience", patience);
+  visit("look_for_next_hop", look_for_next_hop);
 }
 void describe(auto& visit, Is<action::Measure> auto& value) {
   auto& [id, source, ifindex, remote] = value;

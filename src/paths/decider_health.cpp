@@ -157,8 +157,11 @@ void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
   const auto id = next_question++;
   question(id, pair);
   ++state.questions;
-  act(action::Probe{id, pair.local, path->second.ifindex, {pair.remote, state.port}, seconds(3)},
-      state.state == PairHealth::State::kFailed ? "path-failed" : "silent");
+  const bool has_failed = state.state == PairHealth::State::kFailed;
+  act(
+      action::Probe{
+          id, pair.local, path->second.ifindex, {pair.remote, state.port}, seconds(3), has_failed},
+      has_failed ? "path-failed" : "silent");
   if (state.state == PairHealth::State::kSuspected) {
     if (state.questions == 1) {
       at(now + kSecondQuestion, {Timer::Kind::kAsk, 0, pair});

@@ -63,6 +63,9 @@ Result<void> Role::open_kernel() {
   diag_ = *std::move(diag);
   sampler_.emplace(*diag_);
   ANABRANCH_TRY(open_prober());
+  auto neighbours = kernel::Neighbours::open_without_events();
+  if (!neighbours) return std::unexpected(neighbours.error());
+  neighbours_ = *std::move(neighbours);
   auto route = FirstRoute::open();
   if (!route) return std::unexpected(route.error());
   route_ = *std::move(route);

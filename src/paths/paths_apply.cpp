@@ -86,6 +86,11 @@ Result<void> Role::apply(const action::CloseListener& what) {
 }
 
 Result<void> Role::apply(const action::Probe& what) {
+  const auto path = decider_.paths().find(what.source);
+  if (what.look_for_next_hop && path != decider_.paths().end() && path->second.router) {
+    const auto looked = neighbours_->look(what.ifindex, *path->second.router, true);
+    if (!looked) log::debug("{}", looked.error().text());
+  }
   return prober_->ask(what.id, {what.source, what.ifindex, what.remote.address, what.remote.port},
                       what.patience);
 }

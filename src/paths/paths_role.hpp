@@ -15,6 +15,7 @@
 #include "base/loop.hpp"
 #include "kernel/mptcp_commands.hpp"
 #include "kernel/mptcp_events.hpp"
+#include "kernel/neighbours.hpp"
 #include "kernel/socket_diag.hpp"
 #include "paths/adoption.hpp"
 #include "paths/decider.hpp"
@@ -95,6 +96,7 @@ class Role {
   std::optional<kernel::SocketDiag> diag_;
   std::optional<Sampler> sampler_;
   std::optional<probe::PathProber> prober_;
+  std::optional<kernel::Neighbours> neighbours_;
   std::optional<PathSource> source_;
   std::optional<FirstRoute> route_;
   std::optional<KernelFallback> fallback_;

@@ -29,7 +29,7 @@
 
 namespace anabranch::paths {
 
-inline constexpr int kRecordingFormat = 2;
+inline constexpr int kRecordingFormat = 3;
 
 /// The lines, each with its end.
 std::string recording_header(const Settings& settings);

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A link falls silent for so long that its router is forgotten, and answers again.
+
+Usage: paths_neighbour.py ANABRANCH. The kernel looks for a neighbour that does not answer once a second, and a path that is
+back would wait for that. `anabranch paths run` makes it look with each question it asks over a failed path. The kernel
+of this test forgets within a second; after ten outages that end at any moment of the kernel's own second a subflow
+over the path is there again before that second could have passed each time.
+"""
+import hashlib
+import os
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
+from namespaces import expect, main, wait_until
+from path_manager import PORT, SERVER, Network, Paths
+
+MPTCP = 262
+
+OUTAGES = 10
+# The question's interval is 500 ms at most.
+BOUND = 1.0
+SILENT = """table netdev silent {
+  chain everything { type filter hook ingress device s1 priority 0; policy drop; }
+}
+"""
+
+
+def router_state(network):
+    words = network.client.run("ip", "neigh", "show", "10.1.0.1", "dev", "c1").split()
+    return words[-1] if words else "none"
+
+
+class Bulk(threading.Thread):
+    """One transfer as fast as the links let it, so that it needs both."""
+
+    def __init__(self, network):
+        super().__init__(daemon=True)
+        self.connection = network.client.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        self.connection.connect((SERVER, PORT))
+        self.hash = hashlib.sha256()
+        self.over = False
+        self.start()
+
+    def run(self):
+        piece = os.urandom(1 << 16)
+        while not self.over:
+            self.connection.sendall(piece)
+            self.hash.update(piece)
+        self.connection.shutdown(socket.SHUT_WR)
+
+    def arrived(self):
+        self.over = True
+        self.join(30)
+        self.connection.settimeout(30)
+        return self.connection.recv(100).decode() == self.hash.hexdigest()
+
+
+def returns(executable, folder):
+    network = Network()
+    network.listen(folder)
+    for name, value in (("base_reachable_time_ms", 200), ("delay_first_probe_time", 0), ("ucast_solicit", 1)):
+        network.client.run("sysctl", "-qw", f"net.ipv4.neigh.c1.{name}={value}")
+    for link in ("c1", "c2"):
+        network.client.run("tc", "qdisc", "add", "dev", link, "root", "tbf", "rate", "10mbit", "burst", "15k",
+                           "latency", "50ms")
+    paths = Paths(executable, network, folder)
+    paths.start()
+    transfer = Bulk(network)
+    both = lambda: sorted(network.subflows()) == ["10.1.0.2", "10.2.0.2"]
+    wait_until("the transfer has both subflows", both)
+
+    slowest = 0.0
+    for outage in range(OUTAGES):
+        network.server.run("nft", "-f", "-", input=SILENT)
+        wait_until("the path is given up", lambda: network.subflows() == ["10.2.0.2"], 20)
+        wait_until("the router is forgotten", lambda: router_state(network) in ("INCOMPLETE", "FAILED", "none"), 20)
+        time.sleep(0.1 * outage)  # another moment of the kernel's second each time
+        since = time.monotonic()
+        network.server.run("nft", "delete", "table", "netdev", "silent")
+        wait_until("the path is back", both, 20)
+        slowest = max(slowest, time.monotonic() - since)
+    print(f"{OUTAGES} outages: back after {slowest * 1000:.0f} ms at most")
+    expect(slowest <= BOUND, f"a path was back after {slowest:.2f} s only")
+    expect(transfer.arrived(), "the transfer is not right")
+    paths.stop()
+
+
+main(returns, ["ss", "ip", "nft", "tc"])
