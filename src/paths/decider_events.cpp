@@ -65,8 +65,12 @@ void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
     const auto found = paths.find(address);
     if (path.usable && (found == paths.end() || !found->second.usable)) came.push_back(address);
     if (found == paths.end() && !path.destinations.empty()) other_destinations = true;
-    // The same address behind another router is another path.
-    if (found != paths.end() && found->second.router != path.router) book.forget(address);
+    // The same address behind another router is another path. While an address or a link comes back
+    // it has none for a moment: that is not another one.
+    if (!path.router) continue;
+    const auto [router, first] = routers.try_emplace(address, *path.router);
+    if (!first && router->second != *path.router) book.forget(address);
+    router->second = *path.router;
   }
   const auto before = std::exchange(paths, std::move(fresh));
 
@@ -248,6 +252,8 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
   const Pair pair{key.local.address, key.remote.address};
   const auto found = connection.subflows.find(key);
   if (found == connection.subflows.end()) {
+    const auto& removed = tracks[connection.token].removed;
+    if (std::ranges::find(removed, key.local.port, &Removed::port) != removed.end()) return;
     // Refused or never answered: what was asked for does not come.
     auto& pending = tracks[connection.token].pending;
     const auto asked = std::ranges::find_if(pending, [&](const Pending& one) {
@@ -261,11 +267,15 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
     const auto why = reset_words(event);
     note(connection.token, "join-reset",
          fmt::format("{} takes no subflow from {}: {}", key.remote.text(), pair.local.text(), why));
+    remind(connection, now);
     return lost(connection, pair, "join-reset", {}, now, why);
   }
-  const auto lived = now - found->second.since;
+  const auto gone = found->second;
+  const auto lived = now - gone.since;
   drop_subflow(connection, key);
   ++totals[key.local.address].subflows_lost;
+  if (lived < kLived) remind(connection, now);
+  if (event.error != 0 || event.reset_reason) left_behind(connection, gone, now);
   if (event.reset_reason) {
     const auto why = reset_words(event);
     note(connection.token, "join-reset",

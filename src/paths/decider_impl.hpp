@@ -99,8 +99,18 @@ struct Retry {
   std::optional<MonotonicTime> worked = {};  ///< when it last lost an established subflow
 };
 
+/// An id that was taken back. Nothing tells whether the peer has heard of it.
+struct Removed {
+  std::uint8_t id = 0;
+  MonotonicTime since{};
+  bool again = false;      ///< told a second time
+  std::uint16_t port = 0;  ///< from which
+};
+
 struct Track {
   std::map<SubflowKey, SubflowTrack> subflows;
+  std::vector<Removed> removed;  ///< the last ones, oldest first
+  MonotonicTime reminded{};      ///< last time that all of them were told again
   std::vector<Pending> pending;
   std::map<Pair, Retry> retries;
   std::map<IpAddress, MonotonicTime> settled;  ///< no change of active or backup before
@@ -162,6 +172,8 @@ struct Decider::Impl {
   std::map<Token, Connection> connections;
   std::map<Token, Track> tracks;
   std::map<IpAddress, Path> paths;
+  std::map<IpAddress, IpAddress>
+      routers;  ///< the last one of each path, also of those that are gone
   PathBook book;
   std::map<IpAddress, Totals> totals;
   std::map<Pair, PairHealth> health;
@@ -265,6 +277,12 @@ struct Decider::Impl {
   void end_holding_back(Connection& connection, MonotonicTime now);
   bool others_alive(const Connection& connection, const SubflowKey& key, MonotonicTime now) const;
   bool proven(const Subflow& subflow, MonotonicTime now) const;
+  bool reliable(const Connection& connection, const Subflow& subflow, MonotonicTime now) const;
+  void take_back(Connection& connection, std::uint8_t id, const std::string& why,
+                 MonotonicTime now);
+  void left_behind(Connection& connection, const Subflow& gone, MonotonicTime now);
+  void tell_again(Connection& connection, MonotonicTime now);
+  void remind(Connection& connection, MonotonicTime now);
   void finish_doomed(Connection& connection, MonotonicTime now);
 
   // decider_limits.cpp

@@ -12,6 +12,14 @@ namespace {
 
 /// How often it is looked whether a subflow that is to go can go now.
 constexpr milliseconds kDoomedStep{20};
+/// After that time an address that was taken back is told once more.
+constexpr seconds kAgainAfter{1};
+/// How often it is looked whether it can be told.
+constexpr milliseconds kAgainStep{200};
+/// A peer holds eight subflows (the kernel's limit), of which these can be dead.
+constexpr std::size_t kRemembered = 16;
+/// All of them are told again at most so often, however often the peer refuses joins.
+constexpr seconds kRemindAll{5};
 
 }  // namespace
 
@@ -66,22 +74,94 @@ bool Decider::Impl::proven(const Subflow& subflow, MonotonicTime now) const {
   return now - subflow.since > rtt + rtt / 2 + kAnswer;
 }
 
+/// As far as is known it carries what it is given.
+bool Decider::Impl::reliable(const Connection& connection, const Subflow& subflow,
+                             MonotonicTime now) const {
+  const auto& key = subflow.key;
+  if (!proven(subflow, now)) return false;
+  const auto& known = tracks.at(connection.token).subflows;
+  if (const auto mine = known.find(key);
+      mine == known.end() || mine->second.doomed || mine->second.silence.silent())
+    return false;
+  const auto path = paths.find(key.local.address);
+  const bool usable =
+      connection.server_side || path == paths.end() || path->second.reaches(key.remote.address);
+  return usable && !failed({key.local.address, key.remote.address});
+}
+
 bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey& key,
                                  MonotonicTime now) const {
-  const auto track = tracks.find(connection.token);
   return std::ranges::any_of(connection.subflows, [&](const auto& entry) {
-    if (entry.first == key || !proven(entry.second, now)) return false;
-    if (const auto mine = track->second.subflows.find(entry.first);
-        mine == track->second.subflows.end() || mine->second.doomed ||
-        mine->second.silence.silent())
-      return false;
-    const auto health_of = health.find({entry.first.local.address, entry.first.remote.address});
-    const auto path = paths.find(entry.first.local.address);
-    const bool usable = connection.server_side || path == paths.end() ||
-                        path->second.reaches(entry.first.remote.address);
-    return usable &&
-           (health_of == health.end() || health_of->second.state != PairHealth::State::kFailed);
+    return entry.first != key && reliable(connection, entry.second, now);
   });
+}
+
+/// The id is not used for this address again: a REMOVE_ADDR that is still under way would take what
+/// has it by then.
+void Decider::Impl::take_back(Connection& connection, std::uint8_t id, const std::string& why,
+                              MonotonicTime now) {
+  act(action::RemoveAddress{connection.token, id}, why);
+  announcer.removed(connection, id, now);
+  if (id == 0) return;
+  connection.ids.release(id, now);
+  auto& removed = tracks[connection.token].removed;
+  if (removed.size() == kRemembered) removed.erase(removed.begin());
+  removed.push_back({id, now});
+  plan_later(connection.token, kAgainAfter, now);
+}
+
+/// The kernel has closed a subflow whose end the peer may know nothing of: what a middlebox reset,
+/// or what nothing was heard of any more. There it would take the place of another one, and when
+/// eight places are taken no subflow can come any more.
+void Decider::Impl::left_behind(Connection& connection, const Subflow& gone, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  const auto id = gone.local_id;
+  if (connection.server_side || connection.observed_only || id == 0 || !connection.ids.used(id))
+    return;
+  const bool shared = std::ranges::any_of(
+      connection.subflows, [&](const auto& entry) { return entry.second.local_id == id; });
+  const bool asked = std::ranges::any_of(
+      track.pending, [&](const Pending& one) { return one.local == gone.key.local.address; });
+  if (!shared && !asked) take_back(connection, id, "subflow-lost", now);
+}
+
+/// REMOVE_ADDR is not acknowledged (RFC 8684 section 3.4.2), and when paths fail together it may
+/// have left by one that was dead, too.
+void Decider::Impl::tell_again(Connection& connection, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  const auto due = [&](const Removed& one) { return !one.again && now - one.since >= kAgainAfter; };
+  if (std::ranges::none_of(track.removed, due)) return;
+  const Subflow* best = nullptr;
+  for (const auto& [key, subflow] : connection.subflows)
+    if (reliable(connection, subflow, now) &&
+        (best == nullptr ||
+         track.subflows.at(key).progressed > track.subflows.at(best->key).progressed))
+      best = &subflow;
+  if (best == nullptr) return plan_later(connection.token, kAgainStep, now);
+  for (auto& one : track.removed) {
+    if (!due(one)) continue;
+    // Any port that is likely to be free; a command that is refused is no harm.
+    constexpr std::uint64_t kLowest = 32768, kPorts = 28232, kApart = 7919;
+    one.port = static_cast<std::uint16_t>(kLowest + next_action * kApart % kPorts);
+    one.again = true;
+    act(action::RemoveAgain{connection.token,
+                            one.id,
+                            {best->key.local.address, one.port},
+                            best->ifindex,
+                            best->key.remote},
+        "not-acknowledged");
+  }
+}
+
+/// The peer takes no subflow: perhaps it still has others that are gone.
+void Decider::Impl::remind(Connection& connection, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  if (track.removed.empty() ||
+      (track.reminded != MonotonicTime{} && now - track.reminded < kRemindAll))
+    return;
+  track.reminded = now;
+  for (auto& one : track.removed) one.again = false;
+  plan_later(connection.token, kAgainAfter, now);
 }
 
 void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool remove,
@@ -103,11 +183,8 @@ void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool r
     return entry.first != key && entry.second.local_id == id;
   });
   // REMOVE_ADDR of an id that others use as well would take those too.
-  if (remove && !shared && (id == 0 || connection.ids.used(id))) {
-    act(action::RemoveAddress{connection.token, id}, why);
-    if (id != 0) connection.ids.release(id, now);
-    announcer.removed(connection, id, now);
-  }
+  if (remove && !shared && (id == 0 || connection.ids.used(id)))
+    take_back(connection, id, why, now);
   act(action::DestroySubflow{connection.token, key}, why);
   track.disturbed = now;
   drop_subflow(connection, key);

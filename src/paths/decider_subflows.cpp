@@ -258,6 +258,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
   std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > kSynLifetime; });
   finish_doomed(connection, now);
+  tell_again(connection, now);
   measure_unknown(connection, now);
   const auto wishes = assess(connection, now);
   settle(connection, wishes, now);
@@ -353,6 +354,7 @@ void Decider::Impl::create(Connection& connection, const Path& path, const Endpo
     track.retries[{path.address, remote.address}] = {now + seconds(10), seconds(10), "no-id"};
     return;
   }
+  std::erase_if(track.removed, [&](const Removed& one) { return one.id == id; });
   const bool backup = wish.wish == Wish::kBackup;
   const auto number =
       act(action::CreateSubflow{connection.token, id, path.address, path.ifindex, remote, backup},

@@ -88,6 +88,32 @@ TEST_F(DeciderTest, ASilentSubflowIsRemovedThenDestroyed) {
   EXPECT_LT(now_ - cut, milliseconds(150));
 }
 
+TEST_F(DeciderTest, WhatWasTakenBackIsToldOnceMoreOverASubflowThatWorks) {
+  start();
+  connect();
+  measured(BitRate::mbit(30), BitRate::mbit(20));
+  wait(milliseconds(1));
+  join();
+  wait(seconds(1));
+  auto reset = event(Type::kSubflowClosed, {kTwo, 50000});
+  reset.error = ECONNRESET;
+  reset.local_id = of<action::CreateSubflow>().back().local_id;
+  give(input::Event{reset});
+  // The peer may not have seen the reset.
+  ASSERT_EQ(of<action::RemoveAddress>().size(), 1U);
+  EXPECT_EQ(of<action::RemoveAddress>()[0].id, reset.local_id);
+  EXPECT_TRUE(of<action::RemoveAgain>().empty());
+  wait(seconds(2));
+  ASSERT_EQ(of<action::RemoveAgain>().size(), 1U);
+  EXPECT_EQ(of<action::RemoveAgain>()[0].id, reset.local_id);
+  EXPECT_EQ(of<action::RemoveAgain>()[0].local.address, kOne);
+  EXPECT_NE(of<action::RemoveAgain>()[0].local.port, 0);
+  // What joins now has another id, which the second REMOVE_ADDR does not take.
+  EXPECT_NE(of<action::CreateSubflow>().back().local_id, reset.local_id);
+  wait(seconds(30));
+  EXPECT_EQ(of<action::RemoveAgain>().size(), 1U);
+}
+
 TEST_F(DeciderTest, AFailedPathIsAskedUntilItAnswersAndThenUsedAgain) {
   start();
   connect();
@@ -235,6 +261,41 @@ TEST_F(DeciderTest, NewConnectionsGoByTheBestPathAndLeaveADeadOne) {
   give(input::Paths{{path(kOne, "c1", 1)}});
   ASSERT_FALSE(of<action::PreferPath>().empty());
   EXPECT_NE(of<action::PreferPath>().back().address, kTwo);
+}
+
+TEST_F(DeciderTest, APathThatComesBackIsKnownStillUnlessItHasAnotherRouter) {
+  auto one = path(kOne, "c1", 1);
+  auto two = path(kTwo, "c2", 2);
+  one.router = IpAddress::parse("10.1.0.1").value();
+  two.router = IpAddress::parse("10.2.0.1").value();
+  start();
+  give(input::Paths{{one, two}});
+  connect();
+  measured(BitRate::mbit(30), BitRate::mbit(20));
+  wait(milliseconds(1));
+  join();
+  const auto comes_back = [&](const Path& with_router) {
+    auto without = with_router;
+    without.router.reset();
+    without.usable = false;
+    give(input::Paths{{one}});
+    give(input::Event{event(Type::kSubflowClosed, {kTwo, 50000})});
+    wait(seconds(1));
+    done_.clear();
+    give(input::Paths{{one, without}});  // the address comes first, its route afterwards
+    give(input::Paths{{one, with_router}});
+    wait(milliseconds(100));
+  };
+  comes_back(two);
+  ASSERT_FALSE(of<action::CreateSubflow>().empty());
+  EXPECT_EQ(of<action::CreateSubflow>()[0].local, kTwo);
+  EXPECT_FALSE(of<action::CreateSubflow>()[0].backup);
+  join();
+  two.router = IpAddress::parse("10.2.0.99").value();
+  comes_back(two);
+  EXPECT_TRUE(std::ranges::none_of(of<action::CreateSubflow>(),
+                                   [](const auto& what) { return !what.backup; }));
+  EXPECT_FALSE(of<action::Measure>().empty());
 }
 
 TEST_F(DeciderTest, NothingIsLeftOfAClosedConnection) {

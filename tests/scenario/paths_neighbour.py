@@ -7,18 +7,14 @@ back would wait for that. `anabranch paths run` makes it look with each question
 of this test forgets within a second; after ten outages that end at any moment of the kernel's own second a subflow
 over the path is there again before that second could have passed each time.
 """
-import hashlib
 import os
-import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from namespaces import expect, main, wait_until
-from path_manager import PORT, SERVER, Network, Paths
+from path_manager import Bulk, Network, Paths
 
-MPTCP = 262
 
 OUTAGES = 10
 # The question's interval is 500 ms at most.
@@ -34,40 +30,12 @@ def router_state(network):
     return words[-1] if words else "none"
 
 
-class Bulk(threading.Thread):
-    """One transfer as fast as the links let it, so that it needs both."""
-
-    def __init__(self, network):
-        super().__init__(daemon=True)
-        self.connection = network.client.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
-        self.connection.connect((SERVER, PORT))
-        self.hash = hashlib.sha256()
-        self.over = False
-        self.start()
-
-    def run(self):
-        piece = os.urandom(1 << 16)
-        while not self.over:
-            self.connection.sendall(piece)
-            self.hash.update(piece)
-        self.connection.shutdown(socket.SHUT_WR)
-
-    def arrived(self):
-        self.over = True
-        self.join(30)
-        self.connection.settimeout(30)
-        return self.connection.recv(100).decode() == self.hash.hexdigest()
-
-
 def returns(executable, folder):
     network = Network()
     network.listen(folder)
     for name, value in (("base_reachable_time_ms", 200), ("delay_first_probe_time", 0), ("ucast_solicit", 1)):
         network.client.run("sysctl", "-qw", f"net.ipv4.neigh.c1.{name}={value}")
-    for link in ("c1", "c2"):
-        network.client.run("tc", "qdisc", "add", "dev", link, "root", "tbf", "rate", "10mbit", "burst", "15k",
-                           "latency", "50ms")
+    network.shape("10mbit")
     paths = Paths(executable, network, folder)
     paths.start()
     transfer = Bulk(network)

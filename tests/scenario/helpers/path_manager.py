@@ -5,16 +5,20 @@ transfers with their hashes.
     [client] c1 10.1.0.2 --- s1 10.1.0.1 [server, 198.18.0.1 on its loopback]
              c2 10.2.0.2 --- s2 10.2.0.1
 """
+import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from namespaces import PROGRAMS, Namespace, Skipped, cable, expect, wait_until
 
 SERVER = "198.18.0.1"
 PORT = 7000
+MPTCP = 262
 HELPER = str(Path(__file__).resolve().parent / "transfers.py")
 # The root of cgroup2 is the whole machine's: no program of a test belongs there.
 NO_BPF = "[limits]\nbpf = false\n"
@@ -52,6 +56,21 @@ class Network:
 
     def received(self, interface):
         return json.loads(self.server.run("ip", "-j", "-s", "link", "show", interface))[0]["stats64"]["rx"]["bytes"]
+
+    def shape(self, rate):
+        """What the client sends on each link."""
+        for link in ("c1", "c2"):
+            self.client.run("tc", "qdisc", "add", "dev", link, "root", "tbf", "rate", rate, "burst", "15k", "latency",
+                            "50ms")
+
+    def carry(self, octets):
+        """Whether each link has carried so many since this was last true."""
+        now = [self.received(name) for name in ("s1", "s2")]
+        before = self.__dict__.setdefault("carried", now)
+        if all(new - old >= octets for new, old in zip(now, before)):
+            del self.carried
+            return True
+        return False
 
     def pm_type(self):
         return self.client.run("sysctl", "-n", "net.mptcp.pm_type").strip()
@@ -114,3 +133,29 @@ class Transfers:
         words = self.process.stdout.readline().split()
         self.process.wait(timeout=90)
         return [int(word) for word in words]
+
+
+class Bulk(threading.Thread):
+    """One transfer as fast as the links let it, so that it needs both."""
+
+    def __init__(self, network):
+        super().__init__(daemon=True)
+        self.connection = network.client.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        self.connection.connect((SERVER, PORT))
+        self.hash = hashlib.sha256()
+        self.over = False
+        self.start()
+
+    def run(self):
+        piece = os.urandom(1 << 16)
+        while not self.over:
+            self.connection.sendall(piece)
+            self.hash.update(piece)
+        self.connection.shutdown(socket.SHUT_WR)
+
+    def arrived(self):
+        self.over = True
+        self.join(30)
+        self.connection.settimeout(30)
+        return self.connection.recv(100).decode() == self.hash.hexdigest()
