@@ -83,7 +83,7 @@ ip -n gw link set lo up
 ip -n gw addr add 10.1.0.1/16 dev gwlan
 ip -n gw addr add 10.2.0.1/16 dev gwlan
 ip -n gw link set gwlan up
-wait_for 5 "the switch does not come up" bash -c 'ip -n sw link show port1 | grep -q "state UP"'
+wait_for 15 "the switch does not come up" bash -c 'ip -n sw link show port1 | grep -q "state UP"'
 
 python3 - > /run/kea/kea.conf <<'PY'
 import json
@@ -126,7 +126,7 @@ up='r["count"] == 2 and [p["state"] for p in r["paths"]] == ["up", "up"]'
 link_local_settled() {  # IPv6 address detection must be over before a picture is taken
   ip -6 addr show dev h0 | grep -q fe80 && ! ip -6 addr | grep -q tentative
 }
-[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+[ ! -e /proc/sys/net/ipv6 ] || wait_for 15 "the IPv6 link-local address stays tentative" link_local_settled
 snapshot > /run/before
 
 # --- 1. The macvlan's questions are dropped by the switch: the host finds out and goes another way.
@@ -161,10 +161,10 @@ ip addr del 10.1.0.50/16 dev h0
 ip addr add 10.1.0.50/16 dev h0
 ip route replace default via 10.1.0.1 dev h0
 first_address() { ip -4 addr show dev h0 | grep -m1 -o 'inet [0-9.]*'; }
-wait_for 2 "h0's own address is not the first of h0: $(ip addr show dev h0)" \
+wait_for 15 "h0's own address is not the first of h0: $(ip addr show dev h0)" \
   bash -c "$(declare -f first_address); [ \"\$(first_address)\" = 'inet 10.1.0.50' ]"
-wait_for 3 "path 2 does not come back" in_place
-wait_for 5 "paths are not up" holds "$up"
+wait_for 15 "path 2 does not come back" in_place
+wait_for 15 "paths are not up" holds "$up"
 
 # The gateway forgets whom it knows: ARP for path 2's router must work with path 2's address.
 ip netns exec gw python3 - "$address" <<'PY' || failed "the gateway cannot reach $address"
@@ -230,7 +230,7 @@ wait_for 10 "paths are not up after kill -9 and restart" holds "$up and r['inter
 # Past the renewal of the 8 s lease.
 renewals() { grep -c "DHCP4_LEASE_ALLOC.*$address" /run/kea/log; }
 first=$(renewals)
-wait_for 8 "no renewal reached the server" bash -c "[ \$(grep -c 'DHCP4_LEASE_ALLOC.*$address' /run/kea/log) -gt $first ]"
+wait_for 15 "no renewal reached the server" bash -c "[ \$(grep -c 'DHCP4_LEASE_ALLOC.*$address' /run/kea/log) -gt $first ]"
 holds "$up" || failed "a path was lost at renewal"
 [ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "the address changed"
 grep '^Deleted' /run/monitor | grep -v neigh && failed "something was deleted by restart or renewal"
@@ -261,7 +261,7 @@ took = time.monotonic() - began
 print(f"{' '.join(command)}: {took * 1000:.0f} ms")
 sys.exit(took > 1)
 PY
-  wait_for 2 "no line says that this was repaired: $said" grep -q "h0: .*$said.*put back" /run/host.log
+  wait_for 15 "no line says that this was repaired: $said" grep -q "h0: .*$said.*put back" /run/host.log
   sleep 1.1  # not in a row: a fight is another matter
 }
 timed_repair "address $address/32" "ip addr show dev h0 | grep -q $address" ip addr del "$address/32" dev h0
@@ -300,7 +300,7 @@ echo 'interfaces = "shared"' > /run/host.toml
 ip monitor link > /run/monitor 2>&1 &
 monitor_pid=$!
 start_host -c /run/host.toml
-wait_for 5 "two paths do not come up by configuration" holds "$up"
+wait_for 15 "two paths do not come up by configuration" holds "$up"
 [ "$(shown 'r["interfaces"], r["interfaces_reason"]')" = "shared configured" ] || failed "by configuration: $(shown r)"
 address=$(shown 'r["paths"][1]["address"]')  # cleanup has given the first one back
 grep -q anab /run/monitor && failed "a macvlan was made: $(cat /run/monitor)"
@@ -312,7 +312,7 @@ stop "$host_pid"
 start_host --interfaces virtual
 wait_for 10 "paths do not move to virtual interfaces" holds "$up and r['paths'][1]['interface'].startswith('anab')"
 [ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "moving changed the address"
-wait_for 2 "h0 keeps the address of a path that moved" bash -c "! ip addr show dev h0 | grep -q $address"
+wait_for 15 "h0 keeps the address of a path that moved" bash -c "! ip addr show dev h0 | grep -q $address"
 stop "$host_pid" KILL; host_pid=
 rm /run/host/host-h0.state
 "$anabranch" host cleanup >/dev/null || failed "cleanup without the state file"
