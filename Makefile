@@ -21,8 +21,8 @@ debug:
 	@test -f build/debug/build.ninja || cmake --preset debug
 	cmake --build --preset debug -j $(JOBS)
 
-# Unit tests under the sanitizers, then the scenarios with the release executable, as root and as an
-# ordinary user. Ends in a line that counts both.
+# The scenarios with the release executable, as root and as an ordinary user, and the unit tests under the
+# sanitizers. Ends in a line that counts both.
 test:
 	packaging/install-dependencies demo test
 	tests/run

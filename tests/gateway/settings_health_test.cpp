@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "gateway/settings_text.hpp"
+
 namespace anabranch::gateway {
 namespace {
 
@@ -25,14 +27,8 @@ std::string with(std::string_view lines) {
 }
 
 Health health(std::string_view lines) {
-  const auto settings = parse(with(lines), "g.toml");
-  EXPECT_TRUE(settings) << settings.error().text();
-  return settings ? settings->uplinks[0].health : Health{};
-}
-
-std::string complaint(std::string_view lines) {
-  const auto settings = parse(with(lines), "g.toml");
-  return settings ? "accepted" : settings.error().text();
+  const auto settings = good(with(lines));
+  return settings.uplinks.empty() ? Health{} : settings.uplinks[0].health;
 }
 
 TEST(HealthSettings, WithoutTheSectionThereAreNoProbes) {
@@ -85,7 +81,7 @@ TEST(HealthSettings, AreWrittenAsTheyWereRead) {
 }
 
 TEST(HealthSettings, Ipv6NeedsAnUplinkThatCarriesIt) {
-  EXPECT_THAT(complaint("probes = [\"icmp:[2001:db8::1]\"]"),
+  EXPECT_THAT(complaint(with("probes = [\"icmp:[2001:db8::1]\"]")),
               HasSubstr("g.toml:10:10: 'icmp:[2001:db8::1]' is IPv6, which this uplink does not "
                         "carry"));
 }
@@ -93,7 +89,7 @@ TEST(HealthSettings, Ipv6NeedsAnUplinkThatCarriesIt) {
 class NoProbe : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(NoProbe, IsRefusedWithThePlace) {
-  EXPECT_THAT(complaint("probes = [\"" + std::string(GetParam()) + "\"]"),
+  EXPECT_THAT(complaint(with("probes = [\"" + std::string(GetParam()) + "\"]")),
               HasSubstr("g.toml:10:10: '" + std::string(GetParam()) + "' is no probe"));
 }
 
@@ -108,36 +104,37 @@ INSTANTIATE_TEST_SUITE_P(
                       "https://198.51.100.1/", "udp:198.51.100.1:53"));
 
 TEST(HealthSettings, SaysWhatToWriteForTls) {
-  EXPECT_THAT(complaint("probes = [\"https://198.51.100.1/\"]"), HasSubstr("tcp:ADDRESS:443"));
+  EXPECT_THAT(complaint(with("probes = [\"https://198.51.100.1/\"]")),
+              HasSubstr("tcp:ADDRESS:443"));
 }
 
 TEST(HealthSettings, AProbeAsksSomebodyBeyondTheUplink) {
   for (const char* address : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"})
-    EXPECT_THAT(complaint("probes = [\"icmp:" + std::string(address) + "\"]"),
+    EXPECT_THAT(complaint(with("probes = [\"icmp:" + std::string(address) + "\"]")),
                 HasSubstr("asks nobody beyond the uplink"));
-  EXPECT_THAT(complaint("probes = [\"icmp:10.1.16.50\"]"), HasSubstr("lies on the LAN"));
+  EXPECT_THAT(complaint(with("probes = [\"icmp:10.1.16.50\"]")), HasSubstr("lies on the LAN"));
 }
 
 TEST(HealthSettings, NotTwiceAndNotTooMany) {
-  EXPECT_THAT(complaint("probes = [\"icmp:198.51.100.1\", \"icmp:198.51.100.1\"]"),
+  EXPECT_THAT(complaint(with("probes = [\"icmp:198.51.100.1\", \"icmp:198.51.100.1\"]")),
               HasSubstr("'icmp:198.51.100.1' is there twice"));
   std::string many;
   for (int i = 1; i <= 9; ++i) many += "\"icmp:198.51.100." + std::to_string(i) + "\",";
-  EXPECT_THAT(complaint("probes = [" + many + "]"), HasSubstr("9 probes are too many"));
+  EXPECT_THAT(complaint(with("probes = [" + many + "]")), HasSubstr("9 probes are too many"));
 }
 
 TEST(HealthSettings, ATimeoutIsNotLongerThanTheInterval) {
-  EXPECT_THAT(complaint("interval = \"300ms\"\ntimeout = \"400ms\""),
+  EXPECT_THAT(complaint(with("interval = \"300ms\"\ntimeout = \"400ms\"")),
               HasSubstr("g.toml:11:11: the timeout 400 ms is longer than the interval 300 ms"));
   EXPECT_EQ(health("interval = \"300ms\"").timeout, milliseconds(300));
   EXPECT_EQ(health("interval = \"1s\"").timeout, milliseconds(400));
 }
 
 TEST(HealthSettings, BoundsAreKept) {
-  EXPECT_THAT(complaint("interval = \"50ms\""), HasSubstr("interval"));
-  EXPECT_THAT(complaint("interval = \"2min\""), HasSubstr("interval"));
-  EXPECT_THAT(complaint("down_after = 0"), HasSubstr("down_after"));
-  EXPECT_THAT(complaint("up_after = 101"), HasSubstr("up_after"));
+  EXPECT_THAT(complaint(with("interval = \"50ms\"")), HasSubstr("interval"));
+  EXPECT_THAT(complaint(with("interval = \"2min\"")), HasSubstr("interval"));
+  EXPECT_THAT(complaint(with("down_after = 0")), HasSubstr("down_after"));
+  EXPECT_THAT(complaint(with("up_after = 101")), HasSubstr("up_after"));
 }
 
 }  // namespace

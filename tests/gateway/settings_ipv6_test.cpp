@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gateway/settings.hpp"
+#include "gateway/settings_text.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -34,27 +34,11 @@ external_prefix = "2001:db8:2::/64"
 
 /// kTwo with one line changed.
 std::string with(std::string_view line, std::string_view instead) {
-  std::string text(kTwo);
-  const auto at = text.find(line);
-  EXPECT_NE(at, std::string::npos) << line;
-  return text.replace(at, line.size(), instead);
-}
-
-std::string complaint(const std::string& text) {
-  const auto settings = parse(text, "g.toml");
-  if (settings) return "accepted";
-  EXPECT_EQ(settings.error().code, ExitCode::kBadInput);
-  return settings.error().text();
-}
-
-Settings good(const std::string& text) {
-  auto settings = parse(text, "g.toml");
-  EXPECT_TRUE(settings) << settings.error().text();
-  return settings.value_or(Settings{});
+  return changed(kTwo, line, instead);
 }
 
 TEST(GatewayIpv6Settings, ShortFileGetsSensibleDefaults) {
-  const auto settings = good(std::string(kTwo));
+  const auto settings = good(kTwo);
   const Uplink& first = settings.uplinks[0];
   EXPECT_EQ(first.ipv6->source_prefix.text(), "2001:db8:1::/64");
   EXPECT_EQ(first.ipv6->next_hop.text(), "fe80::1");
@@ -73,7 +57,7 @@ TEST(GatewayIpv6Settings, ShortFileGetsSensibleDefaults) {
 }
 
 TEST(GatewayIpv6Settings, Ipv4MayBeMissingWhereThereIsIpv6) {
-  const auto settings = good(std::string(kTwo));
+  const auto settings = good(kTwo);
   EXPECT_TRUE(settings.uplinks[0].has_ipv4());
   EXPECT_FALSE(settings.uplinks[1].has_ipv4());
   EXPECT_EQ(settings.base(Family::kIpv4), &settings.uplinks[0]);
@@ -101,9 +85,9 @@ TEST(GatewayIpv6Settings, DhcpV6HasAShortForm) {
 }
 
 TEST(GatewayIpv6Settings, APathsDomainIsNamedAfterItsPrefixes) {
-  const auto settings = good(std::string(kTwo));
+  const auto settings = good(kTwo);
   EXPECT_THAT(settings.uplinks[0].pvd, MatchesRegex("path1\\.[0-9a-f]+\\.home\\.arpa"));
-  EXPECT_EQ(good(std::string(kTwo)).uplinks[0].pvd, settings.uplinks[0].pvd);
+  EXPECT_EQ(good(kTwo).uplinks[0].pvd, settings.uplinks[0].pvd);
   const auto elsewhere = good(with("2001:db8:1::/64", "2001:db8:9::/64"));
   EXPECT_NE(elsewhere.uplinks[0].pvd, settings.uplinks[0].pvd);
   EXPECT_EQ(elsewhere.uplinks[1].pvd, settings.uplinks[1].pvd)

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "gateway/settings_text.hpp"
+
 namespace anabranch::gateway {
 namespace {
 
@@ -27,17 +29,7 @@ source_prefix = "10.2.0.0/16"
 
 /// kTwo with one line changed.
 std::string with(std::string_view line, std::string_view instead) {
-  std::string text(kTwo);
-  const auto at = text.find(line);
-  EXPECT_NE(at, std::string::npos) << line;
-  return text.replace(at, line.size(), instead);
-}
-
-std::string complaint(const std::string& text) {
-  const auto settings = parse(text, "g.toml");
-  if (settings) return "accepted";
-  EXPECT_EQ(settings.error().code, ExitCode::kBadInput);
-  return settings.error().text();
+  return changed(kTwo, line, instead);
 }
 
 TEST(GatewaySettings, ShortFileGetsSensibleDefaults) {

@@ -8,44 +8,8 @@
 # Ends with "ok" (exit 0), "SKIP: why" (exit 77) or "FAILED: why" (exit 1).
 set -u
 
-if [ "${2:-}" != inside ]; then
-  [ -x "${1:-}" ] || { echo "usage: $0 PATH/TO/anabranch"; exit 2; }
-  for tool in kea-dhcp4 ip python3 unshare; do
-    PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "SKIP: no $tool"; exit 77; }
-  done
-  user=$([ "$(id -u)" = 0 ] || echo -Ur)
-  exec unshare $user -nm bash "$0" "$(realpath "$1")" inside
-fi
-
-anabranch=$1
-export PATH=$PATH:/usr/sbin:/sbin
-mount --make-rprivate / 2>/dev/null
-mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run || { echo "SKIP: cannot mount"; exit 77; }
-mkdir -p /run/netns /run/kea /run/host /run/state
-export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=none KEA_LOGGER_DESTINATION=/run/kea/log
-export RUNTIME_DIRECTORY=/run/host STATE_DIRECTORY=/run/state
-kea_pid= host_pid= monitor_pid=
-
-stop() {  # PID [SIGNAL]
-  [ -n "$1" ] && kill "-${2:-TERM}" "$1" 2>/dev/null && wait "$1" 2>/dev/null
-}
-finish() { stop "$host_pid"; stop "$monitor_pid"; stop "$kea_pid"; }
-trap finish EXIT
-failed() {
-  echo "--- host's log"; tail -30 /run/host.log 2>/dev/null
-  echo "--- the DHCP server's log"; tail -10 /run/kea/log 2>/dev/null
-  local why="$*"
-  echo "FAILED: ${why//$'\n'/; }"
-  exit 1
-}
-wait_for() {  # SECONDS WHAT COMMAND...
-  local deadline=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $deadline ] || failed "$what"
-    sleep 0.1
-  done
-}
+. "$(dirname "$0")/helpers/host.bash"
+enter "$0" "${1:-}"
 
 # --- The network: h0 (here) - gwlan (namespace gw), both subnets of the gateway on one wire.
 ip link set lo up
@@ -58,59 +22,11 @@ ip -n gw link set lo up
 ip -n gw addr add 10.1.0.1/16 dev gwlan
 ip -n gw addr add 10.2.0.1/16 dev gwlan
 ip -n gw link set gwlan up
-wait_for 5 "the veth does not come up" bash -c 'ip -n gw link show gwlan | grep -q "state UP"'
-
-kea_config() {  # LEASE-SECONDS yes|no (EXT_ROUTE)
-  python3 - "$@" <<'PY'
-import json, sys
-lease, ext_route = int(sys.argv[1]), sys.argv[2] == "yes"
-def subnet(index):
-    data = [{"name": "routers", "data": f"10.{index}.0.1"}]
-    if ext_route:
-        data.append({"name": "ext-route", "data": f"{index:02x}02", "csv-format": False, "always-send": True})
-    return {"id": index, "subnet": f"10.{index}.0.0/16", "client-class": f"path{index}",
-            "pools": [{"pool": f"10.{index}.16.0-10.{index}.255.250"}], "option-data": data}
-index = "substring(option[224].hex,0,1)"
-print(json.dumps({"Dhcp4": {
-    "interfaces-config": {"interfaces": ["gwlan/10.1.0.1"], "dhcp-socket-type": "raw"},
-    "lease-database": {"type": "memfile", "persist": False},
-    "valid-lifetime": lease, "renew-timer": lease * 5 // 8, "rebind-timer": lease * 7 // 8,
-    "option-def": [{"name": "ext-route", "code": 224, "type": "binary", "space": "dhcp4"}],
-    "client-classes": [
-        {"name": "path2", "test": f"{index} == 0x02"},
-        {"name": "path1", "test": f"not option[224].exists or {index} == 0x00 or {index} == 0x01"}],
-    "shared-networks": [{"name": "lan", "interface": "gwlan", "subnet4": [subnet(1), subnet(2)]}],
-    "loggers": [{"name": "kea-dhcp4", "severity": "INFO",
-                 "output_options": [{"output": "/run/kea/log", "flush": True}]}]}}))
-PY
-}
-start_kea() {
-  kea_config "$@" > /run/kea/kea.conf
-  : > /run/kea/log
-  ip netns exec gw kea-dhcp4 -c /run/kea/kea.conf >/run/kea/out 2>&1 &
-  kea_pid=$!
-  wait_for 20 "Kea does not start: $(tail -3 /run/kea/out)" grep -q DHCP4_STARTED /run/kea/log
-}
-start_host() {
-  "$anabranch" --log-level debug host run h0 >>/run/host.log 2>&1 &
-  host_pid=$!
-}
-snapshot() {  # all that cleanup must put back
-  ip -d link | grep -v 'link-netns'; ip addr | sed 's/valid_lft.*//'; ip rule; ip route show table all
-  ip mptcp endpoint; ip mptcp limits
-  sysctl net.ipv4.conf net.ipv6.conf 2>/dev/null | grep -v stable_secret
-}
-shown() {  # PYTHON-EXPRESSION over r
-  "$anabranch" host show -j | python3 -c "import json,sys; r=json.load(sys.stdin); print($1)"
-}
-holds() { [ "$(shown "$1")" = True ]; }
+wait_for 10 "the veth does not come up" bash -c 'ip -n gw link show gwlan | grep -q "state UP"'
 
 # --- 1. A network without EXT_ROUTE: the host says so and touches nothing.
 start_kea 600 no
-link_local_settled() {  # IPv6 address detection must be over before a picture is taken
-  ip -6 addr show dev h0 | grep -q fe80 && ! ip -6 addr show dev h0 | grep -q tentative
-}
-[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+settled
 snapshot > /run/before
 start_host
 wait_for 10 "no verdict about a server without EXT_ROUTE" holds 'r["support"] == "no"'
@@ -122,7 +38,6 @@ stop "$kea_pid"
 # --- 2. Two paths.
 start_kea 8 yes
 start_host
-up='r["count"] == 2 and [p["state"] for p in r["paths"]] == ["up", "up"]'
 wait_for 15 "two paths do not come up" holds "$up"
 grep -q 'host is ready: 2 paths' /run/host.log || failed "the host does not say that it is ready"
 macvlan=$(shown 'r["paths"][1]["interface"]')
@@ -189,6 +104,7 @@ for _ in range(10): s.send(b"x" * 1000); time.sleep(0.05)
 s.close()
 PY
   wait "$server_pid"
+  server_pid=
   joins() {
     ip netns exec gw python3 -c '
 rows = [l.split() for l in open("/proc/net/netstat") if l.startswith("MPTcpExt:")]
@@ -221,21 +137,21 @@ grep -q "^Deleted" /run/monitor && failed "restart deleted something: $(grep ^De
 # --- 6. What others break is repaired; a wire that is cut and mended is no loss.
 ip rule del from "$address"
 ip addr del "$address/16" dev "$macvlan"
-wait_for 2 "a deleted rule and address do not come back" \
+wait_for 10 "a deleted rule and address do not come back" \
   bash -c "ip rule | grep -q 'from $address' && ip route show table $table | grep -q default"
 began=$(date +%s%N)
 ip link del "$macvlan"
-wait_for 3 "a deleted macvlan does not come back" \
+wait_for 10 "a deleted macvlan does not come back" \
   bash -c "ip addr show dev $macvlan | grep -q $address && ip route show table $table | grep -q default"
 took=$((($(date +%s%N) - began) / 1000000))
 echo "a deleted macvlan and its routes were back after $took ms"
 [ $took -le 1000 ] || failed "a deleted macvlan was back after $took ms only"
-wait_for 2 "no line tells of the macvlan" grep -q "h0: interface $macvlan.* put back" /run/host.log
+wait_for 10 "no line tells of the macvlan" grep -q "h0: interface $macvlan.* put back" /run/host.log
 sysctl -qw net.ipv4.conf.h0.arp_ignore=0
-wait_for 2 "a changed setting is not put back" bash -c '[ "$(sysctl -n net.ipv4.conf.h0.arp_ignore)" = 1 ]'
-wait_for 2 "no line tells of the setting" grep -q 'h0: setting arp_ignore.* put back' /run/host.log
+wait_for 10 "a changed setting is not put back" bash -c '[ "$(sysctl -n net.ipv4.conf.h0.arp_ignore)" = 1 ]'
+wait_for 10 "no line tells of the setting" grep -q 'h0: setting arp_ignore.* put back' /run/host.log
 ip -n gw link set gwlan down
-wait_for 3 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
+wait_for 10 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
 ip -n gw link set gwlan up
 wait_for 10 "paths do not return with the wire" holds "$up"
 [ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "the wire's return changed the address"
@@ -245,16 +161,16 @@ ip link set h0 up
 ip route add default via 10.1.0.1 dev h0
 wait_for 10 "paths do not return with the interface" holds "$up"
 wait_for 10 "the table does not return with the interface" bash -c "ip route show table $table | grep -q default"
-[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+settled
 
 # --- 7. The network changes to one without EXT_ROUTE: everything of ours goes. And back.
 stop "$kea_pid"
 start_kea 600 no
 ip -n gw link set gwlan down
-wait_for 3 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
+wait_for 10 "the cut wire is not seen" holds '[p["state"] for p in r["paths"]] == ["down", "down"]'
 ip -n gw link set gwlan up
 wait_for 15 "no verdict about the other network" holds 'r["support"] == "no"'
-[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+settled
 snapshot | diff /run/before - || failed "paths of another network were left behind"
 stop "$kea_pid"
 start_kea 8 yes
@@ -276,7 +192,7 @@ start_host
 wait_for 15 "two paths do not come up again" holds "$up"
 stop "$kea_pid"; kea_pid=
 wait_for 20 "a path outlives its lease" holds '[p["state"] for p in r["paths"]] == ["up", "acquiring"]'
-wait_for 5 "a rule outlives its lease" bash -c "! ip rule | grep -q 'from 10.2.'"
+wait_for 10 "a rule outlives its lease" bash -c "! ip rule | grep -q 'from 10.2.'"
 ip mptcp endpoint 2>/dev/null | grep -q "10\.2\." && failed "an endpoint outlives its lease"
 stop "$host_pid"; host_pid=
 "$anabranch" host cleanup || failed "cleanup of all interfaces"

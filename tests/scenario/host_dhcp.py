@@ -280,7 +280,7 @@ def part_kea(host, wire):
         shutil.rmtree("/run/host")
         began = time.monotonic()
         host.start()
-        wait_until("the address is up again", lambda: host.up("10.2.16.2"), 5)
+        wait_until("the address is up again", lambda: host.up("10.2.16.2"))
         took = time.monotonic() - began
         expect(host.said("DHCP REBOOTING"), "the remembered lease was not asked for")
         expect(not host.said("DHCP SELECTING"), "the host asked for any address")

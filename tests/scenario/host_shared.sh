@@ -8,46 +8,8 @@
 # Ends with "ok" (exit 0), "SKIP: why" (exit 77) or "FAILED: why" (exit 1).
 set -u
 
-if [ "${2:-}" != inside ]; then
-  [ -x "${1:-}" ] || { echo "usage: $0 PATH/TO/anabranch"; exit 2; }
-  for tool in kea-dhcp4 ip nft python3 unshare; do
-    PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "SKIP: no $tool"; exit 77; }
-  done
-  user=$([ "$(id -u)" = 0 ] || echo -Ur)
-  exec unshare $user -nm bash "$0" "$(realpath "$1")" inside
-fi
-
-anabranch=$1
-export PATH=$PATH:/usr/sbin:/sbin
-mount --make-rprivate / 2>/dev/null
-mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run || { echo "SKIP: cannot mount"; exit 77; }
-mkdir -p /run/netns /run/kea /run/host /run/state
-export KEA_PIDFILE_DIR=/run/kea KEA_LOCKFILE_DIR=none KEA_LOGGER_DESTINATION=/run/kea/log
-export RUNTIME_DIRECTORY=/run/host STATE_DIRECTORY=/run/state
-kea_pid= host_pid= monitor_pid= client_pid= server_pid=
-
-stop() {  # PID [SIGNAL]
-  [ -n "$1" ] && kill "-${2:-TERM}" "$1" 2>/dev/null && wait "$1" 2>/dev/null
-}
-finish() {
-  for pid in "$host_pid" "$monitor_pid" "$client_pid" "$server_pid" "$kea_pid"; do stop "$pid"; done
-}
-trap finish EXIT
-failed() {
-  echo "--- host's log"; tail -40 /run/host.log 2>/dev/null
-  echo "--- the DHCP server's log"; tail -10 /run/kea/log 2>/dev/null
-  local why="$*"
-  echo "FAILED: ${why//$'\n'/; }"
-  exit 1
-}
-wait_for() {  # SECONDS WHAT COMMAND...
-  local deadline=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $deadline ] || failed "$what"
-    sleep 0.1
-  done
-}
+. "$(dirname "$0")/helpers/host.bash"
+enter "$0" "${1:-}" nft
 
 # --- The network. The gateway's packet sockets see a frame before its own filters do: the guard is in
 # the switch between.
@@ -83,50 +45,10 @@ ip -n gw link set lo up
 ip -n gw addr add 10.1.0.1/16 dev gwlan
 ip -n gw addr add 10.2.0.1/16 dev gwlan
 ip -n gw link set gwlan up
-wait_for 5 "the switch does not come up" bash -c 'ip -n sw link show port1 | grep -q "state UP"'
+wait_for 15 "the switch does not come up" bash -c 'ip -n sw link show port1 | grep -q "state UP"'
 
-python3 - > /run/kea/kea.conf <<'PY'
-import json
-def subnet(index):
-    return {"id": index, "subnet": f"10.{index}.0.0/16", "client-class": f"path{index}",
-            "pools": [{"pool": f"10.{index}.16.0-10.{index}.255.250"}],
-            "option-data": [{"name": "routers", "data": f"10.{index}.0.1"},
-                            {"name": "ext-route", "data": f"{index:02x}02", "csv-format": False, "always-send": True}]}
-index = "substring(option[224].hex,0,1)"
-print(json.dumps({"Dhcp4": {
-    "interfaces-config": {"interfaces": ["gwlan/10.1.0.1"], "dhcp-socket-type": "raw"},
-    "lease-database": {"type": "memfile", "persist": False},
-    "valid-lifetime": 8, "renew-timer": 5, "rebind-timer": 7,
-    "option-def": [{"name": "ext-route", "code": 224, "type": "binary", "space": "dhcp4"}],
-    "client-classes": [
-        {"name": "path2", "test": f"{index} == 0x02"},
-        {"name": "path1", "test": f"not option[224].exists or {index} == 0x00 or {index} == 0x01"}],
-    "shared-networks": [{"name": "lan", "interface": "gwlan", "subnet4": [subnet(1), subnet(2)]}],
-    "loggers": [{"name": "kea-dhcp4", "severity": "INFO",
-                 "output_options": [{"output": "/run/kea/log", "flush": True}]}]}}))
-PY
-ip netns exec gw kea-dhcp4 -c /run/kea/kea.conf >/run/kea/out 2>&1 &
-kea_pid=$!
-wait_for 20 "Kea does not start: $(tail -3 /run/kea/out 2>/dev/null)" grep -q DHCP4_STARTED /run/kea/log
-
-start_host() {  # ARGUMENTS...
-  "$anabranch" --log-level debug host run h0 "$@" >>/run/host.log 2>&1 &
-  host_pid=$!
-}
-snapshot() {  # all that cleanup must put back
-  ip -d link | grep -v 'link-netns'; ip addr | sed 's/valid_lft.*//'; ip rule; ip route show table all
-  ip mptcp endpoint; ip mptcp limits
-  sysctl net.ipv4.conf net.ipv6.conf 2>/dev/null | grep -v stable_secret
-}
-shown() {  # PYTHON-EXPRESSION over r
-  "$anabranch" host show h0 -j | python3 -c "import json,sys; r=json.load(sys.stdin); print($1)"
-}
-holds() { [ "$(shown "$1")" = True ]; }
-up='r["count"] == 2 and [p["state"] for p in r["paths"]] == ["up", "up"]'
-link_local_settled() {  # IPv6 address detection must be over before a picture is taken
-  ip -6 addr show dev h0 | grep -q fe80 && ! ip -6 addr | grep -q tentative
-}
-[ ! -e /proc/sys/net/ipv6 ] || wait_for 5 "the IPv6 link-local address stays tentative" link_local_settled
+start_kea 8 yes
+settled
 snapshot > /run/before
 
 # --- 1. The macvlan's questions are dropped by the switch: the host finds out and goes another way.
@@ -161,10 +83,10 @@ ip addr del 10.1.0.50/16 dev h0
 ip addr add 10.1.0.50/16 dev h0
 ip route replace default via 10.1.0.1 dev h0
 first_address() { ip -4 addr show dev h0 | grep -m1 -o 'inet [0-9.]*'; }
-wait_for 2 "h0's own address is not the first of h0: $(ip addr show dev h0)" \
+wait_for 15 "h0's own address is not the first of h0: $(ip addr show dev h0)" \
   bash -c "$(declare -f first_address); [ \"\$(first_address)\" = 'inet 10.1.0.50' ]"
-wait_for 3 "path 2 does not come back" in_place
-wait_for 5 "paths are not up" holds "$up"
+wait_for 15 "path 2 does not come back" in_place
+wait_for 15 "paths are not up" holds "$up"
 
 # The gateway forgets whom it knows: ARP for path 2's router must work with path 2's address.
 ip netns exec gw python3 - "$address" <<'PY' || failed "the gateway cannot reach $address"
@@ -230,7 +152,7 @@ wait_for 10 "paths are not up after kill -9 and restart" holds "$up and r['inter
 # Past the renewal of the 8 s lease.
 renewals() { grep -c "DHCP4_LEASE_ALLOC.*$address" /run/kea/log; }
 first=$(renewals)
-wait_for 8 "no renewal reached the server" bash -c "[ \$(grep -c 'DHCP4_LEASE_ALLOC.*$address' /run/kea/log) -gt $first ]"
+wait_for 15 "no renewal reached the server" bash -c "[ \$(grep -c 'DHCP4_LEASE_ALLOC.*$address' /run/kea/log) -gt $first ]"
 holds "$up" || failed "a path was lost at renewal"
 [ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "the address changed"
 grep '^Deleted' /run/monitor | grep -v neigh && failed "something was deleted by restart or renewal"
@@ -261,7 +183,7 @@ took = time.monotonic() - began
 print(f"{' '.join(command)}: {took * 1000:.0f} ms")
 sys.exit(took > 1)
 PY
-  wait_for 2 "no line says that this was repaired: $said" grep -q "h0: .*$said.*put back" /run/host.log
+  wait_for 15 "no line says that this was repaired: $said" grep -q "h0: .*$said.*put back" /run/host.log
   sleep 1.1  # not in a row: a fight is another matter
 }
 timed_repair "address $address/32" "ip addr show dev h0 | grep -q $address" ip addr del "$address/32" dev h0
@@ -300,7 +222,7 @@ echo 'interfaces = "shared"' > /run/host.toml
 ip monitor link > /run/monitor 2>&1 &
 monitor_pid=$!
 start_host -c /run/host.toml
-wait_for 5 "two paths do not come up by configuration" holds "$up"
+wait_for 15 "two paths do not come up by configuration" holds "$up"
 [ "$(shown 'r["interfaces"], r["interfaces_reason"]')" = "shared configured" ] || failed "by configuration: $(shown r)"
 address=$(shown 'r["paths"][1]["address"]')  # cleanup has given the first one back
 grep -q anab /run/monitor && failed "a macvlan was made: $(cat /run/monitor)"
@@ -312,7 +234,7 @@ stop "$host_pid"
 start_host --interfaces virtual
 wait_for 10 "paths do not move to virtual interfaces" holds "$up and r['paths'][1]['interface'].startswith('anab')"
 [ "$(shown 'r["paths"][1]["address"]')" = "$address" ] || failed "moving changed the address"
-wait_for 2 "h0 keeps the address of a path that moved" bash -c "! ip addr show dev h0 | grep -q $address"
+wait_for 15 "h0 keeps the address of a path that moved" bash -c "! ip addr show dev h0 | grep -q $address"
 stop "$host_pid" KILL; host_pid=
 rm /run/host/host-h0.state
 "$anabranch" host cleanup >/dev/null || failed "cleanup without the state file"

@@ -16,24 +16,14 @@ import sys
 import tempfile
 import time
 
-GATEWAY = """
-[lan]
-interface = "lan0"
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
+from host_and_gateway import LAN, UPLINKS, build_network
+from waiting import Failed, command, expect, wait_until
+
+GATEWAY = LAN + """
 [metrics]
 listen = "{listen}"
-[[uplink]]
-name = "isp1"
-interface = "up1"
-next_hop = "172.16.1.2"
-index = 1
-source_prefix = "10.1.0.0/16"
-[[uplink]]
-name = "isp2"
-interface = "up2"
-next_hop = "172.16.2.2"
-index = 2
-source_prefix = "10.2.0.0/16"
-"""
+""" + UPLINKS
 HOST = '[metrics]\nlisten = "9474"\n'
 PATIENCE = 20
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? (\S+)')
@@ -41,26 +31,6 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 processes = []
 folder = tempfile.mkdtemp(prefix="anabranch-metrics-")
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def command(text):
-    subprocess.run(text.split(), check=True)
-
-
-def until(what, test):
-    deadline = time.monotonic() + PATIENCE
-    while not test():
-        expect(time.monotonic() < deadline, f"not in time: {what}")
-        time.sleep(0.05)
 
 
 def parse(text):
@@ -129,35 +99,15 @@ def write(name, text):
     return path
 
 
-def build_network():
-    holder = subprocess.Popen(["unshare", "-n", "sleep", "600"])
-    processes.append(holder)
-    own = os.readlink("/proc/self/ns/net")
-    until("a namespace for the host", lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != own)
-    inside = f"nsenter -t {holder.pid} -n "
-    command("ip link set lo up")
-    command(inside + "ip link set lo up")
-    command(f"ip link add lan0 type veth peer name h0 netns {holder.pid}")
-    command("ip link set lan0 up")
-    command(inside + "ip addr add 10.1.0.50/16 dev h0")
-    command(inside + "ip link set h0 up")
-    command(inside + "ip route add default via 10.1.0.1")
-    for index in (1, 2):
-        command(f"ip link add up{index} type veth peer name w{index}")
-        command(f"ip addr add 172.16.{index}.1/24 dev up{index}")
-        # No next hop is there; without ARP none is missed.
-        command(f"ip link set up{index} arp off up")
-        command(f"ip link set w{index} up")
-    return inside.split()
-
-
 def test(anabranch):
-    inside = build_network()
+    holder, inside = build_network()
+    processes.append(holder)
+    command(f"{' '.join(inside)} ip route add default via 10.1.0.1")
     config = write("gateway.toml", GATEWAY.format(listen="127.0.0.1:9473"))
     gateway = Role("gateway", [anabranch, "gateway", "run", "-c", config], "http://127.0.0.1:9473/metrics")
     uplink = {1: {"uplink": "isp1", "index": "1"}, 2: {"uplink": "isp2", "index": "2"}}
     up, changes = "anabranch_gateway_uplink_up", "anabranch_gateway_uplink_state_changes_total"
-    until("our Kea runs", lambda: gateway.figure("anabranch_gateway_kea_running") == 1)
+    wait_until("our Kea runs", lambda: gateway.figure("anabranch_gateway_kea_running") == 1, PATIENCE)
     figures = gateway.figures()
     version = subprocess.run([anabranch, "--version"], capture_output=True, text=True, check=True).stdout
     info = [key for key in figures if key[0] == "anabranch_build_info"]
@@ -167,18 +117,18 @@ def test(anabranch):
     host = Role("host", [anabranch, "host", "run", "h0", "-c", write("host.toml", HOST)],
                 "http://127.0.0.1:9474/metrics", inside)
     path = {"interface": "h0", "index": "2"}
-    until("the host has path 2", lambda: host.figure("anabranch_host_path_up", **path) == 1)
+    wait_until("the host has path 2", lambda: host.figure("anabranch_host_path_up", **path) == 1, PATIENCE)
     expect(host.figure("anabranch_host_paths_offered", interface="h0") == 2, "two paths are offered")
     expect(host.figure("anabranch_host_path_leases_obtained_total", **path) == 1, "one lease was obtained")
     left = host.figure("anabranch_host_path_lease_remaining_seconds", **path)
     expect(left is not None and 0 < left <= 600, f"the lease has {left} s left")
 
     command("ip link set w2 down")
-    until("uplink 2 is down", lambda: gateway.figure(up, **uplink[2]) == 0)
+    wait_until("uplink 2 is down", lambda: gateway.figure(up, **uplink[2]) == 0, PATIENCE)
     expect(gateway.figure(changes, **uplink[2]) == 1, "one change of uplink 2")
     expect(gateway.figure(changes, **uplink[1]) == 0 and gateway.figure(up, **uplink[1]) == 1, "uplink 1 is as before")
     command("ip link set w2 up")
-    until("uplink 2 is back", lambda: gateway.figure(changes, **uplink[2]) == 2)
+    wait_until("uplink 2 is back", lambda: gateway.figure(changes, **uplink[2]) == 2, PATIENCE)
 
     # The second of two roles on one port says so.
     second = subprocess.run([*inside, anabranch, "host", "run", "lo", "-c", f"{folder}/host.toml"],
@@ -199,7 +149,7 @@ def test(anabranch):
     seconds = gateway.stop()
     quiet = write("gateway.toml", GATEWAY.format(listen="").replace('[metrics]\nlisten = ""\n', ""))
     gateway = Role("gateway-without", [anabranch, "gateway", "run", "-c", quiet], "http://127.0.0.1:9475/metrics")
-    until("it runs without metrics", lambda: "gateway is ready" in open(f"{folder}/gateway-without.log").read())
+    wait_until("it runs without metrics", lambda: "gateway is ready" in open(f"{folder}/gateway-without.log").read(), PATIENCE)
     expect(gateway.page() is None, "no port is open when nobody asked for one")
     print(f"resident: {gateway.resident()} kB without metrics, {on} kB with; ended in {seconds:.2f} s")
     gateway.stop()

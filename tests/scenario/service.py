@@ -18,6 +18,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
+from host_and_gateway import LAN, UPLINKS, build_network
+from waiting import Failed, command, expect, wait_until
+
 PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 if not PACKAGING.exists():  # a staged copy has no tests/ above scenario/
     PACKAGING = pathlib.Path(__file__).resolve().parents[1] / "packaging"
@@ -29,47 +33,10 @@ PATHS = "[limits]\nbpf = false\n"
 NOBODY = 65534
 MOST_EXPOSED = 25  # of 100, by `systemd-analyze security`
 
-GATEWAY = """
-[lan]
-interface = "lan0"
-
+GATEWAY = LAN + """
 [advertise]
 enabled = false
-
-[[uplink]]
-name = "isp1"
-interface = "up1"
-next_hop = "172.16.1.2"
-index = 1
-source_prefix = "10.1.0.0/16"
-
-[[uplink]]
-name = "isp2"
-interface = "up2"
-next_hop = "172.16.2.2"
-index = 2
-source_prefix = "10.2.0.0/16"
-"""
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def command(text):
-    subprocess.run(text.split(), check=True)
-
-
-def wait_for(what, condition, patience=15):
-    deadline = time.monotonic() + patience
-    while not condition():
-        expect(time.monotonic() < deadline, f"not in {patience} s: {what}")
-        time.sleep(0.05)
+""" + UPLINKS
 
 
 class Role:
@@ -162,27 +129,6 @@ def units_are_clean(folder):
         expect(done.returncode == 0, f"{unit} is more exposed than it was: {done.stdout[-400:]}{done.stderr}")
 
 
-def build_network():
-    """Two uplinks that have a carrier, a LAN, and a host behind it. Returns the process that holds the host."""
-    holder = subprocess.Popen(["unshare", "-n", "sleep", "600"])
-    own = os.readlink("/proc/self/ns/net")
-    wait_for("a namespace of the host", lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != own)
-    command("ip link set lo up")
-    for k in (1, 2):
-        command(f"ip link add up{k} type veth peer name w{k}")
-        command(f"ip addr add 172.16.{k}.1/24 dev up{k}")
-        # No next hop is there; without ARP none is missed.
-        command(f"ip link set up{k} arp off up")
-        command(f"ip link set w{k} up")
-    command(f"ip link add lan0 type veth peer name h0 netns {holder.pid}")
-    command("ip link set lan0 up")
-    inside = f"nsenter -t {holder.pid} -n "
-    command(inside + "ip link set lo up")
-    command(inside + "ip addr add 10.1.0.50/16 dev h0")
-    command(inside + "ip link set h0 up")
-    return holder
-
-
 def show_kea_its_places(gateway):
     """What BindPaths= of the unit does."""
     command("mount --make-rprivate /")
@@ -206,16 +152,16 @@ def check_gateway(gateway, file):
     gateway.start()
     gateway.hear("READY=1", 30)
     expect("gateway is ready" in gateway.log.read_text(), "READY=1 comes before the gateway is ready")
-    wait_for("the status in a sentence", lambda: any("2 of 2 uplinks up, DHCP running" in m for m in gateway.heard)
+    wait_until("the status in a sentence", lambda: any("2 of 2 uplinks up, DHCP running" in m for m in gateway.heard)
              or gateway.hear("STATUS="))
     for _ in range(2):
-        gateway.hear("WATCHDOG=1", 3)
+        gateway.hear("WATCHDOG=1")
     gateway.process.send_signal(signal.SIGSTOP)  # like a callback that does not come back
     while gateway.silent(0.1):
         pass
     expect(gateway.silent(1.2) is None, "the watchdog is fed though the loop does not turn")
     gateway.process.send_signal(signal.SIGCONT)
-    gateway.hear("WATCHDOG=1", 3)
+    gateway.hear("WATCHDOG=1")
     file.write_text(GATEWAY + "nonsense = 1\n")
     gateway.reads_its_file_again()
     file.write_text(GATEWAY)
@@ -267,7 +213,7 @@ def check_paths(paths, file):
     if state not in paths.heard:
         paths.hear(state)
     for _ in range(2):
-        paths.hear("WATCHDOG=1", 3)
+        paths.hear("WATCHDOG=1")
     paths.reads_its_file_again()
     shown = json.loads(paths.ask("show", "-j").stdout)
     expect(shown["settings_file"] == str(file), f"the file it reads: {shown}")
@@ -285,12 +231,11 @@ def run(folder):
     paths_file.write_text(PATHS)
     for path in (folder, gateway_file, host_file, paths_file):
         path.chmod(0o755)
-    holder = build_network()
+    holder, inside = build_network()
     gateway = Role(folder, "gateway", ["gateway", "run", "-c", str(gateway_file)], journal=True, watchdog_us=1_000_000)
-    host = Role(folder, "host", ["host", "run", "h0", "-c", str(host_file)], journal=False,
-                prefix=["nsenter", "-t", str(holder.pid), "-n"])
+    host = Role(folder, "host", ["host", "run", "h0", "-c", str(host_file)], journal=False, prefix=inside)
     paths = Role(folder, "paths", ["paths", "run", "-c", str(paths_file)], journal=False,
-                 prefix=["nsenter", "-t", str(holder.pid), "-n"], watchdog_us=1_000_000, capabilities=PATHS_CAPABILITIES)
+                 prefix=inside, watchdog_us=1_000_000, capabilities=PATHS_CAPABILITIES)
     show_kea_its_places(gateway)
     try:
         check_host_without_server(host)

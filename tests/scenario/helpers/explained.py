@@ -22,6 +22,7 @@ class Network:
         self.environment = os.environ | {"RUNTIME_DIRECTORY": str(folder / "run"),
                                          "STATE_DIRECTORY": str(folder / "state")}
         self.folder = folder
+        self.current = None  # the client's name of the connection that the scenario speaks of
         self.client, self.server = Namespace(), Namespace()
         for k in (1, 2):
             cable(self.client, f"c{k}", self.server, f"s{k}")
@@ -56,10 +57,11 @@ class Network:
             self.settings(host, {key: before})
 
     def explain(self, subject, *options, host=None):
-        """[connection] as JSON tells them."""
+        """[connection] as JSON tells them, without those that the scenario has closed: they may take their time to end."""
         text = (host or self.client).run(self.executable, "paths", "explain", subject, "-j", *options,
                                          env=self.environment)
-        return json.loads(text)["connections"]
+        return [one for one in json.loads(text)["connections"]
+                if one["token"] is None or self.current in (None, one["local"], one["remote"])]
 
     def code(self, subject, *options, host=None, local=MODEM, remote=f"{SERVER}:{PORT}", new=False):
         """The code of one pair: of the connection that exists, or of a new one."""
@@ -94,6 +96,7 @@ class Network:
                 server.close()
             with server:
                 self.accepted = server
+                self.current = "{}:{}".format(*client.getsockname())
                 client.sendall(b"hello")
                 expect(server.recv(5) == b"hello", "no data")
                 server.sendall(b"hello")

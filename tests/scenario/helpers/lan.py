@@ -12,33 +12,12 @@ import sys
 import threading
 import time
 
+from waiting import Failed, Skipped, command, expect, wait_until  # others take them from here, too
+
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNPACKED = "/opt/anabranch-test"
-
-
-class Failed(Exception):
-    """The behaviour under test is not there."""
-
-
-class Skipped(Exception):
-    """This machine cannot run the scenario."""
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def wait_until(what, condition, patience=10.0, every=0.05):
-    """Returns the first true value of condition()."""
-    deadline = time.monotonic() + patience
-    while True:
-        if value := condition():
-            return value
-        expect(time.monotonic() < deadline, f"not within {patience:g} s: {what}")
-        time.sleep(every)
 
 
 def program(name, *further):
@@ -57,12 +36,6 @@ def copy_of(name):
         os.makedirs("/run/programs", exist_ok=True)
         shutil.copy(program(name), copy)
     return copy
-
-
-def command(text, check=True):
-    done = subprocess.run(text.split(), capture_output=True, text=True)
-    expect(done.returncode == 0 or not check, f"{text}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def read(path):

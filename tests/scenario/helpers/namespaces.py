@@ -9,31 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from dhcp import NoLease
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def wait_until(what, condition, patience=10.0):
-    deadline = time.monotonic() + patience
-    while not (value := condition()):
-        expect(time.monotonic() < deadline, f"not within {patience} s: {what}")
-        time.sleep(0.02)
-    return value
+from waiting import Failed, Skipped, expect, wait_until  # others take them from here, too
 
 
 def enter(descriptor):
