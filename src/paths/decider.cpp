@@ -33,8 +33,11 @@ std::vector<Action> Decider::handle(const Input& input, MonotonicTime now) {
 }
 
 std::optional<MonotonicTime> Decider::next_tick() const {
-  if (impl_->timers.empty()) return std::nullopt;
-  return impl_->timers.begin()->first;
+  std::optional<MonotonicTime> out;
+  if (!impl_->timers.empty()) out = impl_->timers.begin()->first;
+  if (!impl_->plans.empty())
+    out = std::min(out.value_or(MonotonicTime::max()), impl_->plans.begin()->first);
+  return out;
 }
 
 const std::map<Token, Connection>& Decider::connections() const {
@@ -83,7 +86,7 @@ void Decider::Impl::announced(MonotonicTime now) {
   const auto next = announcer.next();
   if (!next || (announcer_timer && *announcer_timer <= *next)) return;
   announcer_timer = std::max(*next, now);
-  at(*announcer_timer, {Timer::Kind::kAnnouncer, 0, {}});
+  at(*announcer_timer, {Timer::Kind::kAnnouncer, {}});
 }
 
 void Decider::Impl::question(std::uint64_t id, const Pair& pair) {
@@ -110,20 +113,15 @@ void Decider::Impl::run_timers(MonotonicTime now) {
   }
   for (const auto& timer : ready) {
     switch (timer.kind) {
-      case Timer::Kind::kPlan:
-        if (const auto found = connections.find(timer.token); found != connections.end()) {
-          tracks[timer.token].plan_at.reset();
-          plan(found->second, now);
-        }
-        break;
       case Timer::Kind::kAsk:
-        ask(timer.pair, now);
+        if (const auto found = health.find(timer.pair);
+            found != health.end() && found->second.ask_at && *found->second.ask_at <= now) {
+          found->second.ask_at.reset();
+          ask(timer.pair, now);
+        }
         break;
       case Timer::Kind::kDeadline:
         deadline(timer.pair, now);
-        break;
-      case Timer::Kind::kPrefer:
-        prefer(now);
         break;
       case Timer::Kind::kAnnouncer:
         announcer_timer.reset();
@@ -132,6 +130,20 @@ void Decider::Impl::run_timers(MonotonicTime now) {
         break;
     }
   }
+  std::vector<Token> to_plan;
+  while (!plans.empty() && plans.begin()->first <= now) {
+    const auto [when, token] = *plans.begin();
+    plans.erase(plans.begin());
+    tracks.at(token).planned.erase(when);
+    to_plan.push_back(token);
+  }
+  // Several of one connection may be due: one plan sees all there is.
+  std::ranges::sort(to_plan);
+  const auto twice = std::ranges::unique(to_plan);
+  to_plan.erase(twice.begin(), twice.end());
+  for (const auto token : to_plan)
+    if (const auto found = connections.find(token); found != connections.end())
+      plan(found->second, now);
 }
 
 void Decider::Impl::take(const input::Tick&, MonotonicTime) {}

@@ -79,7 +79,7 @@ void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
   for (auto& [pair, state] : health)
     if (state.state == PairHealth::State::kFailed && leads(paths, pair) && !leads(before, pair)) {
       state.interval = settings.probe_interval;
-      at(now, {Timer::Kind::kAsk, 0, pair});
+      ask_at(pair, now);
     }
   for (const auto& address : gone)
     note(0, "path-down", fmt::format("path {} is gone", address.text()));
@@ -324,6 +324,7 @@ void Decider::Impl::close(Token token, MonotonicTime now) {
   const auto track = tracks.find(token);
   for (const auto& [key, mine] : track->second.subflows)
     book.forget_subflow(key.local.address, mine.number);
+  for (const auto when : track->second.planned) plans.erase({when, token});
   due.erase({track->second.sample_due, token});
   if (track->second.counted_busy) --busy;
   announcer.closed(token, now);

@@ -164,11 +164,11 @@ void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
       has_failed ? "path-failed" : "silent");
   if (state.state == PairHealth::State::kSuspected) {
     if (state.questions == 1) {
-      at(now + kSecondQuestion, {Timer::Kind::kAsk, 0, pair});
+      ask_at(pair, now + kSecondQuestion);
       const auto rtt = book.all()[pair.local].minimum_rtt;
       at(now + (rtt == nanoseconds::zero() ? nanoseconds(kUnknownAnswer)
                                            : rtt + rtt / 4 + kAnswerGrace),
-         {Timer::Kind::kDeadline, 0, pair});
+         {Timer::Kind::kDeadline, pair});
     }
     return;
   }
@@ -181,9 +181,15 @@ void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {
   const auto crowd = std::ranges::count_if(health, [&](const auto& entry) {
     return entry.first.local == pair.local && entry.second.state == PairHealth::State::kFailed;
   });
-  at(now + state.interval * std::max<long>(1, crowd / 8), {Timer::Kind::kAsk, 0, pair});
+  ask_at(pair, now + state.interval * std::max<long>(1, crowd / 8));
   state.interval =
       std::min(scaled(state.interval, kGrowth), nanoseconds(settings.probe_interval_limit));
+}
+
+/// In place of what was asked for earlier.
+void Decider::Impl::ask_at(const Pair& pair, MonotonicTime when) {
+  health[pair].ask_at = when;
+  at(when, {Timer::Kind::kAsk, pair});
 }
 
 void Decider::Impl::deadline(const Pair& pair, MonotonicTime now) {
@@ -241,7 +247,7 @@ void Decider::Impl::revive(const Pair& pair, MonotonicTime now) {
   for (auto& [other, its] : health)
     if (other.local == pair.local && its.state == PairHealth::State::kFailed) {
       its.interval = settings.probe_interval;
-      at(now, {Timer::Kind::kAsk, 0, other});
+      ask_at(other, now);
     }
   judge_path(pair.local, now);
   for (auto& [token, connection] : connections) {

@@ -47,9 +47,10 @@ struct PairHealth {
   };
   State state = State::kFine;
   MonotonicTime since{};
-  bool confirmed = false;     ///< a question went unanswered too
-  nanoseconds interval{};     ///< between questions
-  unsigned questions = 0;     ///< in this state
+  bool confirmed = false;                              ///< a question went unanswered too
+  nanoseconds interval{};                              ///< between questions
+  unsigned questions = 0;                              ///< in this state
+  std::optional<MonotonicTime> ask_at = std::nullopt;  ///< the next one
   bool answers = false;       ///< the peer has answered a question at some time
   MonotonicTime last_sign{};  ///< of life: progress of a subflow, an answer
   double caution = 1;         ///< how much longer than usual a silence may last
@@ -115,7 +116,7 @@ struct Track {
   std::map<Pair, Retry> retries;
   std::map<IpAddress, MonotonicTime> settled;  ///< no change of active or backup before
   std::map<IpAddress, nanoseconds> settling;   ///< how long the next one rests
-  std::optional<MonotonicTime> plan_at;
+  std::set<MonotonicTime> planned;             ///< its times in Impl::plans
   MonotonicTime sample_due{};
   MonotonicTime busy_until{};
   bool counted_busy = false;
@@ -138,9 +139,8 @@ struct Trains {
 };
 
 struct Timer {
-  enum class Kind : std::uint8_t { kPlan, kAsk, kDeadline, kPrefer, kAnnouncer };
+  enum class Kind : std::uint8_t { kAsk, kDeadline, kAnnouncer };
   Kind kind{};
-  Token token = 0;
   Pair pair{};
 };
 
@@ -182,6 +182,9 @@ struct Decider::Impl {
   std::map<IpAddress, Trains> measuring;
   std::map<std::pair<IpAddress, IpAddress>, std::pair<MonotonicTime, nanoseconds>> vetoes;
   std::multimap<MonotonicTime, Timer> timers;
+  /// Which connection is to be planned when. Each plan asks for the next one as long as there is
+  /// something to wait for: one that is asked for must not live on beside those it asks for itself.
+  std::set<std::pair<MonotonicTime, Token>> plans;
   std::set<std::pair<MonotonicTime, Token>> due;  ///< samples
   std::map<Family, std::optional<IpAddress>> preferred;
   unsigned busy = 0;
@@ -248,6 +251,7 @@ struct Decider::Impl {
   void revive(const Pair& pair, MonotonicTime now);
   void get_to_know(const Subflow& subflow);
   void ask(const Pair& pair, MonotonicTime now);
+  void ask_at(const Pair& pair, MonotonicTime when);
   void deadline(const Pair& pair, MonotonicTime now);
   double caution(const Pair& pair, MonotonicTime now);
   void judge_path(const IpAddress& local, MonotonicTime now);

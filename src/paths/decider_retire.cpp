@@ -49,7 +49,8 @@ void Decider::Impl::make_room(Connection& connection, const Subflow& fresh, Mono
 
 void Decider::Impl::end_holding_back(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
-  if (track.holding_back.empty() || now < track.hold_until) return;
+  if (track.holding_back.empty()) return;
+  if (now < track.hold_until) return plan_later(connection.token, track.hold_until - now, now);
   for (const auto& key : std::exchange(track.holding_back, {})) {
     const auto found = connection.subflows.find(key);
     if (found == connection.subflows.end()) continue;
@@ -129,8 +130,13 @@ void Decider::Impl::left_behind(Connection& connection, const Subflow& gone, Mon
 /// have left by one that was dead, too.
 void Decider::Impl::tell_again(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
-  const auto due = [&](const Removed& one) { return !one.again && now - one.since >= kAgainAfter; };
-  if (std::ranges::none_of(track.removed, due)) return;
+  const auto is_due = [&](const Removed& one) {
+    return !one.again && now - one.since >= kAgainAfter;
+  };
+  const auto next = std::ranges::find(track.removed, false, &Removed::again);
+  if (next == track.removed.end()) return;
+  if (std::ranges::none_of(track.removed, is_due))
+    return plan_later(connection.token, next->since + kAgainAfter - now, now);
   const Subflow* best = nullptr;
   for (const auto& [key, subflow] : connection.subflows)
     if (reliable(connection, subflow, now) &&
@@ -139,7 +145,7 @@ void Decider::Impl::tell_again(Connection& connection, MonotonicTime now) {
       best = &subflow;
   if (best == nullptr) return plan_later(connection.token, kAgainStep, now);
   for (auto& one : track.removed) {
-    if (!due(one)) continue;
+    if (!is_due(one)) continue;
     // Any port that is likely to be free; a command that is refused is no harm.
     constexpr std::uint64_t kLowest = 32768, kPorts = 28232, kApart = 7919;
     one.port = static_cast<std::uint16_t>(kLowest + next_action * kApart % kPorts);

@@ -81,11 +81,12 @@ bool Decider::Impl::other_family_is_there(const Connection& connection, const Pa
 }
 
 void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now) {
-  auto& track = tracks[token];
+  auto& planned = tracks[token].planned;
   const auto when = now + delay;
-  if (track.plan_at && *track.plan_at <= when && *track.plan_at >= now) return;
-  track.plan_at = when;
-  at(when, {Timer::Kind::kPlan, token, {}});
+  // What comes before asks again.
+  if (!planned.empty() && *planned.begin() <= when) return;
+  planned.insert(when);
+  plans.insert({when, token});
 }
 
 /// A train between other packets tells little, so a path is measured while it is idle; a second
@@ -257,6 +258,9 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
     return;
   auto& track = tracks[connection.token];
   std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > kSynLifetime; });
+  for (const auto& one : track.pending)
+    if (now - one.asked < kPendingPatience)
+      plan_later(connection.token, one.asked + kPendingPatience + milliseconds(10) - now, now);
   finish_doomed(connection, now);
   tell_again(connection, now);
   measure_unknown(connection, now);

@@ -298,6 +298,25 @@ TEST_F(DeciderTest, APathThatComesBackIsKnownStillUnlessItHasAnotherRouter) {
   EXPECT_FALSE(of<action::Measure>().empty());
 }
 
+TEST_F(DeciderTest, AFailedPathThatComesAndGoesIsNotAskedMoreOften) {
+  start();
+  connect();
+  measured(BitRate::mbit(30), BitRate::mbit(20));
+  wait(milliseconds(1));
+  join();
+  send_steadily(seconds(2));
+  send_steadily(milliseconds(150), false, true);
+  for (int i = 0; i < 20; ++i) {
+    give(input::Paths{{path(kTwo, "c2", 2)}});
+    wait(milliseconds(30));
+    give(input::Paths{{path(kOne, "c1", 1), path(kTwo, "c2", 2)}});
+    wait(milliseconds(30));
+  }
+  done_.clear();
+  wait(seconds(10));
+  EXPECT_LE(of<action::Probe>().size(), 30U);
+}
+
 TEST_F(DeciderTest, NothingIsLeftOfAClosedConnection) {
   start();
   connect();

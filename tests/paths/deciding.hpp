@@ -73,7 +73,7 @@ class DeciderTest : public testing::Test {
     for (const auto& what : of<action::Probe>())
       give(input::Probed{what.id, true, what.source == kOne ? rtt_one : rtt_two});
     std::size_t answered = 0;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 40 && answered < 4; ++i) {
       const auto asked = of<action::Measure>();
       for (; answered < asked.size(); ++answered) {
         const bool one = asked[answered].source == kOne;
