@@ -79,8 +79,8 @@ std::optional<Dhcp6Status> status_in(View value) {
   Dhcp6Status out{number16(value)};
   // It goes into log lines: some of it is enough.
   const auto text = value.subspan(2);
-  for (const char c : text.first(std::min(text.size(), kLongestStatusText)))
-    out.text += c >= ' ' && c <= '~' ? c : '?';
+  for (const auto octet : text.first(std::min(text.size(), kLongestStatusText)))
+    out.text += octet >= ' ' && octet <= '~' ? static_cast<char>(octet) : '?';
   return out;
 }
 
