@@ -14,8 +14,6 @@
 namespace anabranch::host {
 namespace {
 
-/// Between two passes that advertisements make: who sends them without end must not keep us busy.
-constexpr milliseconds kFollow{20};
 /// Lifetimes that have grown, and the state file, can wait.
 constexpr seconds kSlowly{1};
 /// Lifetimes below this are set anew with every advertisement; the reconciler leaves small
@@ -32,10 +30,13 @@ std::optional<seconds> left(MonotonicTime until, MonotonicTime now) {
 void Host::domains_heard(bool changed) {
   const auto now = MonotonicClock::now();
   refresh_ipv6(now);
-  const auto due = changed ? std::max<MonotonicTime>(now, followed_ + kFollow) : now + kSlowly;
   save_soon();
-  if (!sync_later_ || due < sync_at_) schedule_sync(due - now);
-  if (changed) followed_ = due;
+  if (changed) {
+    const auto pending = sync_later_ ? std::optional(sync_at_) : std::nullopt;
+    if (const auto due = follow_pace_.heard(now, pending)) schedule_sync(*due - now);
+  } else if (!sync_later_ || now + kSlowly < sync_at_) {
+    schedule_sync(kSlowly);
+  }
 }
 
 void Host::save_soon() {

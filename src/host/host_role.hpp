@@ -17,6 +17,7 @@
 #include "host/attachment.hpp"
 #include "host/discovery.hpp"
 #include "host/domain_watch.hpp"
+#include "host/follow_pace.hpp"
 #include "host/interface_view.hpp"
 #include "host/line_budget.hpp"
 #include "host/metrics.hpp"
@@ -171,7 +172,7 @@ class Host {
   MonotonicTime quiet_until_{};              ///< about domains, so that changes come together
   LineBudget domain_lines_{60};              ///< so that nobody fills the log
   LineBudget conflict_lines_{20};
-  MonotonicTime followed_{};  ///< last time that a domain made us act
+  FollowPace follow_pace_;  ///< at which changes of domains make us act
   MonotonicTime sync_at_ = MonotonicTime::max();
 
   LeaseCounts lease_counts_;

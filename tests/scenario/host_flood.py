@@ -143,6 +143,22 @@ class Transfer:
             thread.join(PATIENCE)
 
 
+def connected(wire, addresses, index):
+    """A Transfer from path `index` with a subflow over the other path too. The kernel's path manager tries each once,
+    and its one neighbour table for all namespaces may be full for a while: so there are three attempts."""
+    for attempt in (1, 2, 3):
+        transfer = Transfer(wire, addresses[index])
+        try:
+            wait_until("subflows over both paths", lambda: set(addresses.values()) <= transfer.sources(), 5)
+            return transfer
+        except Failed as failure:
+            transfer.end()
+            print(f"  attempt {attempt}: {failure}: {transfer.sources()}; {counters(wire)}")
+            for enter in ("", f"nsenter -t {wire.holder.pid} -n "):
+                print("    " + "; ".join(output(f"{enter}ip -6 neigh").splitlines()[:8]))
+    raise Failed("no connection has a subflow over each path")
+
+
 def counters(wire):
     """What MPTCP has counted at both ends."""
     return "; ".join(" ".join(" ".join(line.split()[:2]) for line in output(f"{enter}nstat -as").splitlines()
@@ -327,11 +343,7 @@ def part_flood(host, wire):
     wait_until("five endpoints", lambda: set(endpoints()) == {1, 2, 101, 102, 103})
     wait_until("path 4 is asked for", lambda: host.state(4) in ("acquiring", "no-offer"))
     whole = Held(host)
-    transfer = Transfer(wire, addresses[3])
-    try:
-        wait_until("a subflow over path 2", lambda: set(addresses.values()) <= transfer.sources())
-    except Failed as failure:
-        raise Failed(f"{failure}: {transfer.sources()} {counters(wire)}") from failure
+    transfer = connected(wire, addresses, 3)
     # First, as long as the client of path 4 asks often.
     all_at_once(host, wire, router, transfer, whole)
     transfer.silence = 0
@@ -343,8 +355,7 @@ def part_flood(host, wire):
     transfer.check("at the end")
     transfer.end()
     # What the kernel's path manager could not open in the flood it does not try again: another connection.
-    later = Transfer(wire, addresses[2])
-    wait_until("a new connection has a subflow over each path", lambda: set(addresses.values()) <= later.sources())
+    later = connected(wire, addresses, 2)
     later.check("afterwards")
     later.end()
     host.stop()
