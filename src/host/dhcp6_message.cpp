@@ -33,6 +33,7 @@ constexpr std::size_t kAddressLease = 24;  ///< address, two lifetimes
 constexpr std::size_t kPrefixLease = 25;   ///< two lifetimes, length, prefix
 constexpr std::size_t kShortestDuid = 3;   ///< RFC 8415 section 11.1: a type and something
 constexpr std::size_t kLongestDuid = 130;
+constexpr std::size_t kLongestStatusText = 128;
 constexpr std::size_t kLongestOption = 0xffff;
 constexpr milliseconds kElapsedUnit{10};
 
@@ -76,8 +77,10 @@ void take_first(std::optional<T>& into, std::optional<T> value) {
 std::optional<Dhcp6Status> status_in(View value) {
   if (value.size() < 2) return std::nullopt;
   Dhcp6Status out{number16(value)};
-  // It goes into log lines.
-  for (const char c : value.subspan(2)) out.text += c >= ' ' && c <= '~' ? c : '?';
+  // It goes into log lines: some of it is enough.
+  const auto text = value.subspan(2);
+  for (const auto octet : text.first(std::min(text.size(), kLongestStatusText)))
+    out.text += octet >= ' ' && octet <= '~' ? static_cast<char>(octet) : '?';
   return out;
 }
 

@@ -98,6 +98,7 @@ void DomainWatch::read() {
   const auto now = MonotonicClock::now();
   bool heard = false;
   bool changed = false;
+  const auto elsewhere = socket_->from_elsewhere();
   for (unsigned i = 0; i < kMessagesPerTurn; ++i) {
     const auto received = socket_->receive();
     if (!received) {
@@ -121,13 +122,21 @@ void DomainWatch::read() {
         ++counts_.ignored;
         break;
     }
-    if (const auto count = flood_.useless(now))
-      log::warning(
-          "{} is flooded with Router Advertisements that lead to no path of ours: {} of them "
-          "ignored so far",
-          interface_, *count);
+    note_useless(now);
+  }
+  for (auto left = socket_->from_elsewhere() - elsewhere; left > 0; --left) {
+    ++counts_.ignored;
+    note_useless(now);
   }
   if (heard) changed_(changed);
+}
+
+void DomainWatch::note_useless(MonotonicTime now) {
+  if (const auto count = flood_.useless(now))
+    log::warning(
+        "{} is flooded with Router Advertisements that lead to no path of ours: {} of them "
+        "ignored so far",
+        interface_, *count);
 }
 
 }  // namespace anabranch::host

@@ -22,7 +22,7 @@ class DomainWatch {
   struct Counts {
     std::uint64_t used = 0;
     std::uint64_t refused = 0;  ///< no room, or not that domain's router
-    std::uint64_t ignored = 0;  ///< malformed, or without a domain that leads to a path
+    std::uint64_t ignored = 0;  ///< malformed, from beyond the link, or leading to no path
   };
   /// What paths are made of has changed; or else only how long it lasts.
   using Changed = std::function<void(bool)>;
@@ -49,6 +49,7 @@ class DomainWatch {
 
  private:
   void read();
+  void note_useless(MonotonicTime now);
   PvdTable::Outcome take(const kernel::Icmpv6Socket::Received& received, MonotonicTime now);
   void ask();
 

@@ -364,7 +364,12 @@ Report Host::report(MonotonicTime now) const {
 
 void Host::publish() {
   auto now = report(MonotonicClock::now());
-  for (auto& path : now.paths) path.lease.reset();  // time passing is no news
+  // Time passing is no news, nor are packets that lead to nothing.
+  now.advertisements = {};
+  for (auto& path : now.paths) {
+    path.lease.reset();
+    path.ignored = 0;
+  }
   service_.say(link_ ? report_sentence(now) : interface_ + " is gone");
   auto text = report_json(now);
   if (text == published_) return;

@@ -14,8 +14,6 @@
 namespace anabranch::host {
 namespace {
 
-/// Between two passes that advertisements make: who sends them without end must not keep us busy.
-constexpr milliseconds kFollow{20};
 /// Lifetimes that have grown, and the state file, can wait.
 constexpr seconds kSlowly{1};
 /// Lifetimes below this are set anew with every advertisement; the reconciler leaves small
@@ -32,10 +30,13 @@ std::optional<seconds> left(MonotonicTime until, MonotonicTime now) {
 void Host::domains_heard(bool changed) {
   const auto now = MonotonicClock::now();
   refresh_ipv6(now);
-  const auto due = changed ? std::max<MonotonicTime>(now, followed_ + kFollow) : now + kSlowly;
   save_soon();
-  if (!sync_later_ || due < sync_at_) schedule_sync(due - now);
-  if (changed) followed_ = due;
+  if (changed) {
+    const auto pending = sync_later_ ? std::optional(sync_at_) : std::nullopt;
+    if (const auto due = follow_pace_.heard(now, pending)) schedule_sync(*due - now);
+  } else if (!sync_later_ || now + kSlowly < sync_at_) {
+    schedule_sync(kSlowly);
+  }
 }
 
 void Host::save_soon() {
@@ -75,10 +76,12 @@ void Host::observe_ipv6(const InterfaceView& view, MonotonicTime now) {
 void Host::follow_duplicates() {
   for (const auto& conflict : slaac_.observe(our_ipv6_)) {
     lease_counts_.conflict(conflict.place.path);
-    log::warning("path {}: somebody on {} has {}; {}", conflict.place.path, interface_,
+    if (!conflict_lines_.allow(MonotonicClock::now())) continue;
+    log::warning("path {}: somebody on {} has {}; {}{}", conflict.place.path, interface_,
                  conflict.taken.text(),
                  conflict.next ? "trying " + conflict.next->text()
-                               : "no further address is tried in " + conflict.place.prefix.text());
+                               : "no further address is tried in " + conflict.place.prefix.text(),
+                 conflict_lines_.remark());
   }
   if (slaac_.take_changed()) save_soon();
 }
@@ -256,6 +259,9 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
     }
   }
   for (auto& path : out.paths) {
+    if (const auto* client = paths6_.find(path.index);
+        client != nullptr && path.family == Family::kIpv6)
+      path.ignored = client->ignored();
     const auto* domain = table.of_path(path.index);
     if (domain == nullptr) continue;
     path.domain = domain->id;
@@ -277,13 +283,16 @@ void Host::say_domains(MonotonicTime now) {
       lines[path.index] =
           fmt::format("path {}: {} in {} via {}", path.index, held->address.address().text(),
                       table.of_path(path.index)->id, path.router->text());
+  const auto say = [&](const std::string& line) {
+    if (domain_lines_.allow(now)) log::info("{}{}", line, domain_lines_.remark());
+  };
   for (const auto& [index, line] : lines)
     if (said_[index] != line) {
-      log::info("{}", line);
+      say(line);
       quiet_until_ = now + kSlowly;
     }
   for (const auto& [index, line] : said_)
-    if (!lines.contains(index)) log::info("path {}: its domain has ended", index);
+    if (!lines.contains(index)) say(fmt::format("path {}: its domain has ended", index));
   said_ = std::move(lines);
 }
 

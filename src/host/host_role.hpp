@@ -17,7 +17,9 @@
 #include "host/attachment.hpp"
 #include "host/discovery.hpp"
 #include "host/domain_watch.hpp"
+#include "host/follow_pace.hpp"
 #include "host/interface_view.hpp"
+#include "host/line_budget.hpp"
 #include "host/metrics.hpp"
 #include "host/path6_set.hpp"
 #include "host/path_set.hpp"
@@ -167,8 +169,10 @@ class Host {
   std::vector<kernel::Address> our_ipv6_;    ///< of the paths
   std::map<unsigned, unsigned> ipv6_links_;  ///< interface numbers of paths with IPv6
   std::map<unsigned, std::string> said_;     ///< last line about a path's domain
-  MonotonicTime quiet_until_{};              ///< about domains, so that nobody fills the log
-  MonotonicTime followed_{};                 ///< last time that a domain made us act
+  MonotonicTime quiet_until_{};              ///< about domains, so that changes come together
+  LineBudget domain_lines_{60};              ///< so that nobody fills the log
+  LineBudget conflict_lines_{20};
+  FollowPace follow_pace_;  ///< at which changes of domains make us act
   MonotonicTime sync_at_ = MonotonicTime::max();
 
   LeaseCounts lease_counts_;

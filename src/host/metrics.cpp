@@ -52,7 +52,7 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_host_path_leases_lost_total", kCounter,
      "Leases that ended or were taken back by the server."},
     {"anabranch_host_path_ignored_packets_total", kCounter,
-     "Packets for the path's DHCP client that were no use to it."},
+     "Packets for the path's DHCP and DHCPv6 clients that were no use to them."},
     {"anabranch_host_path_address_conflicts_total", kCounter,
      "Times that another station claimed the path's address."},
     {"anabranch_host_repairs_total", kCounter,
@@ -135,16 +135,24 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
                     {"index", std::to_string(family.first)},
                     {"family", std::string(family_name(family.second))}},
                    one_if(up)});
+  // Each address of a family tells of the same DHCP client.
+  std::map<std::pair<unsigned, Family>, std::uint64_t> ignored;
+  std::map<unsigned, std::uint64_t> conflicts;
   for (const auto& path : report.paths) {
-    if (path.family != Family::kIpv4) continue;
-    const auto leases = counts.of(path.index);
-    if (path.lease) add(kRemaining, path.index, static_cast<double>(path.lease->count()));
-    add(kObtained, path.index, static_cast<double>(leases.obtained));
-    add(kRenewed, path.index, static_cast<double>(leases.renewed));
-    add(kChanged, path.index, static_cast<double>(leases.changed));
-    add(kLost, path.index, static_cast<double>(leases.lost));
-    add(kIgnored, path.index, static_cast<double>(path.ignored));
-    add(kConflicts, path.index, static_cast<double>(path.conflicts + leases.conflicts));
+    ignored[{path.index, path.family}] = path.ignored;
+    conflicts[path.index] += path.conflicts;
+    if (path.family == Family::kIpv4 && path.lease)
+      add(kRemaining, path.index, static_cast<double>(path.lease->count()));
+  }
+  for (const auto& [index, claimed] : conflicts) {
+    const auto leases = counts.of(index);
+    add(kObtained, index, static_cast<double>(leases.obtained));
+    add(kRenewed, index, static_cast<double>(leases.renewed));
+    add(kChanged, index, static_cast<double>(leases.changed));
+    add(kLost, index, static_cast<double>(leases.lost));
+    add(kIgnored, index,
+        static_cast<double>(ignored[{index, Family::kIpv4}] + ignored[{index, Family::kIpv6}]));
+    add(kConflicts, index, static_cast<double>(claimed + leases.conflicts));
   }
   return out;
 }

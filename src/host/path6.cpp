@@ -30,6 +30,7 @@ void Path6::start(const std::optional<Lease6>& adopted, MonotonicTime now) {
 Result<void> Path6::link(bool up, const std::optional<IpAddress>& link_local, MonotonicTime now) {
   const bool usable = up && link_local;
   if (!usable || (socket_ && socket_->source().address != *link_local)) {
+    ignored_before_ = ignored();
     socket_.reset();
     port_.reset();
   }
@@ -69,7 +70,7 @@ void Path6::say(const Dhcp6Client::Step& step) {
   const auto& text = step.refusal->text;
   auto refusal = status_name(*step.refusal) + (text.empty() ? "" : fmt::format(" ({})", text));
   // Once for each trouble, not at every attempt.
-  if (refusal == refusal_) return;
+  if (refusal == refusal_ || !refusals_.allow(MonotonicClock::now())) return;
   log::warning("path {}: the DHCPv6 server says {}", index_, refusal);
   refusal_ = std::move(refusal);
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/fd.hpp"
+#include "base/log.hpp"
 #include "base/loop.hpp"
 #include "host/dhcp6_client.hpp"
 #include "host/dhcp6_socket.hpp"
@@ -19,6 +20,8 @@ namespace anabranch::host {
 class Path6 {
  public:
   using Change = Dhcp6Client::Change;
+  /// Anybody on the link can say something else with every packet: so far apart are two lines.
+  static constexpr seconds kRefusalLines{10};
   /// Called when the client's state or lease has changed, from inside the socket's callback: the
   /// Path6 must not be destroyed in it.
   using Changed = std::function<void(Path6&, Change)>;
@@ -47,9 +50,9 @@ class Path6 {
   unsigned index() const { return index_; }
   const kernel::LinkInfo& interface() const { return interface_; }
   const Dhcp6Client& client() const { return client_; }
-  /// DHCPv6 packets its client has seen since the link came up.
-  Dhcp6Socket::Traffic traffic() const {
-    return socket_ ? socket_->traffic() : Dhcp6Socket::Traffic{};
+  /// DHCPv6 packets that its client has not been able to make use of.
+  std::uint64_t ignored() const {
+    return ignored_before_ + (socket_ ? socket_->traffic().ignored : 0);
   }
 
  private:
@@ -66,7 +69,9 @@ class Path6 {
   Dhcp6Client::State state_ = Dhcp6Client::State::kInit;  ///< that changed_ knows of
   bool linked_ = false;  ///< has been able to send since it was started
   std::string refusal_;  ///< the last one told in the log, since there was a lease
+  log::RateLimit refusals_{kRefusalLines};
   std::unique_ptr<Dhcp6Socket> socket_;
+  std::uint64_t ignored_before_ = 0;  ///< by sockets that have been closed
   UniqueFd port_;
 };
 

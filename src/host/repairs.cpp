@@ -13,7 +13,6 @@ constexpr unsigned kPatience = 5;
 constexpr seconds kCalm{1};
 constexpr milliseconds kFirstPause{40};
 constexpr seconds kLongestPause{30};
-constexpr unsigned kLinesAMinute = 10;
 
 std::string route_name(const kernel::Route& route) {
   return fmt::format("route {} in table {}", route.to.length() == 0 ? "default" : route.to.text(),
@@ -51,18 +50,7 @@ bool RepairPace::repaired(MonotonicTime now) {
   if (in_a_row_ > kPatience)
     pause_ = std::min<MonotonicClock::duration>(
         kLongestPause, kFirstPause * (1u << std::min(in_a_row_ - kPatience - 1, 10u)));
-  if (minute_ == MonotonicTime::min() || now - minute_ >= std::chrono::minutes(1)) {
-    minute_ = now;
-    said_ = 0;
-  }
-  if (said_ == kLinesAMinute) {
-    ++unsaid_;
-    return false;
-  }
-  ++said_;
-  reported_ = unsaid_;
-  unsaid_ = 0;
-  return true;
+  return lines_.allow(now);
 }
 
 }  // namespace anabranch::host

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.hpp"
+#include "host/line_budget.hpp"
 #include "host/plan.hpp"
 
 namespace anabranch::host {
@@ -30,16 +31,13 @@ class RepairPace {
   /// No repair before this time; in the past unless somebody keeps undoing them.
   MonotonicTime not_before() const { return last_ + pause_; }
   /// Repairs that were not said since the last one that was.
-  unsigned unsaid() const { return reported_; }
+  unsigned unsaid() const { return lines_.unsaid(); }
 
  private:
   MonotonicTime last_ = MonotonicTime::min();
   MonotonicClock::duration pause_{};
   unsigned in_a_row_ = 0;
-  MonotonicTime minute_ = MonotonicTime::min();
-  unsigned said_ = 0;  ///< in this minute
-  unsigned unsaid_ = 0;
-  unsigned reported_ = 0;
+  LineBudget lines_{10};
 };
 
 }  // namespace anabranch::host

@@ -79,13 +79,18 @@ std::string report_json(const Report& report) {
          {"state", state_text(path.state)},
          {"router", text_or_null(path.router)},
          {"lease_s", path.lease ? nlohmann::json(path.lease->count()) : nlohmann::json(nullptr)},
-         {"pvd", path.domain.empty() ? nlohmann::json(nullptr) : nlohmann::json(path.domain)}});
-  return nlohmann::json{{"interface", report.interface},
-                        {"interfaces", attachment_name(report.attachment)},
-                        {"interfaces_reason", reason_name(report.reason)},
-                        {"support", support_name(report.support)},
-                        {"count", report.count},
-                        {"paths", std::move(paths)}}
+         {"pvd", path.domain.empty() ? nlohmann::json(nullptr) : nlohmann::json(path.domain)},
+         {"ignored", path.ignored}});
+  const auto& heard = report.advertisements;
+  return nlohmann::json{
+      {"interface", report.interface},
+      {"interfaces", attachment_name(report.attachment)},
+      {"interfaces_reason", reason_name(report.reason)},
+      {"support", support_name(report.support)},
+      {"count", report.count},
+      {"advertisements",
+       {{"used", heard.used}, {"refused", heard.refused}, {"ignored", heard.ignored}}},
+      {"paths", std::move(paths)}}
       .dump();
 }
 

@@ -36,7 +36,7 @@ struct ReportedPath {
   /// What is left of the lease or of an IPv6 address; nothing for the interface's own addresses.
   std::optional<seconds> lease = {};
   std::string domain = {};      ///< id of the provisioning domain, empty for none
-  std::uint64_t ignored = 0;    ///< packets for its DHCP client that were of no use
+  std::uint64_t ignored = 0;    ///< packets for its family's DHCP client that were of no use
   std::uint64_t conflicts = 0;  ///< times that another station claimed its address
 };
 
@@ -56,7 +56,8 @@ ReportedPath report_path(const Path& path, bool operational, MonotonicTime now);
 /// {"interface","interfaces":"virtual"|"shared","interfaces_reason":"default"|"configured"|
 /// "wireless"|"learned"|"refused","support":"yes"|"no"|"unknown","count","paths":[{"index","family","address","interface",
 /// "state":"up"|"acquiring"|"down"|"no-offer"|"withdrawn"|"deprecated"|"duplicate","router","lease_s",
-/// "pvd"}]}, an entry for each address; what is not known is null.
+/// "pvd","ignored"}],"advertisements":{"used","refused","ignored"}}, an entry for each address;
+/// what is not known is null.
 std::string report_json(const Report& report);
 /// The same in one sentence, for `systemctl status`.
 std::string report_sentence(const Report& report);

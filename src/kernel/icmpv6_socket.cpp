@@ -18,6 +18,8 @@ constexpr int kHopLimit = 255;
 /// Messages that receive() passes over before it lets others have their turn.
 constexpr int kPatience = 64;
 constexpr std::size_t kLongestMessage = 65536;
+/// What is flooded while we have no processor must not push out what a router says in its midst.
+constexpr int kReceiveBuffer = 2 << 20;
 
 Result<void> set(int fd, int level, int option, int value, std::string_view what) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0) return fail_errno(what);
@@ -92,6 +94,10 @@ Result<Icmpv6Socket> Icmpv6Socket::open(const std::string& interface,
   ANABRANCH_TRY(on(IPV6_MULTICAST_HOPS, kHopLimit, "IPV6_MULTICAST_HOPS"));
   ANABRANCH_TRY(on(IPV6_UNICAST_HOPS, kHopLimit, "IPV6_UNICAST_HOPS"));
   ANABRANCH_TRY(on(IPV6_MULTICAST_LOOP, 0, "IPV6_MULTICAST_LOOP"));
+  // In a user namespace the kernel gives what anybody may have.
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) !=
+      0)
+    ANABRANCH_TRY(set(fd.get(), SOL_SOCKET, SO_RCVBUF, kReceiveBuffer, "SO_RCVBUF"));
   for (const auto& group : groups) ANABRANCH_TRY(join(fd.get(), ifindex, group));
   return Icmpv6Socket(std::move(fd), ifindex);
 }

@@ -166,6 +166,12 @@ TEST(Dhcp6Message, AStatusCanBeShown) {
   EXPECT_EQ(message->outside.status, (Dhcp6Status{Dhcp6Status::kUnspecFail, "no????"}));
 }
 
+TEST(Dhcp6Message, OfALongStatusTheBeginningCounts) {
+  Octets status{0, 1};
+  status.resize(1000, 'x');
+  EXPECT_EQ(reply({option(13, status)})->outside.status->text, std::string(128, 'x'));
+}
+
 // --- Containers of provisioning domains
 
 TEST(Dhcp6Message, AContainerHasOneIdAndOptionsOfItsOwn) {

@@ -51,8 +51,12 @@ TEST(HostMetrics, APathIsUpWithEitherFamily) {
   Report report;
   report.interface = "eth0";
   report.paths.push_back({.index = 2, .state = PathState::kAcquiring});
-  report.paths.push_back({.index = 2, .family = Family::kIpv6, .state = PathState::kUp});
+  report.paths.push_back(
+      {.index = 2, .family = Family::kIpv6, .state = PathState::kUp, .ignored = 9});
+  report.paths.push_back(
+      {.index = 2, .family = Family::kIpv6, .state = PathState::kDeprecated, .ignored = 9});
   report.paths.push_back({.index = 3, .state = PathState::kWithdrawn});
+  report.paths.push_back({.index = 4, .family = Family::kIpv6, .ignored = 8});
   report.advertisements = {5, 4, 3};
   LeaseCounts counts;
   counts.conflict(2);
@@ -73,6 +77,10 @@ TEST(HostMetrics, APathIsUpWithEitherFamily) {
   EXPECT_EQ(figure("anabranch_host_path_withdrawn", {"eth0", "2"}), 0);
   EXPECT_EQ(figure("anabranch_host_path_withdrawn", {"eth0", "3"}), 1);
   EXPECT_EQ(figure("anabranch_host_path_address_conflicts_total", {"eth0", "2"}), 1);
+  EXPECT_EQ(figure("anabranch_host_path_ignored_packets_total", {"eth0", "2"}), 9)
+      << "two addresses, one DHCPv6 client";
+  EXPECT_EQ(figure("anabranch_host_path_ignored_packets_total", {"eth0", "4"}), 8)
+      << "a path of IPv6 only";
   EXPECT_EQ(figure("anabranch_host_advertisements_total", {"eth0", "refused"}), 4);
 }
 

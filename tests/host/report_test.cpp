@@ -46,6 +46,15 @@ TEST(ReportJson, HasAnEntryForEachAddressWithItsDomain) {
   EXPECT_TRUE(json["paths"][1]["pvd"].is_null());
 }
 
+TEST(ReportJson, CountsWhatLedToNothing) {
+  auto report = with_paths({PathState::kUp});
+  report.paths[0].ignored = 7;
+  report.advertisements = {.used = 3, .refused = 2, .ignored = 1};
+  const auto json = nlohmann::json::parse(report_json(report));
+  EXPECT_EQ(json["paths"][0]["ignored"], 7);
+  EXPECT_EQ(json["advertisements"], nlohmann::json({{"used", 3}, {"refused", 2}, {"ignored", 1}}));
+}
+
 TEST(ReportSentence, SaysWhatIsKnownOfTheNetwork) {
   Report report;
   EXPECT_EQ(report_sentence(report), "no DHCP server has answered yet");

@@ -9,75 +9,22 @@ Usage: host_dhcp6.py ANABRANCH [PART...], as root or as an ordinary user. Ends w
     h0 (the host) ---- w0 (a router, a DHCPv6 server and other stations)
 """
 import csv
-import ipaddress
 import json
 import os
 import re
-import shutil
-import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
-from dhcp_wire import Failed, Wire, command, expect, wait_until  # noqa: E402
+from container_server import CONFIRM, RENEW, SOLICIT, ContainerServer  # noqa: E402
+from dhcp_wire import Failed, command, expect, wait_until  # noqa: E402
 from router import Router, domain, ext_route, header, prefix_information  # noqa: E402
+from wired import PATIENCE, endpoints, main, output, read  # noqa: E402
 
 ON_LINK, AUTONOMOUS = 0x80, 0x40
-SOLICIT, ADVERTISE, CONFIRM, RENEW, REPLY = 1, 2, 4, 5, 7
-
-
-def output(text):
-    return subprocess.run(text.split(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-
-
-def read(path):
-    return open(path).read() if os.path.exists(path) else ""
-
-
-class Host:
-    """The host role on h0."""
-
-    def __init__(self, executable):
-        self.executable, self.process, self.started = executable, None, 0.0
-        self.ifindex = int(output("ip -o link show h0").split(":")[0])
-
-    def start(self, *options):
-        self.started = time.monotonic()
-        with open("/run/host.log", "a") as log:
-            arguments = [self.executable, "--log-level", "debug", "host", "run", "h0", *options]
-            self.process = subprocess.Popen(arguments, stderr=log)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def log(self):
-        return read("/run/host.log")
-
-    def said(self, text, times=1):
-        return self.log().count(text) >= times
-
-    def path(self, index):
-        shown = subprocess.run([self.executable, "host", "show", "-j"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        for path in json.loads(shown.stdout)["paths"] if shown.returncode == 0 else ():
-            if (path["index"], path["family"]) == (index, "ipv6"):
-                return path
-        return None
-
-    def up(self, index):
-        """Its address, once it is up."""
-        path = self.path(index)
-        return path["address"] if path and path["state"] == "up" else None
-
-    def wait_up(self, index, patience=15):
-        return wait_until(f"path {index} is up", lambda: self.up(index), patience)
-
-    def macvlan(self, index):
-        return f"anab{self.ifindex}p{index}"
 
 
 def of_path(index, flags=ON_LINK, managed=True, prefix=None, lifetime=1800):
@@ -109,15 +56,6 @@ def leased():
             ours = link["ifname"].startswith("anab") or one.get("prefixlen") == 128
             if ours and one.get("scope") == "global" and not one.get("tentative"):
                 found[link["ifname"]] = f"{one['local']}/{one['prefixlen']}"
-    return found
-
-
-def endpoints():
-    """{id: address} of the kernel's path manager."""
-    found = {}
-    for line in output("ip mptcp endpoint").splitlines():
-        words = line.split()
-        found[int(words[words.index("id") + 1])] = words[0]
     return found
 
 
@@ -182,7 +120,7 @@ class Kea:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait()
+        self.process.wait(PATIENCE)
 
 
 def part_kea(host, wire):
@@ -198,7 +136,7 @@ def part_kea(host, wire):
         wait_until("the conflict", lambda: host.said("another station uses 2001:db8:2::1:1;"))
         wait_until("Kea hears of it", lambda: re.search(r"DECLINE.*2001:db8:2::1:1\b", kea.log()))
         expect("2001:db8:2::1:1/64" not in leased().values(), "a taken address is used")
-        second = host.wait_up(2, 20)
+        second = host.wait_up(2, patience=20)
         expect(second.startswith("2001:db8:2::1:"), f"path 2 has {second}")
         wait_until("both", lambda: leased() == {host.macvlan(2): f"{second}/64", host.macvlan(3): f"{third}/64"})
         wait_until("endpoints", lambda: {102: second, 103: third}.items() <= endpoints().items())
@@ -228,11 +166,10 @@ def part_kea(host, wire):
         expect(host.wait_up(2) == second and host.wait_up(3) == third, "other addresses after a restart")
         wait_until("the restart renews", lambda: host.said("renewed", before + 2))
         monitor.terminate()
-        deleted = [line for line in monitor.communicate()[0].splitlines() if line.startswith("Deleted")]
+        deleted = [line for line in monitor.communicate(timeout=PATIENCE)[0].splitlines() if line.startswith("Deleted")]
         expect(not deleted, f"the restart deleted {deleted}")
 
-        host.process.terminate()
-        expect(host.process.wait() == 0, "the host did not end well")
+        host.stop()
         command(f"{host.executable} host cleanup h0")
         for address in (second, third):
             wait_until(f"Kea gets {address} back", lambda a=address: re.search(rf"RELEASE.*{a}\b", kea.log()))
@@ -269,58 +206,8 @@ def part_beside(host, wire):
     finally:
         if client:
             client.terminate()
-            client.wait()
+            client.wait(PATIENCE)
         kea.stop()
-
-
-# --- A server made by hand
-
-def option(code, value):
-    return struct.pack("!HH", code, len(value)) + value
-
-
-def options_in(octets):
-    out = {}
-    while octets:
-        code, length = struct.unpack("!HH", octets[:4])
-        out.setdefault(code, octets[4 : 4 + length])
-        octets = octets[4 + length :]
-    return out
-
-
-class ContainerServer:
-    """Says everything in containers of provisioning domains, of every path it has, in every answer."""
-
-    def __init__(self, wire, paths):
-        self.paths, self.heard, self.answering = paths, [], True
-        self.socket = wire.inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
-        ifindex = wire.inside(lambda: socket.if_nametoindex("w0"))
-        group = socket.inet_pton(socket.AF_INET6, "ff02::1:2") + struct.pack("@I", ifindex)
-        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
-        self.socket.bind(("::", 547))
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def container(self, index, iaid):
-        address = option(5, ipaddress.ip_address(self.paths[index]).packed + struct.pack("!II", 300, 600))
-        name = f"isp{index}.example".encode()
-        route = option(17, struct.pack("!I", 32473) + option(1, bytes([index, 3])))
-        inside = option(65002, bytes([5, len(name)]) + name) + option(3, iaid + struct.pack("!II", 2, 400) + address) + route
-        return option(65001, inside)
-
-    def serve(self):
-        while True:
-            message, sender = self.socket.recvfrom(2048)
-            asked = options_in(message[4:])
-            self.heard.append((message[0], asked))
-            if not self.answering:
-                continue
-            answer = bytes([ADVERTISE if message[0] == SOLICIT else REPLY]) + message[1:4]
-            answer += option(1, asked[1]) + option(2, b"\0\2\0\0\x7e\xd9server") + option(7, b"\xff")
-            answer += b"".join(self.container(index, asked[3][:4]) for index in self.paths)
-            try:
-                self.socket.sendto(answer, sender)
-            except OSError:  # just after the link's return w0 has no address yet
-                pass
 
 
 def part_containers(host, wire):
@@ -365,66 +252,5 @@ def part_containers(host, wire):
     return None
 
 
-def inside(executable, part):
-    """One part, in namespaces of its own."""
-    command("mount -t sysfs sysfs /sys")
-    command("mount -t tmpfs tmpfs /run")
-    for folder in ("/run/host", "/run/state"):
-        os.makedirs(folder)
-    os.environ |= {"RUNTIME_DIRECTORY": "/run/host", "STATE_DIRECTORY": "/run/state"}
-    wire = Wire()
-    wire.command = lambda text: command(f"nsenter -t {wire.holder.pid} -n {text}")
-    wire.command("sysctl -qw net.ipv6.conf.w0.accept_ra=0")
-    command("ip addr del 10.1.0.50/16 dev h0")
-    host = Host(executable)
-    try:
-        figures = PARTS[part](host, wire)
-        expect(not host.said("Sanitizer") and not host.said("runtime error"), "a sanitizer complained")
-        print(f"{part}: {figures or 'good'}")
-        return 0
-    except Failed as failure:
-        print(f"{host.log()[-4000:]}{part}: {failure}")
-        return 1
-    finally:
-        if host.process and host.process.poll() is None:
-            host.kill()
-        wire.holder.kill()
-
-
-PARTS = {name.removeprefix("part_"): value for name, value in list(globals().items()) if name.startswith("part_")}
-
-
-def main():
-    executable = os.path.abspath(sys.argv[1])
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    if part := os.environ.get("ANABRANCH_PART"):
-        sys.exit(inside(executable, part))
-    for tool in ("kea-dhcp6", "dhclient", "ip", "nsenter", "unshare"):
-        if not shutil.which(tool):
-            print(f"SKIP: no {tool}")
-            sys.exit(77)
-    if not os.path.exists("/proc/sys/net/ipv6") or not os.path.exists("/proc/sys/net/mptcp"):
-        print("SKIP: this kernel has no IPv6 or no MPTCP")
-        sys.exit(77)
-    flags = "-nm" if os.geteuid() == 0 else "-Urnm"
-    running = {}
-    for part in sys.argv[2:] or PARTS:
-        running[part] = subprocess.Popen(
-            ["unshare", flags, "--propagation", "private", sys.executable, os.path.abspath(__file__), executable],
-            env=os.environ | {"ANABRANCH_PART": part},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    failed = []
-    for part, process in running.items():
-        print(process.communicate()[0], end="")
-        if process.returncode != 0:
-            failed.append(part)
-    if failed:
-        print(f"FAILED: {', '.join(failed)}")
-        sys.exit(1)
-    print("ok")
-
-
-main()
+main([value for name, value in list(globals().items()) if name.startswith("part_")], ["kea-dhcp6", "dhclient"],
+     lambda: command("ip addr del 10.1.0.50/16 dev h0"))

@@ -12,92 +12,21 @@ import json
 import os
 import random
 import re
-import shutil
 import socket
-import struct
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
-from dhcp_wire import Failed, Server, Wire, command, expect, wait_until  # noqa: E402
+from attacker import wrong_advertisements  # noqa: E402
+from dhcp_wire import Failed, Server, command, expect, wait_until  # noqa: E402
 from router import (  # noqa: E402
     Router, domain, ext_route, header, mtu, of_path, prefix_information, resolvers, route_information, stable_address,
 )
+from wired import PATIENCE, endpoints, main, output  # noqa: E402
 
 FAR = "2001:db8:f:f::1"  # beyond the router
-
-
-def output(text):
-    return subprocess.run(text.split(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-
-
-class Host:
-    """The host role on h0."""
-
-    def __init__(self, executable):
-        self.executable, self.process = executable, None
-        self.ifindex = int(output("ip -o link show h0").split(":")[0])
-
-    def start(self, *options):
-        with open("/run/host.log", "a") as log:
-            arguments = [self.executable, "--log-level", "debug", "host", "run", "h0", *options]
-            self.process = subprocess.Popen(arguments, stderr=log)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        self.process.terminate()
-        expect(self.process.wait() == 0, "the host did not end well")
-
-    def log(self):
-        return open("/run/host.log").read()
-
-    def said(self, text):
-        return text in self.log()
-
-    def report(self):
-        shown = subprocess.run([self.executable, "host", "show", "-j"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return json.loads(shown.stdout) if shown.returncode == 0 else {"paths": []}
-
-    def path(self, index, family="ipv6"):
-        """Its entry that is not deprecated."""
-        for path in self.report()["paths"]:
-            if (path["index"], path["family"]) == (index, family) and path["state"] != "deprecated":
-                return path
-        return None
-
-    def state(self, index, family="ipv6"):
-        path = self.path(index, family)
-        return path and path["state"]
-
-    def up(self, index, family="ipv6"):
-        """Its address, once it is up."""
-        path = self.path(index, family)
-        return path["address"] if path and path["state"] == "up" else None
-
-    def wait_up(self, index, family="ipv6", patience=10):
-        return wait_until(f"path {index} is up in {family}", lambda: self.up(index, family), patience)
-
-    def macvlan(self, index):
-        return f"anab{self.ifindex}p{index}"
-
-    def memory(self):
-        """Resident, in kB."""
-        with open(f"/proc/{self.process.pid}/status") as file:
-            return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1))
-
-
-def endpoints():
-    """{id: address} of the kernel's path manager."""
-    found = {}
-    for line in output("ip mptcp endpoint").splitlines():
-        words = line.split()
-        found[int(words[words.index("id") + 1])] = words[0]
-    return found
 
 
 def route_to(target, source=None):
@@ -164,7 +93,7 @@ def part_paths(host, wire):
     more = [prefix_information("2001:db8:2::/64"), route_information("2001:db8:aa::/48"), mtu(1400),
             resolvers("2001:db8:ff::2", lifetime=0)]
     router.say(2, of_path(2, 3, options=more))
-    wait_until("the route", lambda: host.macvlan(2) in output(f"ip -6 route show table all 2001:db8:aa::/48"))
+    wait_until("the route", lambda: host.macvlan(2) in output("ip -6 route show table all 2001:db8:aa::/48"))
     wait_until("the MTU", lambda: "mtu 1400" in route_to(FAR, addresses[2]))
     wait_until("the resolver's route goes", lambda: "dev h0" in route_to("2001:db8:ff::2"))
 
@@ -207,10 +136,14 @@ class Conversation:
         self.listener.bind((FAR, 7000))
         self.listener.listen()
         self.client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 262)
-        self.client.connect((FAR, 7000))
-        self.server, _ = self.listener.accept()
-        for one in (self.client, self.server):
+        for one in (self.listener, self.client):
             one.settimeout(8)
+        try:
+            self.client.connect((FAR, 7000))
+            self.server, _ = self.listener.accept()
+        except OSError as error:
+            raise Failed(f"no connection: {error}") from error
+        self.server.settimeout(8)
         self.exchange()
 
     def exchange(self):
@@ -318,36 +251,13 @@ def part_duplicate(host, wire):
     expect(host.log().count("; trying ") == before, "the taken addresses were tried again")
 
 
-def garbage(source):
-    """Advertisements that are wrong in some way, from a good one."""
-    good = of_path(4, 4)
-    yield good[:7]
-    yield good[:15]
-    for at in (17, len(header(0)) + 1):
-        for length in (0, 1, 255):
-            yield good[:at] + bytes([length]) + good[at + 1:]
-    yield header(1800) + domain("a." * 200 + "b", ext_route(4, 4), lifetime=1800)[:2040]
-    inner = domain("inner.example", ext_route(4, 4), prefix_information("2001:db8:4::/64"), lifetime=1800)
-    yield header(1800) + domain("outer.example", inner, lifetime=1800)  # nested: leads nowhere
-    yield header(1800) + ext_route(4, 4)  # outside of a domain
-    yield header(1800) + domain("z.example", struct.pack("!BBHBBBB", 253, 1, 0x4552, 2, 0, 4, 4), lifetime=1800)
-    yield header(1800) + domain("z.example", ext_route(0, 4), lifetime=1800)
-    yield header(1800) + domain("z.example", ext_route(200, 255), lifetime=1800)
-    for _ in range(300):
-        octets = bytearray(good)
-        for _ in range(source.randrange(1, 5)):
-            octets[source.randrange(1, 70)] = source.randrange(256)
-        octets[-2] = 0  # whatever became of it, it leads to no path
-        yield bytes(octets[:source.randrange(16, len(octets) + 1)])
-
-
 def part_flood(host, wire):
     """Garbage changes nothing; 1,000 domains a second leave what is alive alone and end at their bounds."""
     router = set_up(host, wire, 1, 2)
     address = host.wait_up(2)
     router.has(0x66)
     far_away = router.raw(router.source(0x66), hops=64)
-    for message in garbage(random.Random(4)):
+    for message in wrong_advertisements(random.Random(4)):
         router.send(message, 0x66)
     router.send(of_path(4, 4), 0x66, far_away)
     time.sleep(0.5)
@@ -370,7 +280,7 @@ def part_flood(host, wire):
     expect(len(held) <= 7 * 4, f"{len(held)} addresses")
     expect(len(output("ip -6 rule").splitlines()) <= 3 + 7 * 8, "rules without end")
     grown = host.memory() - before
-    expect(grown < 4096, f"memory grew by {grown} kB")
+    expect(grown < 4096 or host.sanitized(), f"memory grew by {grown} kB")
     expect(host.up(2) == address, f"path 2 became {host.path(2)}")
     expect(host.path(2)["pvd"] == "isp2.example", "another domain is in charge of path 2")
     began = router.say(2, of_path(2, 2, lifetime=0))
@@ -398,7 +308,7 @@ def part_restart(host, wire):
     wait_until("the path is up again", lambda: host.up(2) == address)
     host.wait_up(2, "ipv4")
     monitor.terminate()
-    deleted = [line for line in monitor.communicate()[0].splitlines() if line.startswith("Deleted")]
+    deleted = [line for line in monitor.communicate(timeout=PATIENCE)[0].splitlines() if line.startswith("Deleted")]
     expect(not deleted, f"the restart deleted {deleted}")
 
     table = re.search(rf"from {address} lookup (\d+)", output("ip -6 rule")).group(1)
@@ -443,65 +353,4 @@ def part_shared(host, wire):
     expect(address not in output("ip -6 addr") and own_global() == [own], "cleanup left or took something")
 
 
-def inside(executable, part):
-    """One part, in namespaces of its own."""
-    command("mount -t sysfs sysfs /sys")
-    command("mount -t tmpfs tmpfs /run")
-    for folder in ("/run/host", "/run/state"):
-        os.makedirs(folder)
-    os.environ |= {"RUNTIME_DIRECTORY": "/run/host", "STATE_DIRECTORY": "/run/state"}
-    wire = Wire()
-    wire.command = lambda text: command(f"nsenter -t {wire.holder.pid} -n {text}")
-    wire.command("sysctl -qw net.ipv6.conf.w0.accept_ra=0")
-    host = Host(executable)
-    try:
-        figures = PARTS[part](host, wire)
-        expect(not host.said("Sanitizer") and not host.said("runtime error"), "a sanitizer complained")
-        print(f"{part}: {figures or 'good'}")
-        return 0
-    except Failed as failure:
-        print(f"{host.log()[-4000:] if host.process else ''}{part}: {failure}")
-        return 1
-    finally:
-        if host.process and host.process.poll() is None:
-            host.kill()
-        wire.holder.kill()
-
-
-PARTS = {name.removeprefix("part_"): value for name, value in list(globals().items()) if name.startswith("part_")}
-
-
-def main():
-    executable = os.path.abspath(sys.argv[1])
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    if part := os.environ.get("ANABRANCH_PART"):
-        sys.exit(inside(executable, part))
-    for tool in ("ip", "nsenter", "ss", "unshare"):
-        if not shutil.which(tool):
-            print(f"SKIP: no {tool}")
-            sys.exit(77)
-    if not os.path.exists("/proc/sys/net/ipv6") or not os.path.exists("/proc/sys/net/mptcp"):
-        print("SKIP: this kernel has no IPv6 or no MPTCP")
-        sys.exit(77)
-    flags = "-nm" if os.geteuid() == 0 else "-Urnm"
-    running = {}
-    for part in sys.argv[2:] or PARTS:
-        running[part] = subprocess.Popen(
-            ["unshare", flags, "--propagation", "private", sys.executable, os.path.abspath(__file__), executable],
-            env=os.environ | {"ANABRANCH_PART": part},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    failed = []
-    for part, process in running.items():
-        print(process.communicate()[0], end="")
-        if process.returncode != 0:
-            failed.append(part)
-    if failed:
-        print(f"FAILED: {', '.join(failed)}")
-        sys.exit(1)
-    print("ok")
-
-
-main()
+main([value for name, value in list(globals().items()) if name.startswith("part_")], ["ss"])

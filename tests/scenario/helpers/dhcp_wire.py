@@ -29,7 +29,7 @@ def expect(condition, what):
 
 
 def command(text):
-    subprocess.run(text.split(), check=True)
+    subprocess.run(text.split(), check=True, timeout=20)
 
 
 def wait_until(what, condition, patience=10.0):
@@ -47,6 +47,15 @@ def checksum(data):
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+def only(packets, *protocols):
+    """A packet socket's kernel lets through frames of these EtherTypes alone: whoever floods the wire with
+    others does not keep its reader busy. Two protocols."""
+    one, other = protocols
+    code = ((0x28, 0, 0, 12), (0x15, 1, 0, one), (0x15, 0, 1, other), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0))
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in code))
+    packets.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HL", len(code), ctypes.addressof(program)))  # SO_ATTACH_FILTER
 
 
 def udp_frame(target_mac, source_mac, source, target, payload):
@@ -140,6 +149,7 @@ class Wire:
         command("ip link set h0 up")
         self.socket = self.inside(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
         self.socket.bind(("w0", 0))
+        only(self.socket, 0x0800, 0x0806)
         self.servers = []
         self.used = {}  # address: Ethernet address of the station that has it
         self.messages = []  # DHCP, (time, Message)

@@ -121,4 +121,7 @@ class Router:
             except TimeoutError:
                 pass
             for index, message in list(self.says.items()):
-                self.send(message, index)
+                try:
+                    self.send(message, index)
+                except OSError:  # the link is down
+                    pass
