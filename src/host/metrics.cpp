@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "host/metrics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -42,8 +44,9 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_host_path_withdrawn", kGauge,
      "1 while the network has withdrawn the path (router lifetime 0), else 0."},
     {"anabranch_host_path_lease_remaining_seconds", kGauge,
-     "Time left of the path's lease. None for the interface's own address and for a lease without "
-     "end."},
+     "Time left of the path's lease; in IPv6 without DHCPv6 the valid lifetime of its address. "
+     "None "
+     "for the interface's own address and for what has no end."},
     {"anabranch_host_path_leases_obtained_total", kCounter, "Leases where there was none before."},
     {"anabranch_host_path_leases_renewed_total", kCounter,
      "Renewals that only prolonged the lease."},
@@ -67,28 +70,44 @@ double one_if(bool condition) {
   return condition ? 1 : 0;
 }
 
+/// All addresses of a path in one family.
+struct InFamily {
+  bool up = false;
+  std::optional<seconds> lease;  ///< of the one that lasts longest
+  std::uint64_t ignored = 0;
+  std::uint64_t conflicts = 0;
+
+  void add(const ReportedPath& path) {
+    up |= path.state == PathState::kUp;
+    if (path.lease) lease = std::max(lease.value_or(seconds(0)), *path.lease);
+    ignored += path.ignored;
+    conflicts += path.conflicts;
+  }
+};
+
 }  // namespace
 
-void LeaseCounts::note(unsigned index, DhcpClient::Change change) {
+void LeaseCounts::note(unsigned index, Family family, DhcpClient::Change change) {
+  auto& path = paths_[{index, family}];
   switch (change) {
     case DhcpClient::Change::kNone:
       return;
     case DhcpClient::Change::kObtained:
-      ++paths_[index].obtained;
+      ++path.obtained;
       return;
     case DhcpClient::Change::kRenewed:
-      ++paths_[index].renewed;
+      ++path.renewed;
       return;
     case DhcpClient::Change::kChanged:
-      ++paths_[index].changed;
+      ++path.changed;
       return;
     default:  // the address is gone, for one reason or another
-      ++paths_[index].lost;
+      ++path.lost;
   }
 }
 
-LeaseCounts::Path LeaseCounts::of(unsigned index) const {
-  const auto found = paths_.find(index);
+LeaseCounts::Path LeaseCounts::of(unsigned index, Family family) const {
+  const auto found = paths_.find({index, family});
   return found == paths_.end() ? Path{} : found->second;
 }
 
@@ -114,11 +133,11 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
                    {{"interface", report.interface}, {"result", result}},
                    static_cast<double>(count)});
   std::map<unsigned, PathState> state;  // the best of a path's addresses
-  std::map<std::pair<unsigned, Family>, bool> families;
+  std::map<std::pair<unsigned, Family>, InFamily> families;
   for (const auto& path : report.paths) {
     auto& mine = state.try_emplace(path.index, path.state).first->second;
     if (path.state == PathState::kUp) mine = PathState::kUp;
-    families[{path.index, path.family}] |= path.state == PathState::kUp;
+    families[{path.index, path.family}].add(path);
   }
   const auto add = [&](std::size_t what, unsigned index, double value) {
     out.push_back({&kDefinitions[what],
@@ -129,22 +148,21 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
     add(kUp, index, one_if(best == PathState::kUp));
     add(kWithdrawn, index, one_if(best == PathState::kWithdrawn));
   }
-  for (const auto& [family, up] : families)
-    out.push_back({&kDefinitions[kAddressUp],
-                   {{"interface", report.interface},
-                    {"index", std::to_string(family.first)},
-                    {"family", std::string(family_name(family.second))}},
-                   one_if(up)});
-  for (const auto& path : report.paths) {
-    if (path.family != Family::kIpv4) continue;
-    const auto leases = counts.of(path.index);
-    if (path.lease) add(kRemaining, path.index, static_cast<double>(path.lease->count()));
-    add(kObtained, path.index, static_cast<double>(leases.obtained));
-    add(kRenewed, path.index, static_cast<double>(leases.renewed));
-    add(kChanged, path.index, static_cast<double>(leases.changed));
-    add(kLost, path.index, static_cast<double>(leases.lost));
-    add(kIgnored, path.index, static_cast<double>(path.ignored));
-    add(kConflicts, path.index, static_cast<double>(path.conflicts + leases.conflicts));
+  for (const auto& [where, mine] : families) {
+    const auto [index, family] = where;
+    const auto figure = [&](std::size_t what, std::uint64_t value) {
+      add(what, index, static_cast<double>(value));
+      out.back().labels.emplace_back("family", std::string(family_name(family)));
+    };
+    const auto leases = counts.of(index, family);
+    figure(kAddressUp, mine.up ? 1 : 0);
+    if (mine.lease) figure(kRemaining, static_cast<std::uint64_t>(mine.lease->count()));
+    figure(kObtained, leases.obtained);
+    figure(kRenewed, leases.renewed);
+    figure(kChanged, leases.changed);
+    figure(kLost, leases.lost);
+    figure(kIgnored, mine.ignored);
+    figure(kConflicts, mine.conflicts + leases.conflicts);
   }
   return out;
 }

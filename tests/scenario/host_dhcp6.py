@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
@@ -75,6 +76,15 @@ class Host:
 
     def wait_up(self, index, patience=15):
         return wait_until(f"path {index} is up", lambda: self.up(index), patience)
+
+    def metrics(self):
+        """The figures of paths in IPv6, as they are now."""
+        page = urllib.request.urlopen("http://127.0.0.1:9474/metrics", timeout=5).read().decode()
+        found = {}
+        for name, labels, value in re.findall(r"^anabranch_host_path_(\w+)\{(.*)\} (\S+)$", page, re.MULTILINE):
+            if 'family="ipv6"' in labels:
+                found[name, int(re.search(r'index="(\d+)"', labels)[1])] = float(value)
+        return lambda name, index: found.get((name, index), -1)
 
     def macvlan(self, index):
         return f"anab{self.ifindex}p{index}"
@@ -191,7 +201,9 @@ def part_kea(host, wire):
     kea = Kea(wire)
     try:
         wire.command("ip addr add 2001:db8:2::1:1/128 dev w0 nodad")
-        host.start()
+        with open("/run/host.toml", "w") as file:
+            file.write('[metrics]\nlisten = "9474"\n')
+        host.start("-c", "/run/host.toml")
         third = host.wait_up(3)
         took = time.monotonic() - host.started
         expect(third.startswith("2001:db8:3::1:"), f"path 3 has {third}")
@@ -207,6 +219,11 @@ def part_kea(host, wire):
             expect(host.macvlan(index) in way, f"path {index}: {way}")
             way = output(f"ip -6 route get 2001:db8:ff::{index}")
             expect(host.macvlan(index) in way, f"the resolver of path {index} is reached elsewhere: {way}")
+
+        figures = host.metrics()
+        expect(figures("leases_obtained_total", 3) == 1 and figures("leases_obtained_total", 2) == 2, "leases are not counted")
+        expect(figures("leases_lost_total", 3) == 0 and figures("address_conflicts_total", 2) == 1, "nor the conflict")
+        expect(0 < figures("lease_remaining_seconds", 3) <= 600 and figures("address_up", 3) == 1, "path 3 is not measured")
 
         lines = kea.leases()
         expect(lines[second]["duid"] == lines[third]["duid"], "two hosts for the server")
