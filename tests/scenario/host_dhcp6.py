@@ -225,6 +225,10 @@ def part_kea(host, wire):
         expect(figures("leases_lost_total", 3) == 0 and figures("address_conflicts_total", 2) == 1, "nor the conflict")
         expect(0 < figures("lease_remaining_seconds", 3) <= 600 and figures("address_up", 3) == 1, "path 3 is not measured")
 
+        shown = output(f"{host.executable} host show")
+        line = rf"^3 +{third} +{host.macvlan(3)} +up +fe80::616e:6162:0:3 +\d+ s +isp3\.example$"
+        expect(shown.startswith("h0: 3 paths") and re.search(line, shown, re.MULTILINE), f"show tells: {shown}")
+
         lines = kea.leases()
         expect(lines[second]["duid"] == lines[third]["duid"], "two hosts for the server")
         expect(lines[second]["iaid"] != lines[third]["iaid"], "one IAID for two paths")
