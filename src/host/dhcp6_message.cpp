@@ -77,7 +77,8 @@ std::optional<Dhcp6Status> status_in(View value) {
   if (value.size() < 2) return std::nullopt;
   Dhcp6Status out{number16(value)};
   // It goes into log lines.
-  for (const char c : value.subspan(2)) out.text += c >= ' ' && c <= '~' ? c : '?';
+  for (const auto octet : value.subspan(2))
+    out.text += octet >= ' ' && octet <= '~' ? static_cast<char>(octet) : '?';
   return out;
 }
 

@@ -236,12 +236,11 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
       entry.address = held.address.address();
       entry.router = facts.router;
       entry.lease = held.valid;
-      if (!operational())
+      const bool there = held.ready && in_place(*entry.address);
+      if (!operational() || (there && usable == nullptr))
         entry.state = PathState::kDown;
-      else if (!held.ready || !in_place(*entry.address))
+      else if (!there)
         entry.state = PathState::kAcquiring;
-      else if (usable == nullptr)
-        entry.state = PathState::kDown;
       else
         entry.state = &held == usable ? PathState::kUp : PathState::kDeprecated;
       out.paths.push_back(entry);

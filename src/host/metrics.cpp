@@ -149,7 +149,8 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
     add(kWithdrawn, index, one_if(best == PathState::kWithdrawn));
   }
   for (const auto& [where, mine] : families) {
-    const auto [index, family] = where;
+    const unsigned index = where.first;
+    const Family family = where.second;
     const auto figure = [&](std::size_t what, std::uint64_t value) {
       add(what, index, static_cast<double>(value));
       out.back().labels.emplace_back("family", std::string(family_name(family)));

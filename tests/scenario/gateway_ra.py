@@ -331,10 +331,10 @@ def reloaded(network, listener, gateway):
 
     # Another name: the new one first, so that hosts have somewhere to go, then the end of the old one. A host that
     # knows no domains loses nothing.
-    named = config(other.replace("isp1.example.org", "other.example.org"), uplink(2))
+    named = shorter.replace("isp1.example.org", "other.example.org")
     heard = changed(named, "another name", lambda one: one.works and one.domain.name == "other.example.org")
     last = listener.until("the old name is told to end, still", of_path(1, works=False), 6)
-    expect(last.domain.name == "isp1.example.org" and last.header.lifetime == LIFETIME, f"{last}")
+    expect(last.domain.name == "isp1.example.org" and last.header.lifetime == 500, f"{last}")
     expect(last.options.prefixes == heard.options.prefixes, f"{last.options}")
     kernel_host(network)
 
