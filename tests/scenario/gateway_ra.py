@@ -354,6 +354,13 @@ def reloaded(network, listener, gateway):
     expect(refused.returncode == 2 and "resolver.example" in refused.stderr, f"{refused.returncode}: {refused.stderr}")
     expect(gateway.says("the changed file is refused and the old configuration stays"), "the log does not say so")
     expect(gateway.do("show").splitlines()[0] == before.splitlines()[0], "something has changed")
+    # Meanwhile hosts that know no domains had the prefix of path 2, the lowest with IPv6. That is over.
+    gateway.reload(config(uplink(1), uplink(2)))
+    back = {"2001:db8:1::": True, "2001:db8:2::": False}
+    wait_until("path 1 is theirs again", lambda: network.prefixes() == back)
+    for address in network.addresses("global"):
+        if address.get("deprecated"):
+            network.host.ip(f"addr del {address['local']}/64 dev h0")
     # Started anew it has nothing left to withdraw.
     gateway.stop()
     gateway.start(config(uplink(1), uplink(2)))
