@@ -382,7 +382,8 @@ def without_ipv6(network, listener, gateway):
     for k in SOURCES:
         heard = listener.until(f"path {k} of IPv4", lambda one: of_path(k)(one) and one.options.mtu == 1400, 5)
         expect(heard.works and heard.header.lifetime == 0, f"{heard}")
-        expect(heard.domain.options == nd.Options(mtu=1400, path=(k, 2)), f"{heard.domain}")
+        over = {"prefixes": {f"2001:db8:{k}::/64": (ON_LINK | AUTONOMOUS, 0, 0)}, "dns": {f"2001:db8:{k}::53": 0}}
+        expect(heard.domain.options == nd.Options(mtu=1400, path=(k, 2), **over), f"{heard.domain}")
     wait_until("the host's default route is gone", lambda: network.default_routers() == [])
     first, delay = told_down(network, listener, 2)
     print(f"path of IPv4 withdrawn after {delay * 1000:.1f} ms")
