@@ -3,7 +3,7 @@
 #include "gateway/gateway.hpp"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -74,10 +74,11 @@ std::string age_text(double age) {
   return duration_text(std::chrono::duration_cast<nanoseconds>(seconds(static_cast<long>(age))));
 }
 
-using Row = std::array<std::string, 11>;
+using Row = std::vector<std::string>;
 
+/// The first row has the headings.
 void print_table(const std::vector<Row>& rows) {
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+  std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   for (const auto& row : rows) {
@@ -88,18 +89,24 @@ void print_table(const std::vector<Row>& rows) {
   }
 }
 
-/// "12 of 61435", "-" when nobody has counted.
-std::string pool_text(const json& pool) {
-  if (!pool.contains("size")) return "-";
-  return fmt::format("{} of {}", pool.value("assigned", std::uint64_t{0}),
-                     pool.value("size", std::uint64_t{0}));
+std::string text(const json& object, const char* key) {
+  return object.value(key, std::string());
 }
 
-/// In the line of its path, or below it when IPv4 is there.
-void add_ipv6(std::vector<Row>& rows, const json& ipv6) {
-  if (!rows.back()[3].empty()) rows.emplace_back();
-  rows.back()[3] = ipv6.value("source_prefix", std::string());
-  rows.back()[4] = ipv6.value("nat", std::string());
+/// A pool of IPv6 may have more than anybody wants to read.
+std::string size_text(std::uint64_t size) {
+  constexpr unsigned kLongest = 24;  // bits
+  if (size >> kLongest == 0) return std::to_string(size);
+  return fmt::format("{}2^{}", std::has_single_bit(size) ? "" : "more than ",
+                     std::bit_width(size) - 1);
+}
+
+/// "12 of 61435", "-" when nobody has counted.
+std::string pool_text(const json& object, const char* key) {
+  const json pool = object.value(key, json::object());
+  if (!pool.contains("size")) return "-";
+  return fmt::format("{} of {}", pool.value("assigned", std::uint64_t{0}),
+                     size_text(pool.value("size", std::uint64_t{0})));
 }
 
 /// Round trip and loss of the uplink's probes; "-" for what is not known.
@@ -113,42 +120,68 @@ std::string loss_text(const json& uplink) {
   return fmt::format("{:.0f} %", uplink.value("probe_loss", 0.0) * 100);
 }
 
+/// What hosts were told of the path, and how long ago that began: "withdrawn, 12 s".
+std::string advertised_text(const json& uplink) {
+  const json advertised = uplink.value("advertised", json::object());
+  if (!advertised.contains("since_s")) return "-";
+  return fmt::format("{}, {}", text(advertised, "state") == "withdrawn" ? "withdrawn" : "yes",
+                     age_text(advertised.value("since_s", 0.0)));
+}
+
+Row uplink_row(const json& uplink) {
+  return {std::to_string(uplink.value("index", 0)),
+          text(uplink, "name"),
+          text(uplink, "interface"),
+          text(uplink, "state"),
+          age_text(uplink.value("since_s", 0.0)),
+          rtt_text(uplink),
+          loss_text(uplink),
+          advertised_text(uplink),
+          octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
+              octets_text(uplink.value("received_octets", std::uint64_t{0}))};
+}
+
+/// `family` is the uplink itself for IPv4, and what is below "ipv6".
+Row family_row(const json& uplink, const json& family) {
+  const auto external = text(family, "external_prefix");
+  return {std::to_string(uplink.value("index", 0)),
+          text(family, "source_prefix"),
+          text(family, "nat") + (external.empty() ? "" : " " + external),
+          text(family, "next_hop"),
+          pool_text(family, "pool"),
+          pool_text(family, "delegated")};
+}
+
+std::string server_text(const json& dhcp) {
+  const auto pid = dhcp.value("pid", 0);
+  return text(dhcp, "state") + (pid == 0 ? "" : fmt::format(" (kea, process {})", pid));
+}
+
 void print_status(const json& status) {
-  const auto text = [](const json& object, const char* key) {
-    return object.value(key, std::string());
-  };
   const json lan = status.value("lan", json::object());
   const json dhcp = status.value("dhcp", json::object());
   const json dhcp6 = status.value("dhcp6", json::object());
-  const auto pid = dhcp.value("pid", 0);
-  const auto pid6 = dhcp6.value("pid", 0);
-  const auto process = [](int number) {
-    return number == 0 ? std::string() : fmt::format(" (kea, process {})", number);
-  };
-  fmt::print("lan {}{}, dhcp {}{}", text(lan, "interface"),
+  fmt::print("lan {}{}, dhcp {}{}\n", text(lan, "interface"),
              text(lan, "problem").empty() ? "" : " (" + text(lan, "problem") + ")",
-             text(dhcp, "state"), process(pid));
-  if (text(dhcp6, "mode") != "off") fmt::print(", dhcp6 {}{}", text(dhcp6, "state"), process(pid6));
-  fmt::print("\n");
-  std::vector<Row> rows = {{"PATH", "UPLINK", "INTERFACE", "SOURCE", "NAT", "STATE", "SINCE", "RTT",
-                            "LOSS", "LEASES", "SENT / RECEIVED"}};
+             server_text(dhcp),
+             text(dhcp6, "mode") == "off" ? "" : ", dhcp6 " + server_text(dhcp6));
+  std::vector<Row> uplinks = {{"PATH", "UPLINK", "INTERFACE", "STATE", "SINCE", "RTT", "LOSS",
+                               "ADVERTISED", "SENT / RECEIVED"}};
+  std::vector<Row> families = {{"PATH", "SOURCE", "NAT", "NEXT HOP", "LEASES", "PREFIXES"}};
   std::string reasons;
   for (const auto& uplink : status.value("uplinks", json::array())) {
-    rows.push_back({std::to_string(uplink.value("index", 0)), text(uplink, "name"),
-                    text(uplink, "interface"), text(uplink, "source_prefix"), text(uplink, "nat"),
-                    text(uplink, "state"), age_text(uplink.value("since_s", 0.0)), rtt_text(uplink),
-                    loss_text(uplink), pool_text(uplink.value("pool", json::object())),
-                    octets_text(uplink.value("sent_octets", std::uint64_t{0})) + " / " +
-                        octets_text(uplink.value("received_octets", std::uint64_t{0}))});
-    if (uplink.contains("ipv6")) add_ipv6(rows, uplink["ipv6"]);
+    uplinks.push_back(uplink_row(uplink));
+    if (uplink.contains("source_prefix")) families.push_back(family_row(uplink, uplink));
+    if (uplink.contains("ipv6")) families.push_back(family_row(uplink, uplink["ipv6"]));
     if (!text(uplink, "why").empty())
       reasons += fmt::format("{}: {}\n", text(uplink, "name"), text(uplink, "why"));
   }
-  print_table(rows);
   for (const auto& mac : dhcp.value("held_back", json::array()))
     reasons += fmt::format("{} has as many leases as one hardware address may have: {}\n",
                            mac.get<std::string>(), dhcp.value("leases_per_mac", 0u));
-  fmt::print("{}", reasons);
+  print_table(uplinks);
+  fmt::print("{}\n", reasons);
+  print_table(families);
 }
 
 Result<ExitCode> show(bool as_json) {

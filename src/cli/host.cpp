@@ -94,7 +94,8 @@ void print_report(const json& report) {
     return;
   }
   if (support == "unknown") {
-    fmt::print("{}: no DHCP server has answered yet\n", interface);
+    fmt::print("{}: neither a DHCP server nor a Router Advertisement has told of paths yet\n",
+               interface);
     return;
   }
   std::set<int> indices;

@@ -95,8 +95,8 @@ AdvertisementTimer::Due AdvertisementTimer::take(MonotonicTime now) {
   if (due.everything) {
     last_ = now;
     auto interval = chance(shortest_, longest_);
-    if (initial_left_ > 0 && --initial_left_ > 0)
-      interval = std::min<nanoseconds>(interval, kMaxInitialInterval);
+    if (initial_left_ > 0) --initial_left_;
+    if (initial_left_ > 0) interval = std::min<nanoseconds>(interval, kMaxInitialInterval);
     next_ = now + interval;
     solicitors_.clear();  // all of them hear it
     return due;

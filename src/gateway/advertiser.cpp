@@ -25,16 +25,6 @@ const PathAdvertisement* find(const std::vector<PathAdvertisement>& among, unsig
   return found == among.end() ? nullptr : &*found;
 }
 
-/// What a host builds a path upon; all else may change under it.
-std::pair<std::string, std::vector<IpPrefix>> foundation(const PathAdvertisement& one) {
-  std::pair<std::string, std::vector<IpPrefix>> out;
-  if (!one.message.domain) return out;
-  out.first = one.message.domain->id;
-  for (const auto& prefix : one.message.domain->options.prefixes)
-    out.second.push_back(prefix.prefix);
-  return out;
-}
-
 }  // namespace
 
 Advertiser::Advertiser(Loop& loop) : loop_(loop), timer_(std::random_device()()) {}
@@ -45,6 +35,8 @@ void Advertiser::tell(const std::optional<Lan>& lan, nanoseconds interval,
   const auto old = std::exchange(advertisements_, std::move(advertisements));
   const bool moved = std::exchange(lan_, lan) != lan;
   timer_.set_interval(interval, now);
+  for (const auto& one : advertisements_)
+    if (const auto* const before = find(old, one.index)) leftovers_.note(*before, one, now);
   if (moved || !lan_ || advertisements_.empty()) close();
   if (!lan_ || advertisements_.empty()) return;
   if (!socket_) return open();
@@ -57,10 +49,12 @@ void Advertiser::retire(const std::string& interface, const std::vector<PathAdve
   if (!socket_) return;
   const bool other_link = lan_->interface != interface;
   std::erase_if(advertisements_, [&](const PathAdvertisement& old) {
-    const auto* const same = find(next, old.index);
-    if (!other_link && same != nullptr && foundation(*same) == foundation(old)) return false;
+    if (!other_link && find(next, old.index) != nullptr) return false;
     timer_.forget(old.index);
-    send(withdrawn(old), kernel::all_nodes());
+    told_.erase(old.index);
+    leftovers_.forget(old.index);
+    // There is no later: its address goes.
+    for (int i = 0; i < kLastWords; ++i) send(withdrawn(old), kernel::all_nodes());
     return true;
   });
 }
@@ -90,6 +84,7 @@ void Advertiser::close() {
   clock_.reset();
   readable_.reset();
   socket_.reset();
+  told_.clear();
 }
 
 void Advertiser::on_readable() {
@@ -147,8 +142,20 @@ bool Advertiser::send(const PathAdvertisement& advertisement, const IpAddress& d
 }
 
 void Advertiser::send_to_all(const PathAdvertisement& advertisement) {
-  if (!send(advertisement, kernel::all_nodes()))
-    timer_.not_sent(advertisement.index, MonotonicClock::now());
+  const auto now = MonotonicClock::now();
+  if (!send(leftovers_.with(advertisement, now), kernel::all_nodes()))
+    return timer_.not_sent(advertisement.index, now);
+  for (const auto& farewell : leftovers_.farewells(advertisement, now))
+    send(farewell, kernel::all_nodes());
+  const bool works = advertisement.message.domain_header().lifetime > seconds(0);
+  const auto [told, first] = told_.try_emplace(advertisement.index, works, now);
+  if (!first && told->second.works != works) told->second = {works, now};
+}
+
+std::map<unsigned, ToldPath> Advertiser::told(MonotonicTime now) const {
+  std::map<unsigned, ToldPath> out;
+  for (const auto& [index, told] : told_) out[index] = {told.works, now - told.since};
+  return out;
 }
 
 void say_withdrawn(const std::string& interface,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/loop.hpp"
 #include "gateway/advertisement.hpp"
 #include "gateway/advertisement_timer.hpp"
+#include "gateway/leftovers.hpp"
 #include "kernel/icmpv6_socket.hpp"
 
 namespace anabranch::gateway {
@@ -21,6 +23,12 @@ struct AdvertiserCounts {
   std::uint64_t failed = 0;         ///< that could not be sent, and were tried again
   std::uint64_t solicitations = 0;  ///< valid ones
   std::uint64_t refused = 0;        ///< messages that were no valid solicitation
+};
+
+/// What hosts were told last of a path.
+struct ToldPath {
+  bool works = false;  ///< else it is withdrawn
+  nanoseconds age{};   ///< since they were told so first
 };
 
 class Advertiser {
@@ -39,13 +47,15 @@ class Advertiser {
   void tell(const std::optional<Lan>& lan, nanoseconds interval,
             std::vector<PathAdvertisement> advertisements);
   /// Withdraws those that are told now and, going by what is told `next` on `interface`, will not
-  /// be told again in the same form by the same path: an uplink that is no longer configured, a
-  /// prefix that has changed, another LAN. To be called before their addresses go. Should they be
-  /// told after all, that is news.
+  /// be told again: of an uplink that is no longer configured, or on another LAN. To be called
+  /// before their addresses go. Should they be told after all, that is news. What a path that goes
+  /// on loses is told by tell().
   void retire(const std::string& interface, const std::vector<PathAdvertisement>& next);
 
   bool running() const { return socket_.has_value(); }
   const AdvertiserCounts& counts() const { return counts_; }
+  /// By index. None of a path that nobody has been told of.
+  std::map<unsigned, ToldPath> told(MonotonicTime now) const;
 
  private:
   void open();
@@ -57,12 +67,19 @@ class Advertiser {
   bool send(const PathAdvertisement& advertisement, const IpAddress& destination);
   void send_to_all(const PathAdvertisement& advertisement);
 
+  struct Told {
+    bool works = false;
+    MonotonicTime since;
+  };
+
   Loop& loop_;
   std::optional<Lan> lan_;
   std::vector<PathAdvertisement> advertisements_;
+  Leftovers leftovers_;
   AdvertisementTimer timer_;
   std::optional<kernel::Icmpv6Socket> socket_;
   AdvertiserCounts counts_;
+  std::map<unsigned, Told> told_;  ///< by index
   log::RateLimit complaints_{seconds(10)};
   Loop::Handle readable_;
   Loop::Handle clock_;

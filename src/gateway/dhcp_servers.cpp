@@ -23,14 +23,21 @@ DhcpServers::DhcpServers(Loop& loop, Callbacks callbacks)
       kea_(
           loop, Family::kIpv4,
           [this] {
+            pools_.on_state(kea_.state());
             leases_.on_state(kea_.state());
             callbacks_.changed();
           },
           [this](const KeaLine& line) { leases_.on_line(line); }),
       kea6_(
-          loop, Family::kIpv6, [this] { callbacks_.changed(); }, [](const KeaLine&) {}),
-      leases_(
-          loop, kea_, [this] { callbacks_.outdated(); }, [this] { callbacks_.counted(); }) {}
+          loop, Family::kIpv6,
+          [this] {
+            pools6_.on_state(kea6_.state());
+            callbacks_.changed();
+          },
+          [this](const KeaLine& line) { hear6(line); }),
+      pools_(loop, kea_, Family::kIpv4, [this] { callbacks_.counted(); }),
+      pools6_(loop, kea6_, Family::kIpv6, [this] { callbacks_.counted(); }),
+      leases_(loop, kea_, pools_, [this] { callbacks_.outdated(); }) {}
 
 Result<void> DhcpServers::installed(const Settings& settings) {
   for (const Family family : {Family::kIpv4, Family::kIpv6})
@@ -46,6 +53,8 @@ void DhcpServers::tell(const Settings& settings, const Plan& plan,
   if (!serves6) kea6_.stop();
   if (!plan.lan_problem.empty()) return;  // Kea opens its sockets on an interface that is ready
   KeaRefusals refusals{withheld, {}};
+  pools_.use(settings);
+  pools6_.use(settings);
   if (serves6 && plan.dhcp6_problem.empty())
     tell(kea6_, told6_, kea6_config(settings, refusals, own_kea6_places(settings)),
          plan.lan_ifindex);
@@ -84,6 +93,7 @@ void DhcpServers::follow_delegations(const Settings& settings) {
   auto journal = LeaseJournal::open(
       loop_, kea_lease_file(Family::kIpv6), LeaseJournal::Begin::kWhole,
       [this](std::string_view line) {
+        pools6_.ask_in(PoolMeter::kAfterLease);
         const auto lease = journal_lease6(line);
         const auto now = std::chrono::system_clock::now().time_since_epoch();
         if (lease && delegations_.note(*lease, std::chrono::duration_cast<seconds>(now)))
@@ -93,6 +103,22 @@ void DhcpServers::follow_delegations(const Settings& settings) {
     journal6_ = *std::move(journal);
   else  // Kea makes the folder.
     log::debug("delegated prefixes are not routed yet: {}", journal.error().text());
+}
+
+/// With leases in a database there is no journal that tells of new ones.
+void DhcpServers::hear6(const KeaLine& line) {
+  if (tells_of_lease6(line)) pools6_.ask_in(PoolMeter::kAfterLease);
+  // One of the several lines that Kea writes of it.
+  if (!tells_of_no_address(line) || !line.message_id.ends_with("_SHARED_NETWORK") ||
+      tells_of_no_path(line))
+    return;
+  ++refused6_;
+  pools6_.ask_in(PoolMeter::kAfterRefusal);
+}
+
+void DhcpServers::refresh() {
+  pools_.refresh();
+  pools6_.refresh();
 }
 
 bool DhcpServers::running(const Settings& settings) const {
@@ -108,15 +134,19 @@ const Kea* DhcpServers::server(const Settings& settings, Family family) const {
 }
 
 DhcpReport DhcpServers::report(const Settings& settings) const {
-  return {serves(settings, Family::kIpv4) ? kea_state_name(kea_.state())
-                                          : dhcp_mode_name(settings.dhcp.mode),
-          kea_.pid(),
-          leases_.pools(),
-          leases_.held_back(),
-          leases_.refused(),
-          serves(settings, Family::kIpv6) ? kea_state_name(kea6_.state())
-                                          : dhcp_mode_name(settings.dhcp6.mode),
-          kea6_.pid()};
+  const auto state = [&](Family family, const Kea& kea, DhcpMode mode) {
+    return serves(settings, family) ? kea_state_name(kea.state()) : dhcp_mode_name(mode);
+  };
+  return {.state = state(Family::kIpv4, kea_, settings.dhcp.mode),
+          .pid = kea_.pid(),
+          .pools = pools_.addresses(),
+          .held_back = leases_.held_back(),
+          .refused = leases_.refused(),
+          .state6 = state(Family::kIpv6, kea6_, settings.dhcp6.mode),
+          .pid6 = kea6_.pid(),
+          .pools6 = pools6_.addresses(),
+          .prefixes6 = pools6_.prefixes(),
+          .refused6 = refused6_};
 }
 
 }  // namespace anabranch::gateway

@@ -15,6 +15,7 @@
 #include "gateway/lease_journal.hpp"
 #include "gateway/lease_watch.hpp"
 #include "gateway/plan.hpp"
+#include "gateway/pool_meter.hpp"
 #include "gateway/report.hpp"
 #include "gateway/settings.hpp"
 
@@ -44,7 +45,8 @@ class DhcpServers {
 
   /// Every server that is wanted answers clients.
   bool running(const Settings& settings) const;
-  LeaseWatch& leases() { return leases_; }
+  /// Asks the servers anew how full their pools are; report() has it a moment later.
+  void refresh();
   DhcpReport report(const Settings& settings) const;
   /// Null where somebody else, or nobody, serves the family.
   const Kea* server(const Settings& settings, Family family) const;
@@ -56,17 +58,21 @@ class DhcpServers {
     unsigned ifindex = 0;  ///< of the LAN
   };
   static void tell(Kea& kea, Told& told, std::string config, unsigned ifindex);
+  void hear6(const KeaLine& line);
 
   Loop& loop_;
   Callbacks callbacks_;
   Kea kea_;
   Kea kea6_;
+  PoolMeter pools_;
+  PoolMeter pools6_;
   LeaseWatch leases_;
   Told told_;
   Told told6_;
   Delegations delegations_;
   std::unique_ptr<LeaseJournal> journal6_;
   bool limit_lacking_ = false;  ///< and said
+  unsigned long refused6_ = 0;
 };
 
 }  // namespace anabranch::gateway

@@ -301,11 +301,10 @@ class Gateway {
     if (!settings_.metrics) return {};
     auto served = status::MetricsServer::open(loop_, *settings_.metrics, [this] {
       const auto observed = observe();
-      dhcp_.leases().refresh();
-      counts_.pools = dhcp_.leases().pools();
-      counts_.refused = dhcp_.leases().refused();
-      counts_.held_back = dhcp_.leases().held_back().size();
-      counts_.advertiser = advertiser_.counts();
+      dhcp_.refresh();
+      counts_.dhcp = dhcp_.report(settings_);
+      counts_.advertiser = advertised();
+      counts_.ages = ages();
       return metrics(settings_, plan_, observed.value_or(Observed{}), counts_,
                      dhcp_.server(settings_, Family::kIpv4),
                      dhcp_.server(settings_, Family::kIpv6));
@@ -317,7 +316,7 @@ class Gateway {
 
   Result<std::string> answer(const status::Request& request) {
     if (request.verb == "show") {
-      dhcp_.leases().refresh();
+      dhcp_.refresh();
       return show();
     }
     if (request.verb != "reload")
@@ -349,15 +348,20 @@ class Gateway {
   Result<std::string> show() {
     const auto observed = observe();
     if (!observed) return std::unexpected(observed.error());
+    return status_json(settings_, told(*observed), ages(), *observed, dhcp_.report(settings_),
+                       advertised(), config_.string());
+  }
+
+  AdvertiserReport advertised() const {
+    return {advertiser_.running(), advertiser_.counts(), advertiser_.told(MonotonicClock::now())};
+  }
+
+  /// How long each uplink has been in its state.
+  std::map<std::string, nanoseconds> ages() const {
     const auto now = MonotonicClock::now();
-    std::vector<nanoseconds> ages;
-    for (const auto& path : plan_.paths) {
-      const auto record = records_.find(path.name);
-      ages.push_back(record == records_.end() ? nanoseconds(0)
-                                              : nanoseconds(now - record->second.since));
-    }
-    return status_json(settings_, told(*observed), ages, *observed, dhcp_.report(settings_),
-                       {advertiser_.running(), advertiser_.counts()}, config_.string());
+    std::map<std::string, nanoseconds> out;
+    for (const auto& [name, record] : records_) out[name] = now - record.since;
+    return out;
   }
 
   Loop& loop_;

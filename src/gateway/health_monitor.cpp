@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "base/log.hpp"
@@ -20,6 +21,10 @@ struct Identity {
   std::vector<IpAddress> next_hops;
   Health settings;
   bool operator==(const Identity&) const = default;
+  /// It leads to the same place, whoever is asked there.
+  bool same_way(const Identity& other) const {
+    return interface == other.interface && next_hops == other.next_hops;
+  }
 };
 
 Identity identity_of(const Uplink& uplink) {
@@ -75,13 +80,22 @@ Result<void> HealthMonitor::open() {
 }
 
 void HealthMonitor::follow(const Settings& settings, const Observed& observed) {
+  std::set<std::string> failed;
   std::erase_if(watches_, [&](const auto& entry) {
-    const auto* uplink = settings.find(entry.first);
-    return uplink == nullptr || identity_of(*uplink) != entry.second->identity;
+    const auto& [name, watch] = entry;
+    const auto* uplink = settings.find(name);
+    if (uplink == nullptr) return true;
+    const auto identity = identity_of(*uplink);
+    if (identity == watch->identity) return false;
+    if (!watch->judge.works() && identity.same_way(watch->identity)) failed.insert(name);
+    return true;
   });
   for (const auto& uplink : settings.uplinks) {
     auto& slot = watches_[uplink.name];
-    if (!slot) slot = std::make_unique<Watch>(uplink.name, identity_of(uplink));
+    if (!slot) {
+      slot = std::make_unique<Watch>(uplink.name, identity_of(uplink));
+      if (failed.contains(uplink.name)) slot->judge.presume_failed();
+    }
     Watch& watch = *slot;
     watch.source_v4 = probe_source(settings, uplink, Family::kIpv4, observed);
     watch.source_v6 = probe_source(settings, uplink, Family::kIpv6, observed);

@@ -31,7 +31,8 @@ class HealthMonitor {
   /// Begins to hear of neighbours.
   Result<void> open();
   /// Watches the uplinks of `settings`, over their interfaces as they are now. One that was watched
-  /// already goes on as it is when nothing of it has changed, all others begin anew.
+  /// already goes on as it is when nothing of it has changed. One that did not work and is asked by
+  /// other probes from now on works once these say so; all others begin anew.
   void follow(const Settings& settings, const Observed& observed);
   Health health() const;
 

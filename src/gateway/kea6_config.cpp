@@ -130,7 +130,8 @@ std::string kea6_config(const Settings& settings, const KeaRefusals& refusals,
       {{"name", "ext-route"}, {"code", kSubOption}, {"type", "binary"}, {"space", vendor_space()}}};
   server["client-classes"] = make_classes(settings, refusals);
   server["shared-networks"] = Json::array({make_network(settings, places)});
-  if (!places.control_socket.empty()) server["loggers"] = make_loggers("kea-dhcp6", false);
+  if (!places.control_socket.empty())
+    server["loggers"] = make_loggers("kea-dhcp6", settings.dhcp.lease_database.type != "memfile");
   return Json{{"Dhcp6", std::move(server)}}.dump(2) + "\n";
 }
 

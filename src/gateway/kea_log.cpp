@@ -63,13 +63,21 @@ std::optional<GivenLease> given_lease(const KeaLine& line) {
   return GivenLease{*mac, *address, seconds(count)};
 }
 
+bool tells_of_lease6(const KeaLine& line) {
+  return line.message_id == "DHCP6_LEASE_ALLOC" || line.message_id == "DHCP6_PD_LEASE_ALLOC";
+}
+
 bool tells_of_no_address(const KeaLine& line) {
-  return line.message_id.starts_with("ALLOC_ENGINE_V4_ALLOC_FAIL");
+  return line.message_id.starts_with("ALLOC_ENGINE_V4_ALLOC_FAIL") ||
+         line.message_id.starts_with("ALLOC_ENGINE_V6_ALLOC_FAIL");
 }
 
 bool tells_of_no_path(const KeaLine& line) {
-  return tells_of_no_address(line) &&
-         line.text.find("lan: 0 subnets have no available addresses") != std::string_view::npos;
+  const auto says = [&](std::string_view what) {
+    return line.text.find(what) != std::string_view::npos;
+  };
+  return tells_of_no_address(line) && (says("lan: 0 subnets have no available addresses") ||
+                                       says("lan: 0 subnets have no available leases"));
 }
 
 }  // namespace anabranch::gateway

@@ -30,7 +30,11 @@ struct GivenLease {
 /// on Ethernet.
 std::optional<GivenLease> given_lease(const KeaLine& line);
 
-/// Some client got nothing, for want of addresses or because it asks for a path there is not.
+/// An address or a prefix has been given by DHCPv6, anew or again.
+bool tells_of_lease6(const KeaLine& line);
+
+/// Some client got nothing, for want of addresses or prefixes or because it asks for a path there
+/// is not.
 bool tells_of_no_address(const KeaLine& line);
 /// The latter: nothing is wrong with the pools.
 bool tells_of_no_path(const KeaLine& line);

@@ -10,9 +10,6 @@
 namespace anabranch::gateway {
 namespace {
 
-/// After leases were given: the pools need not be known to the second.
-constexpr seconds kAfterLease{10};
-constexpr seconds kAfterRefusal{1};
 /// Kea frees what has ended every ten seconds.
 constexpr seconds kReclaim{20};
 
@@ -35,12 +32,9 @@ std::vector<LeaseLimit::Lease> parse_leases(const nlohmann::json& reply) {
 
 }  // namespace
 
-LeaseWatch::LeaseWatch(Loop& loop, Kea& kea, std::function<void()> held_back_changed,
-                       std::function<void()> shown_changed)
-    : loop_(loop),
-      kea_(kea),
-      held_back_changed_(std::move(held_back_changed)),
-      shown_changed_(std::move(shown_changed)) {}
+LeaseWatch::LeaseWatch(Loop& loop, Kea& kea, PoolMeter& pools,
+                       std::function<void()> held_back_changed)
+    : loop_(loop), kea_(kea), pools_(pools), held_back_changed_(std::move(held_back_changed)) {}
 
 void LeaseWatch::use(const Settings& settings, bool limited) {
   settings_ = settings;
@@ -49,20 +43,15 @@ void LeaseWatch::use(const Settings& settings, bool limited) {
 }
 
 void LeaseWatch::on_state(Kea::State state) {
-  if (state != Kea::State::kRunning) {
-    poll_timer_.reset();
-    poll_due_ = MonotonicTime::max();
-    return;
-  }
+  if (state != Kea::State::kRunning) return;
   follow();
-  poll_in(seconds(0));
   for (const auto& mac : std::set(held_back())) look_at(mac);
 }
 
 void LeaseWatch::on_line(const KeaLine& line) {
   if (tells_of_no_address(line) && !tells_of_no_path(line)) {
     ++refused_;
-    return poll_in(kAfterRefusal);
+    return pools_.ask_in(PoolMeter::kAfterRefusal);
   }
   if (const auto lease = given_lease(line)) given(*lease);
 }
@@ -80,65 +69,11 @@ void LeaseWatch::follow() {
 }
 
 void LeaseWatch::given(const GivenLease& lease) {
-  poll_in(kAfterLease);
+  pools_.ask_in(PoolMeter::kAfterLease);
   if (!limit_.note(lease.mac, lease.address, lease.lifetime, MonotonicClock::now())) return;
   // First it gets nothing more, then what it has is looked at: Kea does one after the other.
   held_back_changed_();
   look_at(lease.mac);
-}
-
-void LeaseWatch::refresh() {
-  if (MonotonicClock::now() - polled_ > seconds(1)) poll_in(seconds(0));
-}
-
-void LeaseWatch::poll_in(seconds delay) {
-  const auto now = MonotonicClock::now();
-  const auto due = std::max(now + delay, polled_ + kAfterRefusal);
-  if (due >= poll_due_) return;
-  poll_due_ = due;
-  poll_timer_ = loop_.at(due, [this] { poll(); });
-}
-
-void LeaseWatch::poll() {
-  poll_timer_.reset();
-  poll_due_ = MonotonicTime::max();
-  if (kea_.state() != Kea::State::kRunning) return;
-  polled_ = MonotonicClock::now();
-  kea_.ask("statistic-get-all", {}, [this](const nlohmann::json* reply) {
-    if (reply != nullptr) take_pools(*reply);
-  });
-}
-
-void LeaseWatch::take_pools(const nlohmann::json& reply) {
-  auto uses = parse_pool_uses(reply);
-  std::erase_if(uses, [&](const auto& use) {
-    return std::ranges::find(settings_.uplinks, use.first, &Uplink::index) ==
-           settings_.uplinks.end();
-  });
-  for (const auto& event : watch_.update(uses, MonotonicClock::now())) {
-    if (event.full)
-      log::warning("{} has no address left: all {} of its pool are in use{}; new hosts get none",
-                   path_text(event.index), event.use.size,
-                   event.use.declined == 0
-                       ? std::string()
-                       : fmt::format(", {} of them by someone else", event.use.declined));
-    else
-      log::info("{} has addresses again: {} of {} are in use", path_text(event.index),
-                event.use.assigned, event.use.size);
-  }
-  const bool in_use =
-      std::ranges::any_of(uses, [](const auto& use) { return use.second.assigned; });
-  if (uses != std::exchange(pools_, uses)) shown_changed_();
-  // What ends makes no line in Kea's log.
-  if (watch_.any_full())
-    poll_in(kAfterLease);
-  else if (in_use)
-    poll_in(settings_.dhcp.lease_time + kReclaim);
-}
-
-std::string LeaseWatch::path_text(unsigned index) const {
-  const auto uplink = std::ranges::find(settings_.uplinks, index, &Uplink::index);
-  return fmt::format("path {} ({})", index, uplink->name);
 }
 
 void LeaseWatch::look_at(MacAddress mac) {
@@ -167,7 +102,7 @@ void LeaseWatch::judge(const MacAddress& mac, const nlohmann::json& reply) {
         "nothing new while it holds that many",
         mac.text(), verdict.kept + verdict.take_back.size(), settings_.dhcp.leases_per_mac,
         verdict.take_back.size());
-  if (!verdict.take_back.empty()) poll_in(seconds(2));
+  if (!verdict.take_back.empty()) pools_.ask_in(seconds(2));
   if (verdict.released) {
     log::info("hardware address {} has {} leases and may have more", mac.text(), verdict.kept);
     return held_back_changed_();

@@ -16,6 +16,7 @@ enum : std::size_t {
   kSent,
   kReceived,
   kStateChanges,
+  kStateAge,
   kProbeRtt,
   kProbeLoss,
   kLanReady,
@@ -26,14 +27,22 @@ enum : std::size_t {
   kPoolSize,
   kPoolAssigned,
   kPoolDeclined,
+  kPool6Size,
+  kPool6Assigned,
+  kPool6Declined,
+  kPrefixes,
+  kPrefixesAssigned,
   kRefused,
   kHeldBack,
+  kAdvertised,
+  kAdvertisedAge,
   kAdvertisements,
   kAdvertisementsFailed,
   kSolicitations,
   kSolicitationsRefused,
   kKea6Running,
   kKea6Restarts,
+  kRefused6,
   kCount,
 };
 
@@ -47,6 +56,8 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Received by the uplink's interface, as the kernel counts."},
     {"anabranch_gateway_uplink_state_changes_total", kCounter,
      "How often the uplink went down or came back since the gateway began."},
+    {"anabranch_gateway_uplink_state_seconds", kGauge,
+     "How long the uplink has been up, down or failing open."},
     {"anabranch_gateway_uplink_probe_rtt_seconds", kGauge,
      "Round trip of the last probe that was answered. None before, and without probes."},
     {"anabranch_gateway_uplink_probe_loss_ratio", kGauge,
@@ -65,10 +76,23 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Addresses of the path's pool that hosts have, the declined among them."},
     {"anabranch_gateway_pool_declined_addresses", kGauge,
      "Addresses of the path's pool that hosts found in use by someone else."},
+    {"anabranch_gateway_pool6_addresses", kGauge,
+     "IPv6 addresses of the path's pool. Only with mode = \"kea\" under [dhcp6]."},
+    {"anabranch_gateway_pool6_assigned_addresses", kGauge,
+     "IPv6 addresses of the path's pool that hosts have, the declined among them."},
+    {"anabranch_gateway_pool6_declined_addresses", kGauge,
+     "IPv6 addresses of the path's pool that hosts found in use by someone else."},
+    {"anabranch_gateway_pool6_prefixes", kGauge,
+     "Prefixes that the path has to delegate. Only with mode = \"kea\" under [dhcp6]."},
+    {"anabranch_gateway_pool6_assigned_prefixes", kGauge, "Of these, the delegated ones."},
     {"anabranch_gateway_dhcp_refused_total", kCounter,
      "Times that a host got no address for want of one. Only with mode = \"kea\"."},
     {"anabranch_gateway_dhcp_held_back_clients", kGauge,
      "Hardware addresses that have more leases than leases_per_mac and get no further ones."},
+    {"anabranch_gateway_uplink_advertised", kGauge,
+     "1 while Router Advertisements tell hosts that the path works, 0 while they withdraw it. None "
+     "where hosts have been told nothing."},
+    {"anabranch_gateway_uplink_advertised_seconds", kGauge, "How long hosts have been told so."},
     {"anabranch_gateway_advertisements_sent_total", kCounter,
      "Router Advertisements that were sent, of all paths."},
     {"anabranch_gateway_advertisements_failed_total", kCounter,
@@ -81,10 +105,39 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "1 while our Kea for DHCPv6 answers hosts, else 0. Only with mode = \"kea\" under [dhcp6]."},
     {"anabranch_gateway_kea6_restarts_total", kCounter,
      "How often our Kea for DHCPv6 was started again. Only with mode = \"kea\" under [dhcp6]."},
+    {"anabranch_gateway_dhcp6_refused_total", kCounter,
+     "Times that a host got no IPv6 address or prefix for want of one. Only with mode = \"kea\" "
+     "under [dhcp6]."},
 }};
 
 double one_if(bool condition) {
   return condition ? 1 : 0;
+}
+
+double in_seconds(nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+/// What Kea has counted of the path; `add` takes a metric's place and a value.
+template <class Add>
+void add_pools(const DhcpReport& dhcp, unsigned index, const Add& add) {
+  const auto figure = [&](std::size_t what, std::uint64_t value) {
+    add(what, static_cast<double>(value));
+  };
+  if (const auto pool = dhcp.pools.find(index); pool != dhcp.pools.end()) {
+    figure(kPoolSize, pool->second.size);
+    figure(kPoolAssigned, pool->second.assigned);
+    figure(kPoolDeclined, pool->second.declined);
+  }
+  if (const auto pool = dhcp.pools6.find(index); pool != dhcp.pools6.end()) {
+    figure(kPool6Size, pool->second.size);
+    figure(kPool6Assigned, pool->second.assigned);
+    figure(kPool6Declined, pool->second.declined);
+  }
+  if (const auto prefixes = dhcp.prefixes6.find(index); prefixes != dhcp.prefixes6.end()) {
+    figure(kPrefixes, prefixes->second.size);
+    figure(kPrefixesAssigned, prefixes->second.assigned);
+  }
 }
 
 }  // namespace
@@ -113,14 +166,16 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
     if (const auto health = observed.health.find(path.name);
         health != observed.health.end() && uplink != nullptr && !uplink->health.probes.empty()) {
       add(kProbeLoss, health->second.loss);
-      if (health->second.rtt)
-        add(kProbeRtt, std::chrono::duration<double>(*health->second.rtt).count());
+      if (health->second.rtt) add(kProbeRtt, in_seconds(*health->second.rtt));
     }
-    if (const auto pool = counts.pools.find(path.index); pool != counts.pools.end()) {
-      add(kPoolSize, static_cast<double>(pool->second.size));
-      add(kPoolAssigned, static_cast<double>(pool->second.assigned));
-      add(kPoolDeclined, static_cast<double>(pool->second.declined));
+    add_pools(counts.dhcp, path.index, add);
+    if (const auto told = counts.advertiser.told.find(path.index);
+        told != counts.advertiser.told.end()) {
+      add(kAdvertised, one_if(told->second.works));
+      add(kAdvertisedAge, in_seconds(told->second.age));
     }
+    if (const auto age = counts.ages.find(path.name); age != counts.ages.end())
+      add(kStateAge, in_seconds(age->second));
     const auto changes = counts.state_changes.find(path.name);
     add(kStateChanges,
         changes == counts.state_changes.end() ? 0 : static_cast<double>(changes->second));
@@ -131,19 +186,21 @@ std::vector<Metric> metrics(const Settings& settings, const Plan& plan, const Ob
   const auto advertiser = [&](std::size_t what, std::uint64_t value) {
     out.push_back({&kDefinitions[what], {}, static_cast<double>(value)});
   };
-  advertiser(kAdvertisements, counts.advertiser.sent);
-  advertiser(kAdvertisementsFailed, counts.advertiser.failed);
-  advertiser(kSolicitations, counts.advertiser.solicitations);
-  advertiser(kSolicitationsRefused, counts.advertiser.refused);
+  advertiser(kAdvertisements, counts.advertiser.counts.sent);
+  advertiser(kAdvertisementsFailed, counts.advertiser.counts.failed);
+  advertiser(kSolicitations, counts.advertiser.counts.solicitations);
+  advertiser(kSolicitationsRefused, counts.advertiser.counts.refused);
   if (kea != nullptr) {
     out.push_back({&kDefinitions[kKeaRunning], {}, one_if(kea->state() == Kea::State::kRunning)});
     out.push_back({&kDefinitions[kKeaRestarts], {}, static_cast<double>(kea->restarts())});
-    out.push_back({&kDefinitions[kRefused], {}, static_cast<double>(counts.refused)});
-    out.push_back({&kDefinitions[kHeldBack], {}, static_cast<double>(counts.held_back)});
+    out.push_back({&kDefinitions[kRefused], {}, static_cast<double>(counts.dhcp.refused)});
+    out.push_back(
+        {&kDefinitions[kHeldBack], {}, static_cast<double>(counts.dhcp.held_back.size())});
   }
   if (kea6 != nullptr) {
     out.push_back({&kDefinitions[kKea6Running], {}, one_if(kea6->state() == Kea::State::kRunning)});
     out.push_back({&kDefinitions[kKea6Restarts], {}, static_cast<double>(kea6->restarts())});
+    out.push_back({&kDefinitions[kRefused6], {}, static_cast<double>(counts.dhcp.refused6)});
   }
   return out;
 }

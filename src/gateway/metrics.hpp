@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "gateway/advertiser.hpp"
 #include "gateway/kea.hpp"
 #include "gateway/plan.hpp"
-#include "gateway/pool_use.hpp"
+#include "gateway/report.hpp"
 #include "gateway/settings.hpp"
 #include "status/metrics.hpp"
 
@@ -21,10 +20,9 @@ struct Counts {
   std::map<std::string, unsigned long> state_changes;  ///< by name of the uplink
   unsigned long passes_with_changes = 0;
   unsigned long reloads = 0;
-  PoolUses pools = {};        ///< as Kea said last
-  unsigned long refused = 0;  ///< clients that got no address for want of one
-  AdvertiserCounts advertiser = {};
-  std::size_t held_back = 0;  ///< hardware addresses with more leases than they may have
+  std::map<std::string, nanoseconds> ages;  ///< of the uplinks' states, by name
+  DhcpReport dhcp = {};
+  AdvertiserReport advertiser = {};
 };
 
 /// Every metric there is.

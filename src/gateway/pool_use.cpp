@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
@@ -16,19 +17,20 @@ constexpr seconds kTellAgain{60};
 constexpr std::uint64_t kRoomShare = 50;
 
 /// The number in "subnet[3].total-addresses": [[61435, "2026-01-02 03:04:05"], ...], newest first.
+/// Kea 2.2 counts in 64 bits and takes the first for the sign; later ones write longer numbers.
 std::uint64_t latest(const nlohmann::json& samples) {
   if (!samples.is_array() || samples.empty() || !samples[0].is_array() || samples[0].empty())
     return 0;
   const auto& value = samples[0][0];
-  return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+  if (value.is_number_integer()) return static_cast<std::uint64_t>(value.get<std::int64_t>());
+  return value.is_number_float() ? std::numeric_limits<std::uint64_t>::max() : 0;
 }
 
-}  // namespace
-
-PoolUses parse_pool_uses(const nlohmann::json& reply) {
-  PoolUses out;
+/// Tells `take` each figure of a path: index, name, value.
+template <class Take>
+void each_figure(const nlohmann::json& reply, const Take& take) {
   const auto arguments = reply.find("arguments");
-  if (arguments == reply.end() || !arguments->is_object()) return out;
+  if (arguments == reply.end() || !arguments->is_object()) return;
   constexpr std::string_view kBefore = "subnet[";
   for (const auto& [key, samples] : arguments->items()) {
     std::string_view rest = key;
@@ -38,10 +40,31 @@ PoolUses parse_pool_uses(const nlohmann::json& reply) {
     const auto number = std::from_chars(rest.data(), rest.data() + rest.size(), index);
     rest.remove_prefix(static_cast<std::size_t>(number.ptr - rest.data()));
     if (number.ec != std::errc() || index == 0 || index > registry::kMaxUplinks) continue;
-    if (rest == "].total-addresses") out[index].size = latest(samples);
-    if (rest == "].assigned-addresses") out[index].assigned = latest(samples);
-    if (rest == "].declined-addresses") out[index].declined = latest(samples);
+    if (!rest.starts_with("].")) continue;
+    take(index, rest.substr(2), latest(samples));
   }
+}
+
+}  // namespace
+
+PoolUses parse_pool_uses(const nlohmann::json& reply) {
+  PoolUses out;
+  each_figure(reply, [&](unsigned index, std::string_view what, std::uint64_t value) {
+    if (what == "total-addresses" || what == "total-nas") out[index].size = value;
+    if (what == "assigned-addresses" || what == "assigned-nas") out[index].assigned = value;
+    if (what == "declined-addresses") out[index].declined = value;
+  });
+  return out;
+}
+
+PoolUses parse_prefix_uses(const nlohmann::json& reply) {
+  PoolUses out;
+  each_figure(reply, [&](unsigned index, std::string_view what, std::uint64_t value) {
+    if (what == "total-pds") out[index].size = value;
+    if (what == "assigned-pds") out[index].assigned = value;
+  });
+  // Kea counts for every path.
+  std::erase_if(out, [](const auto& use) { return use.second.size == 0; });
   return out;
 }
 

@@ -25,8 +25,11 @@ struct PoolUse {
 /// By the index of the path.
 using PoolUses = std::map<unsigned, PoolUse>;
 
-/// From Kea's answer to "statistic-get-all"; empty for an answer of another kind.
+/// Addresses, of DHCPv4 or DHCPv6, from Kea's answer to "statistic-get-all"; empty for an answer of
+/// another kind.
 PoolUses parse_pool_uses(const nlohmann::json& reply);
+/// The same of prefixes to delegate (IA_PD), for the paths that have some.
+PoolUses parse_prefix_uses(const nlohmann::json& reply);
 
 /// Remembers which pools are full, so that each is told of once.
 class PoolWatch {

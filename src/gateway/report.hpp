@@ -2,10 +2,10 @@
 // What `anabranch gateway show` tells, as the JSON of the status socket.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/units.hpp"
 #include "gateway/advertiser.hpp"
@@ -20,19 +20,24 @@ struct DhcpReport {
   int pid = 0;
   PoolUses pools = {};  ///< those that Kea has counted
   std::set<MacAddress> held_back = {};
-  unsigned long refused = 0;     ///< times that a client got no address
-  std::string_view state6 = {};  ///< of the DHCPv6 server
+  unsigned long refused = 0;  ///< times that a client got no address
+  // The same of DHCPv6.
+  std::string_view state6 = {};
   int pid6 = 0;
+  PoolUses pools6 = {};
+  PoolUses prefixes6 = {};  ///< delegated
+  unsigned long refused6 = 0;
 };
 
 struct AdvertiserReport {
   bool running = false;
   AdvertiserCounts counts = {};
+  std::map<unsigned, ToldPath> told = {};
 };
 
-/// `ages` are the times since each of `plan.paths` came into its state.
+/// `ages` are the times since each uplink came into its state, by its name.
 std::string status_json(const Settings& settings, const Plan& plan,
-                        const std::vector<nanoseconds>& ages, const Observed& observed,
+                        const std::map<std::string, nanoseconds>& ages, const Observed& observed,
                         const DhcpReport& dhcp, const AdvertiserReport& advertiser,
                         std::string_view config_file);
 

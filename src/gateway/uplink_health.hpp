@@ -33,6 +33,8 @@ class HealthJudge {
   /// `next_hops`: one of each family that the uplink carries.
   HealthJudge(Health settings, const std::vector<IpAddress>& next_hops);
 
+  /// It is known not to work: it is taken for that until its probes or next hops say otherwise.
+  void presume_failed();
   /// The link was away, or is another one: what was counted belongs to the past, the verdict stays
   /// until there is a new one.
   void on_link_lost();

@@ -72,7 +72,7 @@ PathState Host::state_without_address(unsigned index) const {
 void Host::path6_changed(Path6& path, Change change) {
   const auto index = path.index();
   const auto& lease = path.client().lease();
-  lease_counts_.note(index, change);
+  lease_counts_.note(index, Family::kIpv6, change);
   switch (change) {
     case Change::kNone:
       break;

@@ -228,35 +228,32 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
     out.paths.push_back(std::move(entry));
   }
   for (const auto& facts : ipv6_facts(now)) {
+    const auto first = out.paths.size();
     const auto* usable = facts.usable();
+    ReportedPath entry;
+    entry.index = facts.index;
+    entry.family = Family::kIpv6;
+    entry.interface =
+        facts.ifindex == link_->index ? interface_ : macvlan_name(link_->index, facts.index);
     for (const auto& held : facts.addresses) {
-      ReportedPath entry;
-      entry.index = facts.index;
-      entry.family = Family::kIpv6;
       entry.address = held.address.address();
-      entry.interface =
-          facts.ifindex == link_->index ? interface_ : macvlan_name(link_->index, facts.index);
       entry.router = facts.router;
       entry.lease = held.valid;
-      if (!operational())
+      const bool there = held.ready && in_place(*entry.address);
+      if (!operational() || (there && usable == nullptr))
         entry.state = PathState::kDown;
-      else if (!held.ready || !in_place(*entry.address))
+      else if (!there)
         entry.state = PathState::kAcquiring;
-      else if (usable == nullptr)
-        entry.state = PathState::kDown;
       else
         entry.state = &held == usable ? PathState::kUp : PathState::kDeprecated;
-      out.paths.push_back(std::move(entry));
+      out.paths.push_back(entry);
     }
     if (facts.addresses.empty()) {
-      ReportedPath entry;
-      entry.index = facts.index;
-      entry.family = Family::kIpv6;
-      entry.interface =
-          facts.ifindex == link_->index ? interface_ : macvlan_name(link_->index, facts.index);
       entry.state = state_without_address(facts.index);
       out.paths.push_back(std::move(entry));
     }
+    if (const auto* client = paths6_.find(facts.index))
+      out.paths[first].ignored = client->traffic().ignored;
   }
   for (auto& path : out.paths) {
     if (const auto* client = paths6_.find(path.index);

@@ -156,7 +156,7 @@ void Host::choose_attachment(MonotonicTime now) {
 }
 
 void Host::path_changed(Path& path, Change change) {
-  lease_counts_.note(path.index(), change);
+  lease_counts_.note(path.index(), Family::kIpv4, change);
   const auto& lease = path.client().lease();
   switch (change) {
     case Change::kNone:

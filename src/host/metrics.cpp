@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "host/metrics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -42,8 +44,9 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_host_path_withdrawn", kGauge,
      "1 while the network has withdrawn the path (router lifetime 0), else 0."},
     {"anabranch_host_path_lease_remaining_seconds", kGauge,
-     "Time left of the path's lease. None for the interface's own address and for a lease without "
-     "end."},
+     "Time left of the path's lease; in IPv6 without DHCPv6 the valid lifetime of its address. "
+     "None "
+     "for the interface's own address and for what has no end."},
     {"anabranch_host_path_leases_obtained_total", kCounter, "Leases where there was none before."},
     {"anabranch_host_path_leases_renewed_total", kCounter,
      "Renewals that only prolonged the lease."},
@@ -52,7 +55,7 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_host_path_leases_lost_total", kCounter,
      "Leases that ended or were taken back by the server."},
     {"anabranch_host_path_ignored_packets_total", kCounter,
-     "Packets for the path's DHCP and DHCPv6 clients that were no use to them."},
+     "Packets for the path's DHCP client (in IPv6: DHCPv6) that were no use to it."},
     {"anabranch_host_path_address_conflicts_total", kCounter,
      "Times that another station claimed the path's address."},
     {"anabranch_host_repairs_total", kCounter,
@@ -67,28 +70,44 @@ double one_if(bool condition) {
   return condition ? 1 : 0;
 }
 
+/// All addresses of a path in one family.
+struct InFamily {
+  bool up = false;
+  std::optional<seconds> lease;  ///< of the one that lasts longest
+  std::uint64_t ignored = 0;
+  std::uint64_t conflicts = 0;
+
+  void add(const ReportedPath& path) {
+    up |= path.state == PathState::kUp;
+    if (path.lease) lease = std::max(lease.value_or(seconds(0)), *path.lease);
+    ignored = std::max(ignored, path.ignored);  // each address tells of the same client
+    conflicts += path.conflicts;
+  }
+};
+
 }  // namespace
 
-void LeaseCounts::note(unsigned index, DhcpClient::Change change) {
+void LeaseCounts::note(unsigned index, Family family, DhcpClient::Change change) {
+  auto& path = paths_[{index, family}];
   switch (change) {
     case DhcpClient::Change::kNone:
       return;
     case DhcpClient::Change::kObtained:
-      ++paths_[index].obtained;
+      ++path.obtained;
       return;
     case DhcpClient::Change::kRenewed:
-      ++paths_[index].renewed;
+      ++path.renewed;
       return;
     case DhcpClient::Change::kChanged:
-      ++paths_[index].changed;
+      ++path.changed;
       return;
     default:  // the address is gone, for one reason or another
-      ++paths_[index].lost;
+      ++path.lost;
   }
 }
 
-LeaseCounts::Path LeaseCounts::of(unsigned index) const {
-  const auto found = paths_.find(index);
+LeaseCounts::Path LeaseCounts::of(unsigned index, Family family) const {
+  const auto found = paths_.find({index, family});
   return found == paths_.end() ? Path{} : found->second;
 }
 
@@ -114,11 +133,11 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
                    {{"interface", report.interface}, {"result", result}},
                    static_cast<double>(count)});
   std::map<unsigned, PathState> state;  // the best of a path's addresses
-  std::map<std::pair<unsigned, Family>, bool> families;
+  std::map<std::pair<unsigned, Family>, InFamily> families;
   for (const auto& path : report.paths) {
     auto& mine = state.try_emplace(path.index, path.state).first->second;
     if (path.state == PathState::kUp) mine = PathState::kUp;
-    families[{path.index, path.family}] |= path.state == PathState::kUp;
+    families[{path.index, path.family}].add(path);
   }
   const auto add = [&](std::size_t what, unsigned index, double value) {
     out.push_back({&kDefinitions[what],
@@ -129,30 +148,22 @@ std::vector<Metric> metrics(const Report& report, const LeaseCounts& counts) {
     add(kUp, index, one_if(best == PathState::kUp));
     add(kWithdrawn, index, one_if(best == PathState::kWithdrawn));
   }
-  for (const auto& [family, up] : families)
-    out.push_back({&kDefinitions[kAddressUp],
-                   {{"interface", report.interface},
-                    {"index", std::to_string(family.first)},
-                    {"family", std::string(family_name(family.second))}},
-                   one_if(up)});
-  // Each address of a family tells of the same DHCP client.
-  std::map<std::pair<unsigned, Family>, std::uint64_t> ignored;
-  std::map<unsigned, std::uint64_t> conflicts;
-  for (const auto& path : report.paths) {
-    ignored[{path.index, path.family}] = path.ignored;
-    conflicts[path.index] += path.conflicts;
-    if (path.family == Family::kIpv4 && path.lease)
-      add(kRemaining, path.index, static_cast<double>(path.lease->count()));
-  }
-  for (const auto& [index, claimed] : conflicts) {
-    const auto leases = counts.of(index);
-    add(kObtained, index, static_cast<double>(leases.obtained));
-    add(kRenewed, index, static_cast<double>(leases.renewed));
-    add(kChanged, index, static_cast<double>(leases.changed));
-    add(kLost, index, static_cast<double>(leases.lost));
-    add(kIgnored, index,
-        static_cast<double>(ignored[{index, Family::kIpv4}] + ignored[{index, Family::kIpv6}]));
-    add(kConflicts, index, static_cast<double>(claimed + leases.conflicts));
+  for (const auto& [where, mine] : families) {
+    const unsigned index = where.first;
+    const Family family = where.second;
+    const auto figure = [&](std::size_t what, std::uint64_t value) {
+      add(what, index, static_cast<double>(value));
+      out.back().labels.emplace_back("family", std::string(family_name(family)));
+    };
+    const auto leases = counts.of(index, family);
+    figure(kAddressUp, mine.up ? 1 : 0);
+    if (mine.lease) figure(kRemaining, static_cast<std::uint64_t>(mine.lease->count()));
+    figure(kObtained, leases.obtained);
+    figure(kRenewed, leases.renewed);
+    figure(kChanged, leases.changed);
+    figure(kLost, leases.lost);
+    figure(kIgnored, mine.ignored);
+    figure(kConflicts, mine.conflicts + leases.conflicts);
   }
   return out;
 }

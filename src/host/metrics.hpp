@@ -4,6 +4,7 @@
 
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "host/dhcp_client.hpp"
@@ -12,8 +13,8 @@
 
 namespace anabranch::host {
 
-/// What became of the leases and addresses of each path, and what was repaired, since the host role
-/// began.
+/// What became of the leases and addresses of each path in each family, and what was repaired,
+/// since the host role began.
 class LeaseCounts {
  public:
   struct Path {
@@ -23,14 +24,14 @@ class LeaseCounts {
     unsigned long lost = 0;
     unsigned long conflicts = 0;  ///< IPv6 addresses that turned out to be somebody else's
   };
-  void note(unsigned index, DhcpClient::Change change);
-  void conflict(unsigned index) { ++paths_[index].conflicts; }
-  /// Zeros for a path that has never had a lease.
-  Path of(unsigned index) const;
+  void note(unsigned index, Family family, DhcpClient::Change change);
+  void conflict(unsigned index) { ++paths_[{index, Family::kIpv6}].conflicts; }
+  /// Zeros for a path that has never had a lease of the family.
+  Path of(unsigned index, Family family) const;
   unsigned long repairs = 0;  ///< things of ours that somebody else had taken away
 
  private:
-  std::map<unsigned, Path> paths_;
+  std::map<std::pair<unsigned, Family>, Path> paths_;
 };
 
 /// Every metric there is.

@@ -43,7 +43,7 @@ class PathPlan {
       out.valid = address.valid;
       if (!shared) out.preferred = address.preferred;
     }
-    out_.addresses.push_back(std::move(out));
+    out_.addresses.push_back(out);
   }
 
   void add_route(const IpPrefix& to, std::optional<IpAddress> via, const IpAddress& source) {
@@ -66,8 +66,8 @@ class PathPlan {
     kernel::Rule out;
     out.priority = priority;
     out.family = Family::kIpv6;
-    out.from = std::move(from);
-    out.to = std::move(to);
+    out.from = from;
+    out.to = to;
     out.table = registry::kHostTableBase + slot_;
     out.protocol = registry::kRouteProtocol;
     out_.rules.push_back(std::move(out));

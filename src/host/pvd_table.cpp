@@ -154,6 +154,7 @@ PvdTable::Outcome PvdTable::receive(const wire::RouterAdvertisement& advertiseme
     fresh.router = router;
     take(fresh, advertisement, now);
     domains_.push_back(std::move(fresh));
+    follow_renaming(index, now);
     return in_charge() == before ? Outcome::kHeard : Outcome::kChanged;
   }
   if (found->router != router) {
@@ -165,7 +166,19 @@ PvdTable::Outcome PvdTable::receive(const wire::RouterAdvertisement& advertiseme
   take(*found, advertisement, now);
   // Those that were alive before it came first.
   if (!lived && found->lived) std::rotate(found, std::next(found), domains_.end());
+  follow_renaming(index, now);
   return in_charge() == before ? Outcome::kHeard : Outcome::kChanged;
+}
+
+/// A router that has withdrawn a domain and goes on with another one of the same path has given it
+/// another name; the withdrawal is its own to undo.
+void PvdTable::follow_renaming(unsigned index, MonotonicTime now) {
+  for (auto& old : domains_)
+    if (old.route.index == index && old.withdrawn &&
+        std::ranges::any_of(domains_, [&](const Domain& other) {
+          return other.route.index == index && other.router == old.router && other.alive(now);
+        }))
+      old.lived = false;
 }
 
 /// A place among the domains of a path: a free one, or that of the first that nothing is lost with.

@@ -9,7 +9,8 @@
 //     further ones are refused. A domain that is no use any more, or never was, gives way to one
 //     that is. One that is alive never does;
 //   - one domain is in charge of a path: the one known longest that has been alive. It stays in
-//     charge while its router's lifetime lasts, also withdrawn: another one undoes no withdrawal;
+//     charge while its router's lifetime lasts, also withdrawn: another one undoes no withdrawal,
+//     unless it is the same router that announces it;
 //   - a domain has one router, the one that announced it. Another one may take it over when the
 //     first one's lifetime has ended or it has withdrawn the domain.
 #pragma once
@@ -122,6 +123,7 @@ class PvdTable {
 
  private:
   bool make_room(unsigned index, MonotonicTime now);
+  void follow_renaming(unsigned index, MonotonicTime now);
   std::vector<Domain> domains_;
 };
 

@@ -95,7 +95,8 @@ std::string report_json(const Report& report) {
 }
 
 std::string report_sentence(const Report& report) {
-  if (report.support == Discovery::Support::kUnknown) return "no DHCP server has answered yet";
+  if (report.support == Discovery::Support::kUnknown)
+    return "neither a DHCP server nor a Router Advertisement has told of paths yet";
   if (report.support == Discovery::Support::kNo) return "the network offers no further paths";
   // A path with an address that is up is up, whatever the family.
   std::map<unsigned, bool> up;

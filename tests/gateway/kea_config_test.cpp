@@ -175,6 +175,22 @@ TEST(KeaLog, AClientThatAsksForAPathThereIsNotIsNoExhaustedPool) {
   EXPECT_FALSE(tells_of_no_path(full));
 }
 
+TEST(KeaLog, TellsThatDhcpv6HasNothingLeft) {
+  const auto full = parse_kea_line(
+      "WARN ALLOC_ENGINE_V6_ALLOC_FAIL_SHARED_NETWORK duid=[00:04], tid=0x1: failed to allocate a "
+      "lease in the shared network lan: 1 subnets have no available leases, 0 subnets have no "
+      "matching pools");
+  EXPECT_TRUE(tells_of_no_address(full));
+  EXPECT_FALSE(tells_of_no_path(full));
+  const auto none = parse_kea_line(
+      "WARN ALLOC_ENGINE_V6_ALLOC_FAIL_SHARED_NETWORK duid=[00:04], tid=0x1: failed to allocate a "
+      "lease in the shared network lan: 0 subnets have no available leases, 3 subnets have no "
+      "matching pools");
+  EXPECT_TRUE(tells_of_no_path(none));
+  EXPECT_TRUE(tells_of_lease6(parse_kea_line("INFO DHCP6_PD_LEASE_ALLOC duid=[00:04]: lease")));
+  EXPECT_FALSE(tells_of_lease6(full));
+}
+
 TEST(KeaLog, BothFormsOfALineAreUnderstood) {
   const auto ours = parse_kea_line("WARN DHCP4_THING something is odd");
   EXPECT_EQ(ours.level, log::Level::kWarning);

@@ -44,7 +44,12 @@ TEST(GatewayMetrics, TellEachUplinksState) {
   observed.health["isp2"] = {.works = true, .rtt = milliseconds(20), .loss = 0.25};
   Counts counts;
   counts.state_changes["isp2"] = 3;
-  counts.pools[1] = {100, 40, 2};
+  counts.dhcp.pools[1] = {100, 40, 2};
+  counts.dhcp.pools6[2] = {65536, 7, 1};
+  counts.dhcp.prefixes6[2] = {256, 3, 0};
+  counts.advertiser.told[1] = {.works = true, .age = seconds(60)};
+  counts.advertiser.told[2] = {.works = false, .age = seconds(12)};
+  counts.ages["isp2"] = seconds(13);
   const auto figures = metrics(two_uplinks(), plan, observed, counts, nullptr);
   const auto figure = [&](std::string_view name, std::string_view uplink) -> std::optional<double> {
     for (const auto& metric : figures)
@@ -68,6 +73,16 @@ TEST(GatewayMetrics, TellEachUplinksState) {
   EXPECT_EQ(figure("anabranch_gateway_pool_assigned_addresses", "isp1"), 40);
   EXPECT_EQ(figure("anabranch_gateway_pool_declined_addresses", "isp1"), 2);
   EXPECT_EQ(figure("anabranch_gateway_pool_addresses", "isp2"), std::nullopt) << "not known yet";
+  EXPECT_EQ(figure("anabranch_gateway_pool6_addresses", "isp2"), 65536);
+  EXPECT_EQ(figure("anabranch_gateway_pool6_assigned_addresses", "isp2"), 7);
+  EXPECT_EQ(figure("anabranch_gateway_pool6_declined_addresses", "isp2"), 1);
+  EXPECT_EQ(figure("anabranch_gateway_pool6_prefixes", "isp2"), 256);
+  EXPECT_EQ(figure("anabranch_gateway_pool6_assigned_prefixes", "isp2"), 3);
+  EXPECT_EQ(figure("anabranch_gateway_pool6_prefixes", "isp1"), std::nullopt) << "it has none";
+  EXPECT_EQ(figure("anabranch_gateway_uplink_advertised", "isp1"), 1);
+  EXPECT_EQ(figure("anabranch_gateway_uplink_advertised", "isp2"), 0) << "hosts know it withdrawn";
+  EXPECT_EQ(figure("anabranch_gateway_uplink_advertised_seconds", "isp2"), 12);
+  EXPECT_EQ(figure("anabranch_gateway_uplink_state_seconds", "isp2"), 13);
 }
 
 TEST(GatewayMetrics, AreAllInTheManual) {

@@ -20,6 +20,31 @@ TEST(PoolUse, IsReadFromKeasStatistics) {
   EXPECT_EQ(parse_pool_uses(reply), (PoolUses{{1, {200, 12, 1}}}));
 }
 
+TEST(PoolUse, OfDhcpv6IsReadFromItsOwnFigures) {
+  const auto reply = nlohmann::json::parse(R"({"result": 0, "arguments": {
+    "subnet[1].total-nas": [[65536, "2026-01-02 03:04:05.1"]],
+    "subnet[1].assigned-nas": [[3, "2026-01-02 03:04:05.1"]],
+    "subnet[1].declined-addresses": [[1, "2026-01-02 03:04:05.1"]],
+    "subnet[1].total-pds": [[256, "2026-01-02 03:04:05.1"]],
+    "subnet[1].assigned-pds": [[2, "2026-01-02 03:04:05.1"]],
+    "subnet[2].total-nas": [[16, "2026-01-02 03:04:05.1"]],
+    "subnet[2].total-pds": [[0, "2026-01-02 03:04:05.1"]]}})");
+  EXPECT_EQ(parse_pool_uses(reply), (PoolUses{{1, {65536, 3, 1}}, {2, {16, 0, 0}}}));
+  EXPECT_EQ(parse_prefix_uses(reply), (PoolUses{{1, {256, 2, 0}}})) << "path 2 delegates nothing";
+}
+
+TEST(PoolUse, APoolMayHaveMoreThanKeaCanCount) {
+  const auto size = [](const char* number) {
+    const auto text =
+        R"({"arguments": {"subnet[1].total-nas": [[)" + std::string(number) + R"(, "2026"]]}})";
+    return parse_pool_uses(nlohmann::json::parse(text)).at(1).size;
+  };
+  EXPECT_EQ(size("-2"), std::uint64_t{0} - 2)
+      << "as Kea 2.2 says it of ::2 to ::ffff:ffff:ffff:ffff";
+  EXPECT_EQ(size("18446744073709551614"), std::uint64_t{0} - 2);
+  EXPECT_EQ(size("1208925819614629174706176"), std::uint64_t{0} - 1);
+}
+
 TEST(PoolUse, AnAnswerOfAnotherKindHasNone) {
   EXPECT_TRUE(parse_pool_uses(nlohmann::json::parse(R"({"result": 1, "text": "no"})")).empty());
   EXPECT_TRUE(parse_pool_uses(nlohmann::json::parse(R"({"arguments": []})")).empty());

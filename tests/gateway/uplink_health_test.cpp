@@ -110,6 +110,20 @@ TEST(UplinkHealth, WorksAgainAfterAsManyAnsweredRoundsAsConfigured) {
   EXPECT_TRUE(uplink.judge.works());
 }
 
+TEST(UplinkHealth, OtherProbesOfAnUplinkThatFailedHaveToBeAnsweredFirst) {
+  Uplink1 uplink(settings({kEcho}, 3));
+  uplink.judge.presume_failed();
+  EXPECT_FALSE(uplink.judge.works());
+  EXPECT_EQ(uplink.why(), "no answer from icmp:198.51.100.1");
+  uplink.silent_round();
+  EXPECT_FALSE(uplink.judge.works());
+  uplink.answered_round();
+  EXPECT_TRUE(uplink.judge.works());
+  Uplink1 without(settings({}));
+  without.judge.presume_failed();
+  EXPECT_TRUE(without.judge.works()) << "nothing would ever take it back";
+}
+
 TEST(UplinkHealth, TheFirstAnswerOfARoundIsNotKeptWaitingForTheOthers) {
   Uplink1 uplink(settings({kEcho, kPage}, 1));
   uplink.silent_round();

@@ -217,6 +217,22 @@ TEST(PvdTable, WhoCameFirstIsInChargeAndAnotherUndoesNoWithdrawal) {
   EXPECT_EQ(table.of_path(2)->id, "second.example") << "nothing is heard of the first one";
 }
 
+TEST(PvdTable, TheRouterThatWithdrawsADomainMayGiveItsPathAnother) {
+  PvdTable table;
+  table.receive(of_path(2, "old.example"), kRouter, kNow);
+  EXPECT_EQ(table.receive(of_path(2, "new.example"), kRouter, kNow + 1s), Outcome::kHeard);
+  EXPECT_EQ(table.of_path(2)->id, "old.example") << "not withdrawn yet";
+  EXPECT_EQ(table.receive(of_path(2, "old.example", 0s), kRouter, kNow + 1s), Outcome::kChanged);
+  EXPECT_EQ(table.of_path(2)->id, "new.example");
+  EXPECT_FALSE(table.withdrawn(2));
+  table.receive(of_path(2, "old.example", 0s), kRouter, kNow + 2s);
+  EXPECT_EQ(table.of_path(2)->id, "new.example");
+  table.receive(of_path(2, "new.example", 0s), kRouter, kNow + 3s);
+  EXPECT_TRUE(table.withdrawn(2));
+  table.receive(of_path(2, "old.example"), kRouter, kNow + 4s);
+  EXPECT_EQ(table.of_path(2)->id, "old.example") << "in the other order";
+}
+
 TEST(PvdTable, ADomainThatWasNeverAliveHoldsNoPath) {
   PvdTable table;
   table.receive(of_path(2, "never.example", 0s), kOther, kNow);

@@ -57,7 +57,8 @@ TEST(ReportJson, CountsWhatLedToNothing) {
 
 TEST(ReportSentence, SaysWhatIsKnownOfTheNetwork) {
   Report report;
-  EXPECT_EQ(report_sentence(report), "no DHCP server has answered yet");
+  EXPECT_EQ(report_sentence(report),
+            "neither a DHCP server nor a Router Advertisement has told of paths yet");
   report.support = Discovery::Support::kNo;
   EXPECT_EQ(report_sentence(report), "the network offers no further paths");
 }

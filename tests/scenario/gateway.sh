@@ -141,7 +141,7 @@ start() {
   gateway=$!
   until_true 10000 "the gateway is ready" grep -q "gateway is ready" "$log"
 }
-state_of() { "$ANABRANCH" gateway show | awk -v name="$1" '$2 == name { print $6 }'; }
+state_of() { "$ANABRANCH" gateway show | awk -v name="$1" '$2 == name { print $4 }'; }
 state_is() { [ "$(state_of "$1")" = "$2" ]; }
 
 # --- what its users see

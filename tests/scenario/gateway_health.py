@@ -286,8 +286,40 @@ def leases_are_withheld(network, gateway):
     gateway.after(lambda: network.silence(2), r"uplink isp2 \(path 2\) is down")
     wait_until("no offer of path 2", lambda: offered(2) is None)
     expect(offered(1) == [1, 2], f"path 1 is offered as {offered(1)}")
+    answer = client.exchange(dhcp.REQUEST, [2, 0], patience=1, options=[(dhcp.REQUESTED, socket.inet_aton("10.2.16.9"))])
+    expect(answer and answer[dhcp.MESSAGE][0] == dhcp.NAK, "a lease of path 2 is given all the same")
+    answer = client.exchange(dhcp.DISCOVER, patience=1)
+    expect(answer and list(answer[dhcp.EXT_ROUTE]) == [1, 2], "who names no path hears of another count")
     gateway.after(lambda: network.heal(2), r"uplink isp2 \(path 2\) is back")
     expect(wait_until("an offer of path 2", lambda: offered(2)) == [2, 2], "another path is offered")
+
+
+def other_targets(network, gateway):
+    """Targets are changed while the uplink is down: it is taken for what it was until one of the new ones answers."""
+    gateway.reload(config(f'probes = ["icmp:{TARGET}"]'))
+    wait_until("answers", lambda: gateway.knows_answers(1))
+    gateway.after(lambda: network.silence(1), DOWN)
+    backs, others = gateway.count(UP), gateway.count(r"uplink isp2")
+    gateway.reload(config('probes = ["icmp:198.51.100.77"]'))
+    expect(gateway.uplink(1)["state"] == "down", "a new target makes a dead uplink work")
+    wait_until("the new target is asked", lambda: gateway.uplink(1).get("probe_loss", 0) == 1)
+    expect(gateway.uplink(1)["state"] == "down" and gateway.count(UP) == backs, "it was up in between")
+    # The first one was at fault: another that answers brings the uplink back.
+    network.isps[1].run("nft", "add rule ip silence dropped ip saddr", OTHER, "accept")
+    network.isps[1].run("nft", "add rule ip silence dropped ip daddr", OTHER, "accept")
+    back = gateway.after(lambda: gateway.reload(config(f'probes = ["icmp:{OTHER}"]')), UP)
+    expect(back <= BACK + LATE, f"back after {back:.2f} s")
+    # Without probes nothing speaks against it.
+    gateway.reload(config(f'probes = ["icmp:{TARGET}"]'))
+    gateway.after(lambda: None, DOWN)
+    gateway.after(lambda: gateway.reload(config("")), UP)
+    network.heal(1)
+    expect(gateway.count(r"uplink isp2") == others, "the other uplink was touched")
+    bad = gateway.config.read_text().replace("[uplink.health]\n", '[uplink.health]\nprobes = ["icmp:example.org"]\n', 1)
+    gateway.config.write_text(bad)
+    refused = network.here.command(gateway.executable, "gateway", "reload", env=gateway.environment)
+    expect(refused.returncode == 2 and "example.org" in refused.stderr, f"{refused.returncode}: {refused.stderr}")
+    expect(gateway.uplink(1)["state"] == "up" and "probes" not in gateway.uplink(1), "a wrong file was taken")
 
 
 def flapping(network, gateway):
@@ -345,6 +377,7 @@ def scenario(executable, folder):
     fails_open(network, gateway)
     next_hop_vanishes(network, gateway)
     leases_are_withheld(network, gateway)
+    other_targets(network, gateway)
     flapping(network, gateway)
     gateway.stop()
     gateway.do("cleanup", "-c", str(gateway.config))

@@ -11,9 +11,11 @@ Usage: gateway_ipv6.py ANABRANCH, as root or as an ordinary user.
 """
 import json
 import os
+import re
 import signal
 import socket
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers"))
 import dhcp6
@@ -56,6 +58,10 @@ source_prefix = "fd00:3::/64"
 next_hop = "2001:db8:f3::2"
 nat = "stateless"
 external_prefix = "2001:db8:3::/64"
+delegated = "2001:db8:a000::/58"
+delegated_length = 60
+[metrics]
+listen = "127.0.0.1:9473"
 """
 SERVER = "2001:db8:ffff::1"
 INSIDE = {1: "2001:db8:1::50", 2: "fd00:2::50", 3: "fd00:3::50"}
@@ -261,7 +267,56 @@ def check_delegation(network, client):
     wait_until("a prefix that was given back leads nowhere", lambda: not network.far.reaches(inner, SERVER))
 
 
-def check_lost_path(network, client):
+def check_show(gateway, client):
+    """Who uses IPv6 shows, in the table, in JSON and to Prometheus; and that a path has no prefix left."""
+
+    def uplink(k):
+        return json.loads(gateway.do("show", "-j"))["uplinks"][k - 1]
+
+    def used(k):
+        # Once Kea was asked anew.
+        return wait_until("a pool in use", lambda: (one := uplink(k)["ipv6"])["pool"].get("assigned", 0) > 0 and one)
+
+    first, second = used(1), used(2)
+    expect(first["pool"]["size"] == 65536 and first["delegated"]["size"] == 65536, f"show tells {first}")
+    expect(first["delegated"]["prefix"] == "2001:db8:8000::/40" and second["delegated"]["assigned"] == 1, f"{second}")
+    expect(uplink(2)["advertised"]["state"] == "advertised", "show does not tell what hosts were told")
+    text = gateway.do("show")
+    lines = (
+        r"1 +isp1 +up1 +up +\d.* - +- +yes, \d.* / ",
+        r"1 +10\.1\.0\.0/16 +masquerade +172\.16\.1\.2 +\d+ of 61435 +-",
+        r"1 +2001:db8:1::/64 +none +fe80::b:1 +\d+ of 65536 +\d+ of 65536",
+        r"2 +fd00:2::/64 +stateful 2001:db8:2::/64 +fe80::b:2 +\d+ of 65536 +1 of 1048576",
+    )
+    for line in lines:
+        expect(re.search(f"^{line}", text, re.MULTILINE), f"show has no {line}:\n{text}")
+
+    holders = [client().lease([3, 0], prefixes=(1,)) for _ in range(4)]
+    expect(all(holder and holder.prefixes for holder in holders), "four prefixes are not delegated")
+    late = client().exchange(SOLICIT, [3, 0], addresses=(), prefixes=(1,))
+    expect(late and not late.prefixes and dhcp6.NO_PREFIX in late.status, "a fifth prefix of four")
+    wait_until("the log tells", lambda: gateway.says("path 3 (isp3) has no prefix to delegate left: all 4"), 15)
+    wait_until("show tells", lambda: re.search(r" 4 of 4$", gateway.do("show"), re.MULTILINE))
+    expect(json.loads(gateway.do("show", "-j"))["dhcp6"]["refused"] >= 1, "nobody was refused")
+    path = '{index="3",uplink="isp3"}'
+    page = metrics()
+    for name, value in (("pool6_prefixes", 4), ("pool6_assigned_prefixes", 4), ("uplink_advertised", 1)):
+        expect(page.get(f"anabranch_gateway_{name}{path}") == value, f"{name}: {page}")
+    expect(page[f"anabranch_gateway_pool6_addresses{path}"] == 65536, "the pool of addresses")
+
+
+def metrics():
+    page = urllib.request.urlopen("http://127.0.0.1:9473/metrics", timeout=5).read().decode()
+    out = {}
+    for line in page.splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            labels = re.findall(r'\w+="[^"]*"', name)
+            out[name.split("{")[0] + ("{" + ",".join(sorted(labels)) + "}" if labels else "")] = float(value)
+    return out
+
+
+def check_lost_path(network, client, gateway):
     """A path that is down gives nothing; the count stays."""
     holder = client()
     lease = holder.lease([3, 0])
@@ -273,6 +328,13 @@ def check_lost_path(network, client):
         return answer and len(answer.addresses)
 
     wait_until("path 3 gives no address", lambda: offers() == 0)
+    expect(metrics()['anabranch_gateway_uplink_advertised{index="3",uplink="isp3"}'] == 0, "hosts are told otherwise")
+    shown = json.loads(gateway.do("show", "-j"))["uplinks"][2]
+    expect(shown["advertised"]["state"] == "withdrawn" and shown["state"] == "down", f"show tells {shown}")
+    expect(abs(shown["advertised"]["since_s"] - shown["since_s"]) < 1, f"told long after it was known: {shown}")
+    expect("withdrawn, " in gateway.do("show"), "the table does not tell that path 3 is withdrawn")
+    answer = client().exchange(SOLICIT, [3, 0], addresses=(), prefixes=(1,))
+    expect(answer and answer.status == [dhcp6.NO_PREFIX], "path 3 delegates a prefix")
     answer = holder.exchange(RENEW, [3, 0], held=lease)
     expect(answer and answer.type == REPLY and not answer.addresses, "a path that is down renews a lease")
     expect_path(client().lease([2, 0]), 2, "path 2 while path 3 is down")
@@ -318,7 +380,8 @@ def scenario(executable, folder):
     client = clients(network)
     check_dhcp(network, client)
     check_delegation(network, client)
-    check_lost_path(network, client)
+    check_show(gateway, client)
+    check_lost_path(network, client, gateway)
     check_killed_server(gateway, client)
     check_failures(network, gateway)
     check_interface_comes_back(network, gateway)

@@ -300,13 +300,90 @@ def reconfigured(network, listener, gateway):
     check_content(network, listener.until("path 2 is back", of_path(2, works=True), 5), 2)
 
 
+def reloaded(network, listener, gateway):
+    """What a changed file changes is told at once, what has gone with lifetime 0, and nothing else is touched."""
+
+    def changed(text, what, is_it, alone=True):
+        before = forwarding_of(network)
+        asked = time.time()
+        listener.forget()
+        gateway.reload(text)
+        heard = listener.during(1)
+        news = [one for one in heard if of_path(1)(one) and is_it(one)]
+        # A lost packet must not be all there was.
+        expect(len(news) >= TOLD and news[0].time - asked < 0.5, f"{what}: told {len(news)} times")
+        # What is due from time to time may be among it.
+        others = sum(map(of_path(2), heard))
+        expect(others <= 1 if alone else others >= TOLD, f"{what}: path 2 is told {others} times")
+        expect(forwarding_of(network) == before, f"{what}: routes or rules have changed")
+        return news[0]
+
+    listener.during(1)  # what is said of path 2, which has just come back
+    other = uplink(1).replace("2001:db8:1::53", "2001:db8:1::54")
+    resolvers = {"2001:db8:1::53": 0, "2001:db8:1::54": LIFETIME}
+    heard = changed(config(other, uplink(2)), "another resolver", lambda one: "2001:db8:1::54" in one.options.dns)
+    expect(heard.options.dns == resolvers, f"outside: {heard.options.dns}")
+    expect(heard.domain.options.dns == resolvers and heard.works, f"inside: {heard.domain.options}")
+
+    shorter = config(other, uplink(2)).replace(f'lifetime = "{LIFETIME}s"', 'lifetime = "500s"')
+    heard = changed(shorter, "another lifetime", lambda one: one.header.lifetime == 500, alone=False)
+    expect(heard.domain.header.lifetime == 500, f"inside: {heard.domain.header}")
+
+    # Another name: the new one first, so that hosts have somewhere to go, then the end of the old one. A host that
+    # knows no domains loses nothing.
+    named = shorter.replace("isp1.example.org", "other.example.org")
+    heard = changed(named, "another name", lambda one: one.works and one.domain.name == "other.example.org")
+    last = listener.until("the old name is told to end, still", of_path(1, works=False), 6)
+    expect(last.domain.name == "isp1.example.org" and last.header.lifetime == 500, f"{last}")
+    expect(last.options.prefixes == heard.options.prefixes, f"{last.options}")
+    kernel_host(network)
+
+    # IPv6 of a path goes, its IPv4 stays, and the host's address of the prefix is given up.
+    listener.forget()
+    gateway.reload(named.replace(other.replace("isp1.example.org", "other.example.org"), uplink(1, False)))
+    heard = listener.until(
+        "path 1 without IPv6", lambda one: of_path(1, works=True)(one) and one.domain.name == "isp1.example.org", 5
+    )
+    expect(heard.options.prefixes == {"2001:db8:1::/64": (ON_LINK | AUTONOMOUS, 0, 0)}, f"{heard.options}")
+    wait_until("the address is deprecated", lambda: network.prefixes().get("2001:db8:1::") is False)
+
+    # A file that is wrong changes nothing.
+    before = gateway.do("show")
+    gateway.config.write_text(config(uplink(1), uplink(2)).replace("2001:db8:2::53", "resolver.example"))
+    refused = gateway.namespace.command(gateway.executable, "gateway", "reload", env=gateway.environment)
+    expect(refused.returncode == 2 and "resolver.example" in refused.stderr, f"{refused.returncode}: {refused.stderr}")
+    expect(gateway.says("the changed file is refused and the old configuration stays"), "the log does not say so")
+    expect(gateway.do("show").splitlines()[0] == before.splitlines()[0], "something has changed")
+    # Meanwhile hosts that know no domains had the prefix of path 2, the lowest with IPv6. That is over.
+    gateway.reload(config(uplink(1), uplink(2)))
+    back = {"2001:db8:1::": True, "2001:db8:2::": False}
+    wait_until("path 1 is theirs again", lambda: network.prefixes() == back)
+    for address in network.addresses("global"):
+        if address.get("deprecated"):
+            network.host.ip(f"addr del {address['local']}/64 dev h0")
+    # Started anew it has nothing left to withdraw.
+    gateway.stop()
+    gateway.start(config(uplink(1), uplink(2)))
+    listener.forget()
+    check_content(network, listener.until("path 1 is as at first", of_path(1, works=True), 5), 1)
+    kernel_host(network)
+
+
+def forwarding_of(network):
+    """Rules and routes of the gateway."""
+    rules = network.gateway.run("ip", "rule") + network.gateway.run("ip", "-6", "rule")
+    routes = network.gateway.run("ip", "route", "show", "table", "all", "proto", "173")
+    return rules + routes + network.gateway.run("ip", "-6", "route", "show", "table", "all", "proto", "173")
+
+
 def without_ipv6(network, listener, gateway):
     """Paths of IPv4 are told in the same way, and leave an ordinary host alone."""
     gateway.reload(config(uplink(1, False), uplink(2, False), more="mtu = 1400"))
     for k in SOURCES:
         heard = listener.until(f"path {k} of IPv4", lambda one: of_path(k)(one) and one.options.mtu == 1400, 5)
         expect(heard.works and heard.header.lifetime == 0, f"{heard}")
-        expect(heard.domain.options == nd.Options(mtu=1400, path=(k, 2)), f"{heard.domain}")
+        over = {"prefixes": {f"2001:db8:{k}::/64": (ON_LINK | AUTONOMOUS, 0, 0)}, "dns": {f"2001:db8:{k}::53": 0}}
+        expect(heard.domain.options == nd.Options(mtu=1400, path=(k, 2), **over), f"{heard.domain}")
     wait_until("the host's default route is gone", lambda: network.default_routers() == [])
     first, delay = told_down(network, listener, 2)
     print(f"path of IPv4 withdrawn after {delay * 1000:.1f} ms")
@@ -391,7 +468,7 @@ def stopped(network, listener, gateway):
         last = [one for one in heard if one.source == SOURCES[k]]
         expect(len(last) == 3, f"path {k} said {len(last)} times that it ends")
         for one in last:
-            expect(not one.works and one.header.lifetime == 0, f"{one}")
+            expect(not one.works and one.header.lifetime == 0 and one.domain.options.path == (k, 2), f"{one}")
             lifetimes = [*one.domain.options.prefixes.values(), *one.options.prefixes.values()]
             expect(all(valid == 0 and preferred == 0 for _, valid, preferred in lifetimes), f"{lifetimes}")
 
@@ -408,11 +485,15 @@ def scenario(executable, folder):
         down_and_up(network, listener)
         fail_open(network, listener, gateway)
         reconfigured(network, listener, gateway)
+        reloaded(network, listener, gateway)
         without_ipv6(network, listener, gateway)
         lan_replaced(network, listener)
         kernel_host(network)
         flood(network, listener, gateway)
         strangers(network, listener, folder)
+        stopped(network, Filtered(listener), gateway)
+        # Hosts of IPv4 alone have it from advertisements, too.
+        gateway.start(config(uplink(1, False), uplink(2, False)))
         stopped(network, Filtered(listener), gateway)
     except (TimeoutError, nd.Malformed) as failure:
         expect(False, str(failure))

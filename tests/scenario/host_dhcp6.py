@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "hel
 from container_server import CONFIRM, RENEW, SOLICIT, ContainerServer  # noqa: E402
 from dhcp_wire import Failed, command, expect, wait_until  # noqa: E402
 from router import Router, domain, ext_route, header, prefix_information  # noqa: E402
-from wired import PATIENCE, endpoints, main, output, read  # noqa: E402
+from wired import PATIENCE, endpoints, figures_of_ipv6, main, output, read  # noqa: E402
 
 ON_LINK, AUTONOMOUS = 0x80, 0x40
 
@@ -129,7 +129,9 @@ def part_kea(host, wire):
     kea = Kea(wire)
     try:
         wire.command("ip addr add 2001:db8:2::1:1/128 dev w0 nodad")
-        host.start()
+        with open("/run/host.toml", "w") as file:
+            file.write('[metrics]\nlisten = "9474"\n')
+        host.start("-c", "/run/host.toml")
         third = host.wait_up(3)
         took = time.monotonic() - host.started
         expect(third.startswith("2001:db8:3::1:"), f"path 3 has {third}")
@@ -145,6 +147,15 @@ def part_kea(host, wire):
             expect(host.macvlan(index) in way, f"path {index}: {way}")
             way = output(f"ip -6 route get 2001:db8:ff::{index}")
             expect(host.macvlan(index) in way, f"the resolver of path {index} is reached elsewhere: {way}")
+
+        figures = figures_of_ipv6()
+        expect(figures("leases_obtained_total", 3) == 1 and figures("leases_obtained_total", 2) == 2, "leases are not counted")
+        expect(figures("leases_lost_total", 3) == 0 and figures("address_conflicts_total", 2) == 1, "nor the conflict")
+        expect(0 < figures("lease_remaining_seconds", 3) <= 600 and figures("address_up", 3) == 1, "path 3 is not measured")
+
+        shown = output(f"{host.executable} host show")
+        line = rf"^3 +{third} +{host.macvlan(3)} +up +fe80::616e:6162:0:3 +\d+ s +isp3\.example$"
+        expect(shown.startswith("h0: 3 paths") and re.search(line, shown, re.MULTILINE), f"show tells: {shown}")
 
         lines = kea.leases()
         expect(lines[second]["duid"] == lines[third]["duid"], "two hosts for the server")

@@ -119,8 +119,9 @@ def test(anabranch):
     path = {"interface": "h0", "index": "2"}
     wait_until("the host has path 2", lambda: host.figure("anabranch_host_path_up", **path) == 1, PATIENCE)
     expect(host.figure("anabranch_host_paths_offered", interface="h0") == 2, "two paths are offered")
-    expect(host.figure("anabranch_host_path_leases_obtained_total", **path) == 1, "one lease was obtained")
-    left = host.figure("anabranch_host_path_lease_remaining_seconds", **path)
+    lease = path | {"family": "ipv4"}
+    expect(host.figure("anabranch_host_path_leases_obtained_total", **lease) == 1, "one lease was obtained")
+    left = host.figure("anabranch_host_path_lease_remaining_seconds", **lease)
     expect(left is not None and 0 < left <= 600, f"the lease has {left} s left")
 
     command("ip link set w2 down")

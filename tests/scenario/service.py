@@ -142,7 +142,8 @@ def show_kea_its_places(gateway):
 def check_host_without_server(host):
     host.start()
     host.hear("READY=1")
-    expect("STATUS=no DHCP server has answered yet" in host.heard + [host.silent(5)], f"status: {host.heard}")
+    waiting = "STATUS=neither a DHCP server nor a Router Advertisement has told of paths yet"
+    expect(waiting in host.heard + [host.silent(5)], f"status: {host.heard}")
     lines = host.log.read_text().splitlines()
     expect(not any(line.startswith("<") for line in lines), f"level prefixes outside the journal: {lines}")
     host.stop()

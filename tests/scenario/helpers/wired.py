@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 from dhcp_wire import Failed, Wire, command, expect, wait_until
 
@@ -98,6 +99,16 @@ class Host:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def figures_of_ipv6():
+    """The figures of paths in IPv6 that a host role tells on port 9474, as they are now."""
+    page = urllib.request.urlopen("http://127.0.0.1:9474/metrics", timeout=5).read().decode()
+    found = {}
+    for name, labels, value in re.findall(r"^anabranch_host_path_(\w+)\{(.*)\} (\S+)$", page, re.MULTILINE):
+        if 'family="ipv6"' in labels:
+            found[name, int(re.search(r'index="(\d+)"', labels)[1])] = float(value)
+    return lambda name, index: found.get((name, index), -1)
 
 
 def endpoints():
