@@ -113,7 +113,7 @@ void DomainWatch::read() {
         heard = true;
         ++counts_.used;
         // Each path answers by itself, and an answer can be lost.
-        if (table_.indices().size() >= table_.count()) solicitor_.heard();
+        if (table_.complete()) solicitor_.heard();
         continue;
       case PvdTable::Outcome::kRefused:
         ++counts_.refused;

@@ -14,6 +14,7 @@ SCRIPT = HERE + "/dhcp6_event.sh"
 class Host:
     """A plain kernel, and what other clients have in common. Network and interface have the same name."""
     kernel_listens = True  # to Router Advertisements, instead of a program
+    asks_for_prefix = False
 
     def __init__(self, gateway, name):
         self.name, self.folder = name, f"/run/{name}"
@@ -63,6 +64,7 @@ class Told(Host):
 
 class Dhclient(Told):
     """The kernel has the router, dhclient the address."""
+    asks_for_prefix = True
     CONFIG = "also request dhcp6.vendor-opts;\n"
 
     def run(self):
@@ -84,17 +86,17 @@ class Dhcpcd(Told):
 
     def __init__(self, gateway, name, stateful=False):
         super().__init__(gateway, name)
-        self.stateful = stateful
+        self.asks_for_prefix = stateful
 
     def run(self):
-        leases = f"ia_na\nia_pd 7 -\n" if self.stateful else ""
+        leases = "ia_na\nia_pd 7 -\n" if self.asks_for_prefix else ""
         write(self.folder + "/conf", f"{self.CONFIG}interface {self.name}\n{leases}")
         self.start([program("dhcpcd"), "-6", "-B", "-f", self.folder + "/conf", "--script", SCRIPT, self.name])
 
     def resolvers(self):
         told = {**self.told("routers"), **self.told("other")}
         return [word for name, value in told.items() if "rdnss" in name or "name_servers" in name
-                for word in value.split()]
+                for word in value.split() if ":" in word]  # its lifetime is another variable
 
     def delegated(self):
         told = self.told("other")
@@ -103,6 +105,7 @@ class Dhcpcd(Told):
 
 class Networkd(Host):
     kernel_listens = False
+    asks_for_prefix = True
     CONFIG = "[Match]\nName={}\n[Network]\nDHCP=no\nIPv6AcceptRA=yes\nIPv6PrivacyExtensions=no\n" \
              "[DHCPv6]\nPrefixDelegationHint=::/56\n"
     # A /run/systemd of its own for each, and no D-Bus.
