@@ -94,9 +94,11 @@ class Dhcpcd(Told):
         self.start([program("dhcpcd"), "-6", "-B", "-f", self.folder + "/conf", "--script", SCRIPT, self.name])
 
     def resolvers(self):
+        """As its own hook does, which leaves out those whose lifetime has ended."""
         told = {**self.told("routers"), **self.told("other")}
-        return [word for name, value in told.items() if "rdnss" in name or "name_servers" in name
-                for word in value.split() if ":" in word]  # its lifetime is another variable
+        return [word for name, value in told.items()
+                if re.fullmatch(r"nd\d+_rdnss\d+_servers|new_dhcp6_name_servers", name)
+                and told.get(name.replace("_servers", "_lifetime")) != "0" for word in value.split()]
 
     def delegated(self):
         told = self.told("other")
@@ -144,7 +146,7 @@ class NetworkManager(Host):
         write(f"{self.folder}/connections/lan.nmconnection", self.CONNECTION.format(self.name),
               stat.S_IRUSR | stat.S_IWUSR)
         os.makedirs(f"{self.folder}/conf.d")
-        daemon = [program("NetworkManager", f"{self.FILES}/sbin/NetworkManager"), "-n",
+        daemon = [program("NetworkManager", f"{self.FILES}/sbin/NetworkManager"), "--debug",
                   f"--config={self.folder}/nm.conf", f"--config-dir={self.folder}/conf.d",
                   f"--intern-config={self.folder}/intern.conf", f"--state-file={self.folder}/state"]
         self.start(["unshare", "-m", "sh", "-c", READ_ONLY_SYS + " ".join(daemon)])
