@@ -127,7 +127,7 @@ def check_dhcp(gateway, hosts, plain):
            f"a kernel alone has {plain.default_routers()}, {plain.addresses()}")
     gateway.cut(1)
     # They learn it when they renew.
-    each(hosts, lambda host: check_path(host, 2, "by DHCPv6 without uplink 1", 45))
+    each(hosts, lambda host: check_path(host, 2, "by DHCPv6 without uplink 1", 60))
     gateway.heal(1)
     each(hosts, with_uplink_again)
 

@@ -38,7 +38,7 @@ next_hop = "fe80::b:{0}"
 delegated = "{3}"
 delegated_length = 56
 """
-DHCP6 = '[dhcp6]\nmode = "kea"\nlease_time = "20s"\n'
+DHCP6 = '[dhcp6]\nmode = "kea"\nlease_time = "30s"\n'
 
 
 class Gateway:
