@@ -101,7 +101,8 @@ class Network:
         found = {}
         for address in self.addresses("global"):
             prefix = nd.text(nd.octets(address["local"])[:8] + bytes(8))
-            found[prefix] = not address.get("deprecated", False)
+            # The flag "deprecated" follows a moment later.
+            found[prefix] = address["preferred_life_time"] > 0
         return found
 
     def link_local(self):

@@ -101,7 +101,6 @@ def check_autoconfiguration(gateway, hosts):
     gateway.heal(1)
     each(hosts, with_it_again)
     for host in hosts:
-        host.network.ip(f"link set {host.name} down")
         stop(host.process)
 
 

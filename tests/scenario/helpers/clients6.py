@@ -38,8 +38,9 @@ class Host:
     def addresses(self):
         """{address: whether it is for new connections}"""
         links = self.network.ip_json(f"-6 address show dev {self.name} scope global")
-        # ip(8) leaves empty places for the others.
-        return {one["local"]: not one.get("deprecated", False) for link in links for one in link.get("addr_info", [])
+        # The kernel marks an address a moment after it has learned that it is deprecated; ip(8) leaves empty
+        # places for the others.
+        return {one["local"]: one["preferred_life_time"] > 0 for link in links for one in link.get("addr_info", [])
                 if one and not one.get("tentative")}
 
     def default_routers(self):
