@@ -45,7 +45,7 @@ def check_resolvers(host, k, when):
     if host.resolvers() is None:
         return
     try:
-        wait_until("the resolver", lambda: host.resolvers() == [RESOLVERS[k]])
+        wait_until("the resolver", lambda: set(host.resolvers()) == {RESOLVERS[k]})
     except Exception:
         expect(False, f"{host.name}, {when}: the resolvers are {host.resolvers()} and not {RESOLVERS[k]}")
 

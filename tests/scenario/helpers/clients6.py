@@ -52,7 +52,10 @@ class Host:
         return None
 
     def delegated(self):
-        """The prefix it has been delegated."""
+        """The prefix it has been delegated: what it gives to no link it keeps from coming back."""
+        for route in self.network.ip_json("-6 route show table all"):
+            if route["dst"].endswith("/56") and route.get("type") in ("unreachable", "prohibit", "blackhole"):
+                return route["dst"].split("/")[0]
         return None
 
 
@@ -101,10 +104,6 @@ class Dhcpcd(Told):
                 if re.fullmatch(r"nd\d+_rdnss\d+_servers|new_dhcp6_name_servers", name)
                 and told.get(name.replace("_servers", "_lifetime")) != "0" for word in value.split()]
 
-    def delegated(self):
-        told = self.told("other")
-        return next((value for name, value in told.items() if re.fullmatch(r"new_dhcp6_ia_pd\d+_prefix1", name)), None)
-
 
 class Networkd(Host):
     kernel_listens = False
@@ -124,13 +123,6 @@ class Networkd(Host):
         number = self.network.ip_json(f"link show {self.name}")[0]["ifindex"]
         found = re.search(r"^DNS=(.*)$", read(f"{self.folder}/netif/links/{number}"), re.MULTILINE)
         return found[1].split() if found else []
-
-    def delegated(self):
-        """It keeps what it gives to no link from coming back."""
-        for route in self.network.ip_json("-6 route show table all type unreachable"):
-            if route["dst"].endswith("/56"):
-                return route["dst"].split("/")[0]
-        return None
 
 
 class NetworkManager(Host):
