@@ -19,11 +19,9 @@ seconds path_lifetime(const Advertise& advertise) {
   return advertise.router.count() > 0 ? advertise.router : three_intervals(advertise);
 }
 
-/// Hosts that know nothing of paths have this one.
-const Uplink* base_of(const Settings& settings) {
-  const auto found =
-      std::ranges::find_if(settings.uplinks, [](const Uplink& up) { return up.ipv6.has_value(); });
-  return found == settings.uplinks.end() ? nullptr : &*found;
+/// Can be given to hosts that know nothing of paths: works, or another uplink stands in for it.
+bool carries_all(const PathPlan& path) {
+  return path.state != PathState::kDown;
 }
 
 /// Addresses by DHCPv6 or by SLAAC, not both: the operator who runs DHCPv6 wants to know who has
@@ -79,6 +77,19 @@ wire::ProvisioningDomain domain_of(const Settings& settings, const Uplink& uplin
   return out;
 }
 
+/// What hosts that know no domains are told of a path that they may have had: no new connections
+/// from its addresses, nor by its resolvers but those that the path which they have now shares.
+void add_former_path(const Settings& settings, const Uplink& former, const Uplink* now,
+                     wire::RouterOptions& options) {
+  add_path_options(settings, former, false, options);
+  if (now == nullptr || now == &former) return;
+  for (auto& servers : options.dns)
+    std::erase_if(servers.addresses, [&](const IpAddress& address) {
+      return std::ranges::find(now->dns, address) != now->dns.end();
+    });
+  std::erase_if(options.dns, [](const auto& servers) { return servers.addresses.empty(); });
+}
+
 void withdraw(wire::RouterOptions& options) {
   for (auto& prefix : options.prefixes) prefix.valid = prefix.preferred = seconds(0);
   for (auto& route : options.routes) route.lifetime = seconds(0);
@@ -96,24 +107,42 @@ IpAddress link_local_of(unsigned index) {
   return IpAddress::v6(octets);
 }
 
+std::optional<unsigned> path_without_domains(const Settings& settings,
+                                             const std::vector<PathPlan>& paths) {
+  std::optional<unsigned> lowest;
+  for (const auto& path : paths) {
+    const Uplink* const uplink = settings.find(path.name);
+    if (uplink == nullptr || !uplink->ipv6) continue;
+    if (carries_all(path)) return path.index;
+    if (!lowest) lowest = path.index;
+  }
+  return lowest;
+}
+
 std::vector<PathAdvertisement> make_advertisements(const Settings& settings,
                                                    const std::vector<PathPlan>& paths,
-                                                   const MacAddress& lan) {
+                                                   const MacAddress& lan,
+                                                   const std::set<unsigned>& former) {
   std::vector<PathAdvertisement> out;
   if (!settings.advertise.enabled || settings.routed) return out;
-  const Uplink* const base = base_of(settings);
+  const auto plain_index = path_without_domains(settings, paths);
+  const auto plain = std::ranges::find_if(
+      settings.uplinks, [&](const Uplink& uplink) { return uplink.index == plain_index; });
+  const Uplink* const plain_uplink = plain == settings.uplinks.end() ? nullptr : &*plain;
+  const Uplink* const base = settings.base(Family::kIpv6);
   for (const auto& path : paths) {
     const Uplink* const uplink = settings.find(path.name);
     if (uplink == nullptr) continue;
     PathAdvertisement one{path.index, link_local_of(path.index), {}};
     auto& message = one.message;
-    // Hosts that know no domains go on with the base path while another uplink stands in for it.
-    const bool works_outside = path.state != PathState::kDown;
-    message.header =
-        header(settings, uplink == base && works_outside ? settings.advertise.router : seconds(0));
+    const bool is_router = uplink == plain_uplink && carries_all(path);
+    message.header = header(settings, is_router ? settings.advertise.router : seconds(0));
     message.options.source_link_address = lan;
     if (settings.advertise.mtu != 0) message.options.mtu = settings.advertise.mtu;
-    if (uplink == base) add_path_options(settings, *uplink, works_outside, message.options);
+    if (is_router)
+      add_path_options(settings, *uplink, true, message.options);
+    else if (uplink == base || former.contains(path.index))
+      add_former_path(settings, *uplink, plain_uplink, message.options);
     // An address is an uplink, for hosts that know paths: a stand-in is none of theirs.
     message.domain = domain_of(settings, *uplink, path.state == PathState::kUp);
     message.domain->options.mtu = message.options.mtu;
@@ -123,14 +152,15 @@ std::vector<PathAdvertisement> make_advertisements(const Settings& settings,
 }
 
 std::vector<PathAdvertisement> make_advertisements(const Settings& settings, const Plan& plan,
-                                                   const Observed& observed) {
+                                                   const Observed& observed,
+                                                   const std::set<unsigned>& former) {
   const auto* const lan = observed.link(settings.lan);
   if (lan == nullptr) return {};
   const bool speaks_ipv6 = std::ranges::any_of(observed.addresses, [&](const auto& address) {
     return address.ifindex == lan->index && address.prefix.family() == Family::kIpv6;
   });
-  if (!speaks_ipv6 && base_of(settings) == nullptr) return {};
-  return make_advertisements(settings, plan.paths, lan->mac);
+  if (!speaks_ipv6 && settings.base(Family::kIpv6) == nullptr) return {};
+  return make_advertisements(settings, plan.paths, lan->mac, former);
 }
 
 PathAdvertisement withdrawn(PathAdvertisement advertisement) {

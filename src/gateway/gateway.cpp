@@ -18,6 +18,7 @@
 #include "gateway/advertisement.hpp"
 #include "gateway/advertiser.hpp"
 #include "gateway/dhcp_servers.hpp"
+#include "gateway/former_paths.hpp"
 #include "gateway/health_monitor.hpp"
 #include "gateway/machine.hpp"
 #include "gateway/metrics.hpp"
@@ -138,7 +139,13 @@ class Gateway {
     health_.follow(settings_, *observed);
     observed->health = health_.health();
     plan_ = make_plan(settings_, *observed);
-    auto advertisements = make_advertisements(settings_, plan_, *observed);
+    const auto now = MonotonicClock::now();
+    former_.follow(path_without_domains(settings_, plan_.paths), settings_.advertise.preferred,
+                   now);
+    former_timer_.reset();
+    if (former_.next() != MonotonicTime::max())
+      former_timer_ = loop_.at(former_.next(), [this] { run_pass(); });
+    auto advertisements = make_advertisements(settings_, plan_, *observed, former_.indices());
     advertiser_.retire(settings_.lan, advertisements);
     const auto changed = machine_.apply(plan_, settings_.lan);
     if (!changed) return std::unexpected(changed.error());
@@ -378,6 +385,7 @@ class Gateway {
   log::RateLimit complaints_{seconds(10)};
   std::optional<status::Server> server_;
   status::ServiceManager manager_;
+  FormerPaths former_;  ///< of hosts without provisioning domains
   Advertiser advertiser_;
   DhcpServers dhcp_;
   Counts counts_;
@@ -387,6 +395,7 @@ class Gateway {
   Loop::Handle translation_timer_;
   Loop::Handle pass_timer_;
   Loop::Handle hold_timer_;
+  Loop::Handle former_timer_;
 };
 
 }  // namespace
@@ -415,9 +424,11 @@ Result<void> cleanup(const std::filesystem::path& config) {
     return fail("the gateway is running", status::socket_path("gateway").string(), "stop it first");
   auto machine = Machine::open();
   if (!machine) return std::unexpected(machine.error());
+  std::set<unsigned> every;
+  for (const auto& uplink : settings->uplinks) every.insert(uplink.index);
   if (const auto observed = machine->observe())
-    say_withdrawn(settings->lan,
-                  make_advertisements(*settings, make_plan(*settings, *observed), *observed));
+    say_withdrawn(settings->lan, make_advertisements(*settings, make_plan(*settings, *observed),
+                                                     *observed, every));
   return machine->clean(settings->lan);
 }
 

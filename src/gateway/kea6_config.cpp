@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/kea6_config.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +25,14 @@ std::string vendor_space() {
   return fmt::format("vendor-{}", kExtRouteEnterprise);
 }
 
+/// Theirs who name no path: the lowest that works, as with Router Advertisements.
+const Uplink* base_of(const Settings& settings, const KeaRefusals& refusals) {
+  const auto works = std::ranges::find_if(settings.uplinks, [&](const Uplink& uplink) {
+    return uplink.ipv6 && !refusals.down.contains(uplink.index);
+  });
+  return works == settings.uplinks.end() ? settings.base(Family::kIpv6) : &*works;
+}
+
 Json make_classes(const Settings& settings, const KeaRefusals& refusals) {
   Json out = Json::array();
   const std::string option =
@@ -35,7 +45,7 @@ Json make_classes(const Settings& settings, const KeaRefusals& refusals) {
   // Kea itself finds the subnet of an address that the client names.
   out.push_back(
       client_class(kWithLease, fmt::format("member('{}') and ({})", kUnnamed, kNamesLease)));
-  const Uplink* base = settings.base(Family::kIpv6);
+  const Uplink* base = base_of(settings, refusals);
   for (const auto& uplink : settings.uplinks) {
     if (!uplink.ipv6) continue;
     const bool down = refusals.down.contains(uplink.index);

@@ -8,7 +8,7 @@
 //   index of a path that is up      that path
 //   index of anything else          no class: NoAddrsAvail, and NoBinding to a Renew
 //   index 0, or no option           the path of the addresses or prefixes that the client names,
-//                                   else the base path
+//                                   else the lowest path that is up
 //
 // The class is the message's, so that all its IAs are of one path. Leases are Kea's by DUID and
 // IAID: a host that wants two paths asks with two IAIDs.
@@ -28,7 +28,8 @@ inline constexpr unsigned kExtRouteEnterprise = 32473;
 KeaPlaces own_kea6_places(const Settings& settings);
 
 /// JSON text. Hardware addresses that are held back are none of DHCPv6's, which knows clients by
-/// their DUIDs. Clients that name no path are served from the base path even when it is down.
+/// their DUIDs. Clients that name no path are served from the lowest one that is not down; when all
+/// are, from the lowest.
 std::string kea6_config(const Settings& settings, const KeaRefusals& refusals,
                         const KeaPlaces& places);
 

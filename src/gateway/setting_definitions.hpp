@@ -79,7 +79,7 @@ inline constexpr Setting kIndex{
     .kind = Kind::kNumber,
     .help =
         "What hosts call this path. Indexes may have gaps. Hosts that know nothing of paths get "
-        "the lowest one.",
+        "the lowest one; in IPv6 the lowest that works.",
     .required = true,
     .example = "%",
     .low = 1,

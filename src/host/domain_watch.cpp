@@ -113,7 +113,8 @@ void DomainWatch::read() {
       case PvdTable::Outcome::kHeard:
         heard = true;
         ++counts_.used;
-        solicitor_.heard();
+        // Each path answers by itself, and an answer can be lost.
+        if (table_.complete()) solicitor_.heard();
         continue;
       case PvdTable::Outcome::kRefused:
         ++counts_.refused;

@@ -205,6 +205,9 @@ Result<void> Host::apply(MonotonicTime now) {
   facts.leased = paths_.leased();
   facts.ipv6 = ipv6_facts(now);
   facts.own_ipv6 = own_ipv6();
+  if (const auto* domain = domains_.table().of_path(own_index());
+      domain != nullptr && now < domain->until)
+    facts.own_ipv6_router = domain->router;
   for (const unsigned index : domains_.table().indices())
     if (domains_.table().withdrawn(index)) facts.withdrawn.push_back(index);
   if (manager_) facts.endpoint_room = endpoint_room(*manager_, state_);

@@ -107,7 +107,8 @@ struct HostFacts {
   std::vector<unsigned> macvlans;     ///< interface numbers of all of ours on this interface
   std::vector<Ipv6PathFacts> ipv6;    ///< of further paths
   std::optional<IpAddress> own_ipv6;  ///< of the physical interface, in the prefix of its path
-  std::vector<unsigned> withdrawn;    ///< paths that the network has withdrawn
+  std::optional<IpAddress> own_ipv6_router;  ///< that its path's domain names
+  std::vector<unsigned> withdrawn;           ///< paths that the network has withdrawn
   unsigned endpoint_room = kMostEndpoints;
 };
 
@@ -119,7 +120,8 @@ struct Plan {
 };
 
 Plan plan(const HostFacts& facts, MonotonicTime now);
-/// The part of IPv6: addresses, routes and rules of further paths.
+/// The part of IPv6: addresses, routes and rules of further paths, and the way of the interface's
+/// own address to its own router.
 void plan_ipv6(const HostFacts& facts, kernel::NetworkState& out);
 /// Endpoints of the paths that are not withdrawn. Where the kernel has no room for both families of
 /// all, each path gets one first, IPv4 before IPv6.

@@ -6,6 +6,10 @@
 // the packet's source is: programs ask resolvers without choosing a source, and an uplink's
 // resolver often answers nobody else. Those rules come behind the paths' own, so that a source that
 // is an address of a path decides first.
+//
+// The interface's own address keeps the routes of the main table, but for the default one: another
+// router on the link may have become that, and would not know what to do with a source of this path
+// (RFC 8028 section 3.1).
 #include <algorithm>
 
 #include "base/registry.hpp"
@@ -16,7 +20,8 @@ namespace {
 
 /// IPv6 routes have one in any case; this is the kernel's own choice.
 constexpr std::uint32_t kMetric = 1024;
-/// Behind the rules of the paths, 1..8, in the interface's ten priorities.
+/// Before and behind the rules of the paths, 1..8, in the interface's ten priorities.
+constexpr unsigned kMainSlot = 0;
 constexpr unsigned kResolverSlot = 9;
 
 class PathPlan {
@@ -101,6 +106,32 @@ class PathPlan {
   std::uint32_t slot_ = 0;
 };
 
+/// Two rules: the main table without its default route, then the router of the path.
+void add_own(const HostFacts& facts, kernel::NetworkState& out) {
+  if (!facts.own_ipv6 || !facts.own_ipv6_router) return;
+  const auto slot = registry::host_slot(facts.ifindex, facts.index);
+  kernel::Route route;
+  route.table = registry::kHostTableBase + slot;
+  route.to = IpPrefix::any(Family::kIpv6);
+  route.via = facts.own_ipv6_router;
+  route.ifindex = facts.ifindex;
+  route.metric = kMetric;
+  route.protocol = registry::kRouteProtocol;
+  kernel::Rule rule;
+  rule.priority = registry::kHostRuleBase + registry::host_slot(facts.ifindex, kMainSlot);
+  rule.family = Family::kIpv6;
+  rule.from = IpPrefix::host(*facts.own_ipv6);
+  rule.table = kernel::kMainTable;
+  rule.suppress_prefix_length = 0;
+  rule.protocol = registry::kRouteProtocol;
+  out.rules.push_back(rule);
+  rule.priority = registry::kHostRuleBase + slot;
+  rule.table = route.table;
+  rule.suppress_prefix_length.reset();
+  out.rules.push_back(std::move(rule));
+  out.routes.push_back(std::move(route));
+}
+
 }  // namespace
 
 const Ipv6Address* Ipv6PathFacts::usable() const {
@@ -116,6 +147,7 @@ const Ipv6Address* Ipv6PathFacts::usable() const {
 
 void plan_ipv6(const HostFacts& facts, kernel::NetworkState& out) {
   for (const auto& path : facts.ipv6) PathPlan(facts, path, out).add();
+  add_own(facts, out);
 }
 
 }  // namespace anabranch::host

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 
 namespace anabranch::host {
 namespace {
@@ -262,6 +263,17 @@ unsigned PvdTable::count() const {
   unsigned out = 0;
   for (const auto& domain : domains_) out = std::max<unsigned>(out, domain.route.count);
   return out;
+}
+
+bool PvdTable::complete() const {
+  std::set<unsigned> heard;
+  unsigned most = 0;
+  for (const auto& domain : domains_) {
+    if (domain.doubted) continue;
+    heard.insert(domain.route.index);
+    most = std::max<unsigned>(most, domain.route.count);
+  }
+  return heard.size() >= std::min(most, kLastIndex);
 }
 
 bool PvdTable::withdrawn(unsigned index) const {

@@ -117,6 +117,8 @@ class PvdTable {
   std::vector<unsigned> indices() const;
   /// The most that a domain has said.
   unsigned count() const;
+  /// As many paths as there are by what they say were heard, since doubt() when that was called.
+  bool complete() const;
   bool withdrawn(unsigned index) const;
   /// Resolvers that the domain in charge of `index` announces and that of no other path does.
   std::vector<IpAddress> resolvers_of(unsigned index) const;

@@ -22,8 +22,8 @@ class RouterSolicitor {
     begin(now, milliseconds(random % kLongestDelay.count()));
   }
   void stop() { next_ = MonotonicTime::max(); }
-  /// A domain that leads to a path was heard: the next question is not needed. The end of the wait
-  /// stays, since other domains answer on their own.
+  /// Every path that the network speaks of was heard: the next question is not needed. The end of
+  /// the wait stays, since other domains of a path answer on their own.
   void heard() {
     if (left_ < kSolicitations) left_ = 0;
   }

@@ -52,11 +52,12 @@ Settings settings(std::vector<Uplink> uplinks) {
 
 /// The advertisements of all paths, the first `down` of them not working.
 std::vector<PathAdvertisement> told(const Settings& settings, unsigned down = 0,
-                                    PathState state = PathState::kDown) {
+                                    PathState state = PathState::kDown,
+                                    const std::set<unsigned>& former = {}) {
   std::vector<PathPlan> paths;
   for (const auto& uplink : settings.uplinks)
     paths.push_back({uplink.name, uplink.index, paths.size() < down ? state : PathState::kUp, ""});
-  auto out = make_advertisements(settings, paths, kMac);
+  auto out = make_advertisements(settings, paths, kMac, former);
   for (const auto& one : out) EXPECT_TRUE(wire::encode(one.message));
   return out;
 }
@@ -87,7 +88,7 @@ TEST(Advertisement, DomainHoldsPrefixResolversAndThePath) {
       << "count is the highest index, as in DHCP";
 }
 
-TEST(Advertisement, HostsThatKnowNoDomainsSeeTheFirstPathAlone) {
+TEST(Advertisement, HostsThatKnowNoDomainsSeeOnePathAlone) {
   const auto all = told(settings({dual(1), dual(2)}));
   EXPECT_EQ(all.at(0).message.header.lifetime, seconds(1800));
   EXPECT_EQ(all[0].message.options.prefixes, all[0].message.domain->options.prefixes);
@@ -131,6 +132,43 @@ TEST(Advertisement, PathThatIsDownIsNoRouterAndItsPrefixIsDeprecated) {
   const auto without_ipv6 = told(settings({ipv4_only(1), ipv4_only(2)}), 1);
   EXPECT_EQ(without_ipv6[0].message.domain_header().lifetime, seconds(0));
   EXPECT_EQ(without_ipv6[1].message.domain_header().lifetime, seconds(1800));
+}
+
+TEST(Advertisement, WhenTheirPathIsDownHostsThatKnowNoDomainsGetTheNextThatWorks) {
+  const auto all = told(settings({dual(1), dual(2), dual(3)}), 1);
+  const auto& first = all.at(0).message;
+  EXPECT_EQ(first.header.lifetime, seconds(0));
+  EXPECT_EQ(first.options.prefixes.at(0).preferred, seconds(0)) << "its addresses lead nowhere";
+  EXPECT_EQ(first.options.prefixes.at(0).valid, seconds(3600));
+  EXPECT_EQ(first.options.dns.at(0).lifetime, seconds(0));
+  const auto& second = all.at(1).message;
+  EXPECT_EQ(second.header.lifetime, seconds(1800));
+  EXPECT_EQ(second.options.prefixes, second.domain->options.prefixes);
+  EXPECT_EQ(second.options.dns, second.domain->options.dns);
+  EXPECT_EQ(all.at(2).message.header.lifetime, seconds(0));
+  EXPECT_THAT(all[2].message.options.prefixes, IsEmpty());
+}
+
+TEST(Advertisement, WhenTheirPathIsBackTheOneInBetweenIsDeprecated) {
+  const auto all = told(settings({dual(1), dual(2), dual(3)}), 0, PathState::kUp, {2});
+  EXPECT_EQ(all.at(0).message.header.lifetime, seconds(1800));
+  EXPECT_EQ(all[0].message.options.prefixes.at(0).preferred, seconds(1700));
+  const auto& second = all.at(1).message;
+  EXPECT_EQ(second.header.lifetime, seconds(0));
+  EXPECT_EQ(second.options.prefixes.at(0).preferred, seconds(0));
+  EXPECT_EQ(second.options.prefixes.at(0).valid, seconds(3600)) << "its connections go on";
+  EXPECT_EQ(second.options.dns.at(0).lifetime, seconds(0));
+  EXPECT_EQ(second.domain->options.prefixes.at(0).preferred, seconds(1700))
+      << "hosts that know domains have it as before";
+  EXPECT_THAT(all.at(2).message.options.prefixes, IsEmpty());
+}
+
+TEST(Advertisement, ResolverThatTwoPathsShareIsNotTakenAwayByTheOneThatGoes) {
+  Uplink second = dual(2);
+  second.dns.push_back(dual(1).dns.front());
+  const auto all = told(settings({dual(1), second}), 1);
+  EXPECT_THAT(all.at(0).message.options.dns, IsEmpty());
+  EXPECT_EQ(all.at(1).message.options.dns.at(0).addresses, second.dns);
 }
 
 TEST(Advertisement, FailOpenIsForHostsThatKnowNoDomains) {
@@ -206,7 +244,7 @@ TEST(Advertisement, ALanWithoutIpv6IsLeftAloneUnlessAnUplinkHasIt) {
     Plan plan;
     for (const auto& uplink : wanted.uplinks)
       plan.paths.push_back({uplink.name, uplink.index, PathState::kUp, ""});
-    return make_advertisements(wanted, plan, observed);
+    return make_advertisements(wanted, plan, observed, {});
   };
   EXPECT_THAT(told_to(settings({ipv4_only(1)})), IsEmpty());
   EXPECT_EQ(told_to(settings({dual(1)})), told(settings({dual(1)})));

@@ -92,9 +92,17 @@ TEST(Kea6Config, WhoNamesNoPathIsLetIntoTheBaseAndWithALeaseIntoAll) {
 TEST(Kea6Config, APathThatIsDownGivesNoLeases) {
   const json config = server(three_uplinks(), {2, 5});
   EXPECT_EQ(test_of(config, "path-5"), "'down' == 'up'");
-  EXPECT_EQ(test_of(config, "path-2"), "member('names-no-path')") << "clients without MPTCP stay";
+  EXPECT_EQ(test_of(config, "path-2"), "member('names-no-path')")
+      << "the lowest of all, when none is up";
   EXPECT_EQ(option_of(config["shared-networks"][0]["subnet6"][0], "ext-route")["data"], "0205")
       << "health does not change the count";
+}
+
+TEST(Kea6Config, WhoNamesNoPathIsServedFromTheLowestThatIsUp) {
+  const json config = server(three_uplinks(), {2});
+  EXPECT_EQ(test_of(config, "path-2"), "'down' == 'up'");
+  EXPECT_EQ(test_of(config, "path-5"),
+            "substring(vendor[32473].option[1].hex,0,1) == 0x05 or member('names-no-path')");
 }
 
 TEST(Kea6Config, AServerOfSomeoneElseKeepsItsSocketAndLog) {

@@ -217,5 +217,30 @@ TEST(HostPlanIpv6, WhenThereIsNoRoomForBothFamiliesEachPathComesFirst) {
   EXPECT_EQ(endpoints(with).size(), 6u) << "an operator has two";
 }
 
+TEST(HostPlanIpv6, TheInterfacesOwnAddressKeepsItsRouterAndWhateverElseTheMainTableSays) {
+  auto with = facts();
+  with.ipv6.clear();
+  with.own_ipv6 = address("2001:db8:1::7");
+  EXPECT_TRUE(plan(with, kNow).network.rules.empty()) << "no router is known";
+  with.own_ipv6_router = address("fe80::1");
+  const auto result = plan(with, kNow);
+  EXPECT_TRUE(result.network.addresses.empty()) << "it is not ours";
+  ASSERT_EQ(result.network.routes.size(), 1u);
+  const auto& route = result.network.routes[0];
+  EXPECT_EQ(route.to, prefix("::/0"));
+  EXPECT_EQ(route.via, address("fe80::1"));
+  EXPECT_EQ(route.ifindex, 4u);
+  EXPECT_TRUE(result.scope.owns(route));
+  ASSERT_EQ(result.network.rules.size(), 2u);
+  for (const auto& rule : result.network.rules) {
+    EXPECT_EQ(rule.from, prefix("2001:db8:1::7/128"));
+    EXPECT_TRUE(result.scope.owns(rule));
+  }
+  EXPECT_EQ(result.network.rules[0].table, kernel::kMainTable);
+  EXPECT_EQ(result.network.rules[0].suppress_prefix_length, 0u) << "but for the default route";
+  EXPECT_EQ(result.network.rules[1].table, route.table);
+  EXPECT_LT(result.network.rules[0].priority, result.network.rules[1].priority);
+}
+
 }  // namespace
 }  // namespace anabranch::host

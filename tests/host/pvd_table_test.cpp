@@ -318,5 +318,19 @@ TEST(PvdTable, WhatIsNotHeardAgainAfterTheLinkWasAwayIsDropped) {
   EXPECT_FALSE(table.forget_doubted());
 }
 
+TEST(PvdTable, CompleteIsWhatHasAsManyPathsAsItSaysThereAre) {
+  PvdTable table;
+  table.receive(of_path(1, "isp1.example"), kRouter, kNow);
+  table.receive(of_path(2), kRouter, kNow);
+  EXPECT_FALSE(table.complete()) << "there are three";
+  table.receive(of_path(2, "other.example"), kRouter, kNow);
+  EXPECT_FALSE(table.complete()) << "one path in two domains";
+  table.receive(of_path(3, "isp3.example"), kRouter, kNow);
+  EXPECT_TRUE(table.complete());
+  table.doubt();
+  table.receive(of_path(1, "isp1.example"), kRouter, kNow);
+  EXPECT_FALSE(table.complete()) << "of the link as it is now one path is known";
+}
+
 }  // namespace
 }  // namespace anabranch::host

@@ -101,7 +101,8 @@ class Network:
         found = {}
         for address in self.addresses("global"):
             prefix = nd.text(nd.octets(address["local"])[:8] + bytes(8))
-            found[prefix] = not address.get("deprecated", False)
+            # The flag "deprecated" follows a moment later.
+            found[prefix] = address["preferred_life_time"] > 0
         return found
 
     def link_local(self):
@@ -123,8 +124,10 @@ def check_content(network, heard, k):
     base = k == 1
     header = nd.Header(64, False, False, 0, LIFETIME if base else 0)
     expect(heard.header == header, f"header of path {k}: {heard.header}")
-    expect(heard.options.prefixes == (prefixes if base else {}), f"prefixes outside: {heard.options.prefixes}")
-    expect(heard.options.dns == (dns if base else {}), f"resolvers outside: {heard.options.dns}")
+    # What hosts had while path 1 was down is told to be for no new connections.
+    former = ({prefix: (flags, VALID, 0) for prefix in prefixes}, {address: 0 for address in dns})
+    outside = (heard.options.prefixes, heard.options.dns)
+    expect(outside == (prefixes, dns) if base else outside in (({}, {}), former), f"path {k} outside: {outside}")
     expect(heard.options.path is None, "EXT_ROUTE is inside only")
 
 
@@ -170,12 +173,13 @@ def advertised(network, listener):
             expect(2.99 < other - one < 4.5, f"{other - one:.3f} s between two advertisements of path {k}")
 
 
-def kernel_host(network):
-    """A host that knows nothing of domains has one path, the first."""
-    wait_until("the host has a default route", lambda: network.default_routers())
-    wait_until("the host has an address", lambda: network.prefixes())
-    expect(network.default_routers() == [SOURCES[1]], f"default routers {network.default_routers()}")
-    expect(network.prefixes() == {"2001:db8:1::": True}, f"prefixes {network.prefixes()}")
+def kernel_host(network, k=1):
+    """A host that knows nothing of domains has one path, the first or while that is down the second."""
+    def fresh():
+        return [prefix for prefix, preferred in network.prefixes().items() if preferred]
+
+    wait_until(f"the host's router is that of path {k}", lambda: network.default_routers() == [SOURCES[k]])
+    wait_until(f"the host has an address of path {k} alone", lambda: fresh() == [f"2001:db8:{k}::"])
 
 
 def counts(gateway):
@@ -267,10 +271,11 @@ def down_and_up(network, listener):
         first, delay = told_down(network, listener, 1)
         delays.append(delay)
         expect(first.header.lifetime == 0, "no router for those who know no domains")
-        wait_until("their default route is gone", lambda: network.default_routers() == [])
-        wait_until("their address is deprecated", lambda: network.prefixes() == {"2001:db8:1::": False})
+        expect(first.options.prefixes == {"2001:db8:1::/64": (ON_LINK | AUTONOMOUS, VALID, 0)}, f"{first.options}")
+        kernel_host(network, 2)
         check_content(network, told_up(network, listener, 1), 1)
         kernel_host(network)
+        expect(network.prefixes() == {"2001:db8:1::": True, "2001:db8:2::": False}, f"prefixes {network.prefixes()}")
     print("path withdrawn after " + ", ".join(f"{delay * 1000:.1f}" for delay in delays) + " ms")
     expect(min(delays) < SOON and max(delays) < 0.5, "the loss of a path was told too late")
     told_down(network, listener, 2)
@@ -419,19 +424,22 @@ def strangers(network, listener, folder):
         "dnsmasq": ["-d", "-p", "0", "-C", "/dev/null", "-i", "r0", "--enable-ra", "--ra-param=r0,4,600",
                     "--dhcp-range=2001:db8:bbbb::,ra-only", "-l", str(folder / "leases"), "-u", "root"],
     }
-    prefixes = {"radvd": "2001:db8:aaaa::", "dnsmasq": "2001:db8:bbbb::"}
+    theirs = {"radvd": "2001:db8:aaaa::", "dnsmasq": "2001:db8:bbbb::"}
     for name, arguments in programs.items():
         if not shutil.which(name):
             print(f"no {name}, left out")
             continue
         with open(folder / f"log.{name}", "w") as log:
             program = network.stranger.start([shutil.which(name), *arguments], stdout=log, stderr=log)
-        wait_until(f"the host has {name}'s prefix", lambda: prefixes[name] in network.prefixes(), 20)
+        wait_until(f"the host has {name}'s prefix", lambda: theirs[name] in network.prefixes(), 20)
         wait_until("and our router beside the other", lambda: SOURCES[1] in network.default_routers())
-        expect("2001:db8:1::" in network.prefixes() and "2001:db8:2::" not in network.prefixes(), "the host's prefixes")
+        prefixes = network.prefixes()
+        expect(prefixes.get("2001:db8:1::") and not prefixes.get("2001:db8:2::"), f"the host's prefixes: {prefixes}")
         expect(len(network.default_routers()) == 2, f"default routers {network.default_routers()}")
         first, _ = told_down(network, Filtered(listener), 1)
-        wait_until("our router has gone, the other stays", lambda: len(network.default_routers()) == 1)
+        wait_until("path 2 for path 1, the other stays",
+                   lambda: SOURCES[2] in network.default_routers() and SOURCES[1] not in network.default_routers())
+        expect(len(network.default_routers()) == 2, f"default routers {network.default_routers()}")
         check_content(network, told_up(network, Filtered(listener), 1), 1)
         end(program)
         print(f"beside {name}: ok")
@@ -481,6 +489,7 @@ def scenario(executable, folder):
         gateway.start(config(uplink(1), uplink(2)))
         advertised(network, listener)
         kernel_host(network)
+        expect(network.prefixes() == {"2001:db8:1::": True}, f"prefixes {network.prefixes()}")
         solicited(network, listener, gateway)
         down_and_up(network, listener)
         fail_open(network, listener, gateway)

@@ -124,6 +124,23 @@ def connects(source):
         raise Failed(f"{source} does not reach {FAR}: {error}") from error
 
 
+def part_lost_answer(host, wire):
+    """The answer of one path is lost: it is asked for again, and not waited for until its router speaks."""
+    router = Router(wire)
+    router.has(1, 2)
+    router.repeats = False
+    router.says[1] = of_path(1, 2, outside=prefix_information("2001:db8:1::/64"))
+    wait_until("the kernel has asked", lambda: router.solicited > 0)
+    before = router.solicited
+    host.start()
+    wait_until("the host has asked", lambda: router.solicited > before)
+    wait_until("and heard of path 1", lambda: host.path(1))
+    router.says[2] = of_path(2, 2)
+    began = time.monotonic()
+    host.wait_up(2, patience=8)
+    return f"path 2 after {time.monotonic() - began:.1f} s"
+
+
 class Conversation:
     """An MPTCP connection from the host to a server beyond the router."""
 

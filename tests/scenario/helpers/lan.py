@@ -57,15 +57,15 @@ def write(path, text, mode=0o644):
 class Network:
     """A network namespace. Name "" is the one the script itself is in."""
 
-    def __init__(self, name=""):
+    def __init__(self, name="", ipv6=False):
         self.name = name
         if name:
             command(f"ip netns add {name}")
         self.ip("link set lo up")
-        # IPv4 is all that is tested here, and a link-local address under duplicate detection would
-        # make two pictures of the same network differ.
-        self.sysctl("net/ipv6/conf/all/disable_ipv6", 1)
-        self.sysctl("net/ipv6/conf/default/disable_ipv6", 1)
+        # Where IPv4 is all that is tested, a link-local address under duplicate detection would make two
+        # pictures of the same network differ.
+        for which in ("all", "default"):
+            self.sysctl(f"net/ipv6/conf/{which}/disable_ipv6", int(not ipv6))
         self.sysctl("net/mptcp/enabled", 1)
         self.sysctl("net/mptcp/blackhole_timeout", 0)
 

@@ -75,7 +75,7 @@ class Router:
     """On w0 of a Wire. `says` is {index: message}; path k is announced from fe80::616e:6162:0:k."""
 
     def __init__(self, wire):
-        self.wire, self.says, self.solicited = wire, {}, 0
+        self.wire, self.says, self.solicited, self.repeats = wire, {}, 0, True
         self.ifindex = wire.inside(lambda: socket.if_nametoindex("w0"))
         self.sockets = {}
         self.ears = self.raw(None)
@@ -119,7 +119,8 @@ class Router:
                     continue
                 self.solicited += 1
             except TimeoutError:
-                pass
+                if not self.repeats:
+                    continue
             for index, message in list(self.says.items()):
                 try:
                     self.send(message, index)
