@@ -228,7 +228,6 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
     out.paths.push_back(std::move(entry));
   }
   for (const auto& facts : ipv6_facts(now)) {
-    const auto first = out.paths.size();
     const auto* usable = facts.usable();
     ReportedPath entry;
     entry.index = facts.index;
@@ -252,8 +251,6 @@ void Host::report_ipv6(Report& out, MonotonicTime now) const {
       entry.state = state_without_address(facts.index);
       out.paths.push_back(std::move(entry));
     }
-    if (const auto* client = paths6_.find(facts.index))
-      out.paths[first].ignored = client->traffic().ignored;
   }
   for (auto& path : out.paths) {
     if (const auto* client = paths6_.find(path.index);

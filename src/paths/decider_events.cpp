@@ -253,11 +253,14 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
   const auto found = connection.subflows.find(key);
   if (found == connection.subflows.end()) {
     const auto& removed = tracks[connection.token].removed;
-    if (std::ranges::find(removed, key.local.port, &Removed::port) != removed.end()) return;
+    if (key.local.port != 0 &&
+        std::ranges::find(removed, key.local.port, &Removed::port) != removed.end())
+      return;
     // Refused or never answered: what was asked for does not come.
     auto& pending = tracks[connection.token].pending;
     const auto asked = std::ranges::find_if(pending, [&](const Pending& one) {
-      return one.local == pair.local && one.remote == key.remote;
+      return one.local == pair.local && one.remote == key.remote &&
+             (event.local_id == 0 || one.id == event.local_id);
     });
     if (asked == pending.end()) return;
     pending.erase(asked);

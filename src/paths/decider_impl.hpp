@@ -89,6 +89,7 @@ struct Pending {
   std::string rule;
   MonotonicTime asked{};
   std::uint64_t action = 0;
+  std::uint8_t id = 0;  ///< of the local address
 };
 
 /// When a pair may be tried again in a connection.
@@ -284,6 +285,8 @@ struct Decider::Impl {
   bool reliable(const Connection& connection, const Subflow& subflow, MonotonicTime now) const;
   void take_back(Connection& connection, std::uint8_t id, const std::string& why,
                  MonotonicTime now);
+  void give_up_joins(Connection& connection, const IpAddress& local, const Endpoint& remote,
+                     MonotonicTime now);
   void left_behind(Connection& connection, const Subflow& gone, MonotonicTime now);
   void tell_again(Connection& connection, MonotonicTime now);
   void remind(Connection& connection, MonotonicTime now);

@@ -111,6 +111,28 @@ void Decider::Impl::take_back(Connection& connection, std::uint8_t id, const std
   plan_later(connection.token, kAgainAfter, now);
 }
 
+/// A try that nothing has been heard of gives way to the next one. Its socket would go on sending
+/// SYNs for two minutes, and when the path is back each of them takes a place in the queue of the
+/// peer's listener, until that answers none any more.
+void Decider::Impl::give_up_joins(Connection& connection, const IpAddress& local,
+                                  const Endpoint& remote, MonotonicTime now) {
+  auto& track = tracks[connection.token];
+  const auto unheard = [&](const Pending& one) {
+    return one.local == local && one.remote == remote;
+  };
+  const auto found = std::ranges::find_if(track.pending, unheard);
+  if (found == track.pending.end()) return;
+  const auto id = found->id;
+  std::erase_if(track.pending, unheard);
+  const bool shared =
+      std::ranges::any_of(connection.subflows,
+                          [&](const auto& entry) { return entry.second.local_id == id; }) ||
+      std::ranges::any_of(track.pending, [&](const Pending& one) { return one.id == id; });
+  if (id == 0 || shared || !connection.ids.used(id)) return;
+  take_back(connection, id, "join-unanswered", now);
+  track.removed.back().again = true;  // the peer has nothing of it, most likely
+}
+
 /// The kernel has closed a subflow whose end the peer may know nothing of: what a middlebox reset,
 /// or what nothing was heard of any more. There it would take the place of another one, and when
 /// eight places are taken no subflow can come any more.

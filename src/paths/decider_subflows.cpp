@@ -353,6 +353,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
 void Decider::Impl::create(Connection& connection, const Path& path, const Endpoint& remote,
                            const Assessment& wish, MonotonicTime now) {
   auto& track = tracks[connection.token];
+  give_up_joins(connection, path.address, remote, now);
   const auto id = connection.ids.of(path.address, now);
   if (id == 0) {
     track.retries[{path.address, remote.address}] = {now + seconds(10), seconds(10), "no-id"};
@@ -363,11 +364,7 @@ void Decider::Impl::create(Connection& connection, const Path& path, const Endpo
   const auto number =
       act(action::CreateSubflow{connection.token, id, path.address, path.ifindex, remote, backup},
           wish.code);
-  // A try that nothing has been heard of gives way to the new one.
-  std::erase_if(track.pending, [&](const Pending& one) {
-    return one.local == path.address && one.remote == remote;
-  });
-  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number});
+  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number, id});
   plan_later(connection.token, kPendingPatience + milliseconds(10), now);
 }
 

@@ -104,10 +104,11 @@ TEST(HostMetrics, APathOfIpv6AloneHasLeasesToo) {
   counts.note(2, Family::kIpv6, DhcpClient::Change::kRenewed);
   counts.note(2, Family::kIpv4, DhcpClient::Change::kLost);
   std::map<std::string, double> figures;
-  for (const auto& metric : metrics(report, counts))
-    if (metric.labels.size() == 3 && metric.labels[2].second == "ipv6")
-      EXPECT_TRUE(figures.emplace(metric.definition->name, metric.value).second)
-          << metric.definition->name << " twice";
+  for (const auto& metric : metrics(report, counts)) {
+    if (metric.labels.size() != 3 || metric.labels[2].second != "ipv6") continue;
+    EXPECT_TRUE(figures.emplace(metric.definition->name, metric.value).second)
+        << metric.definition->name << " twice";
+  }
   EXPECT_EQ(figures["anabranch_host_path_lease_remaining_seconds"], 600) << "the longest";
   EXPECT_EQ(figures["anabranch_host_path_leases_obtained_total"], 1);
   EXPECT_EQ(figures["anabranch_host_path_leases_renewed_total"], 1);

@@ -114,6 +114,29 @@ TEST_F(DeciderTest, WhatWasTakenBackIsToldOnceMoreOverASubflowThatWorks) {
   EXPECT_EQ(of<action::RemoveAgain>().size(), 1U);
 }
 
+TEST_F(DeciderTest, AJoinThatIsNotAnsweredIsTakenBackBeforeTheNextOne) {
+  start();
+  connect();
+  measured(BitRate::mbit(30), BitRate::mbit(20));
+  wait(milliseconds(1));
+  const auto first = of<action::CreateSubflow>().back().local_id;
+  done_.clear();
+  wait(milliseconds(1200));
+  ASSERT_EQ(of<action::RemoveAddress>().size(), 1U);
+  EXPECT_EQ(of<action::RemoveAddress>()[0].id, first);
+  ASSERT_EQ(of<action::CreateSubflow>().size(), 1U);
+  const auto second = of<action::CreateSubflow>()[0].local_id;
+  EXPECT_NE(second, first);
+  // The end of the first is not the end of the second.
+  auto closed = event(Type::kSubflowClosed, {kTwo, 50000});
+  closed.local_id = first;
+  give(input::Event{closed});
+  join();
+  EXPECT_EQ(decider_->connections().at(kToken).subflows.size(), 2U);
+  wait(seconds(10));
+  EXPECT_TRUE(of<action::RemoveAgain>().empty());
+}
+
 TEST_F(DeciderTest, AFailedPathIsAskedUntilItAnswersAndThenUsedAgain) {
   start();
   connect();
