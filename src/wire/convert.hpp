@@ -20,6 +20,7 @@
 namespace anabranch::wire {
 
 inline constexpr std::uint16_t kConvertPort = 5124;
+inline constexpr std::uint16_t kConvertMagic = 0x2263;
 inline constexpr std::uint8_t kConvertVersion = 1;
 inline constexpr std::size_t kConvertHeader = 4;  ///< octets
 /// 255 words: the length field has one octet.
