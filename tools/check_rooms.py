@@ -16,6 +16,9 @@ BELOW = {
     "policy": ["base"],
     "probe": ["kernel", "wire", "base"],
     "paths": ["probe", "status", "kernel", "policy", "wire", "base"],
+    "signalling": ["wire", "base"],
+    "relay": ["kernel", "base"],
+    "proxy": ["relay", "signalling", "status", "kernel", "policy", "wire", "base"],
     "lab": ["status", "kernel", "wire", "base"],
 }
 BELOW["cli"] = list(BELOW)
