@@ -30,7 +30,8 @@ BOUNDS = {"idle_kib": 4.0, "cpu_of_haproxy": 1.0}
 HAPROXY = """
 global
   nbthread 1
-  maxconn 30000
+  maxconn {connections}
+  maxpipes 100
 defaults
   mode tcp
   timeout connect 5s
@@ -50,7 +51,7 @@ worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/log-nginx;
 events {{ worker_connections {files}; }}
-stream {{ server {{ listen {listen} backlog=4096; proxy_pass {sink}; proxy_timeout 1h; }} }}
+stream {{ server {{ listen {listen} backlog=4096; proxy_pass {sink}; proxy_timeout 1h; proxy_half_close on; }} }}
 """
 DANTE = """
 logoutput: {folder}/log-dante
@@ -78,12 +79,16 @@ def processes(pid):
 
 
 def cpu_seconds(pid):
-    """To the nanosecond, as the scheduler counts it."""
+    """Of a program with its children and threads. The scheduler counts those that live to the nanosecond; those
+    that have ended are in the sums of their parent and process, to 10 ms."""
     total = 0
     for process in processes(pid):
-        for task in Path(f"/proc/{process}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        living = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        user, system, child_user, child_system = (int(field) / 100 for field in fields[11:15])
+        total += max(living, user + system) + child_user + child_system
+    return total
 
 
 def pss_kib(pid):
@@ -101,7 +106,8 @@ class Relay:
         self.bench = bench
         folder = bench.folder
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        facts = {"listen": LISTEN, "sink": SINK, "folder": folder, "files": files}
+        facts = {"listen": LISTEN, "sink": SINK, "folder": folder, "files": files,
+                 "connections": (files - 300) // 2}
         facts["user"] = "root" if os.geteuid() != 0 else "nobody"
         config = folder / f"{name}.conf"
         if name.startswith("anabranch"):
@@ -118,7 +124,7 @@ class Relay:
             arguments = ["socat", "-b", "262144", "TCP4-LISTEN:7000,bind=10.88.1.2,reuseaddr,fork,backlog=4096",
                          f"TCP4:{SINK}"]
         elif name == "microsocks":
-            arguments = ["microsocks", "-q", "-i", "10.88.1.2", "-p", "7000"]
+            arguments = ["microsocks", "-i", "10.88.1.2", "-p", "7000"]
         elif name == "dante":
             config.write_text(DANTE.format(**facts))
             arguments = ["danted", "-f", str(config)]
@@ -179,7 +185,7 @@ class Bench:
 
     def idle(self, name):
         # Both sides of a connection are descriptors of the relay.
-        number = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100) // 2)
+        number = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 400) // 2)
         relay = Relay(self, name)
         before = pss_kib(relay.program.pid)
         clients = subprocess.Popen(
