@@ -4,8 +4,8 @@
 and sink each have a namespace. All are measured one after another in every round; medians over the rounds,
 with the lowest and the highest. Further: connections per second, and memory at many idle connections.
 
-Usage: relay.py FORWARDER LOAD [--what LIST] [--relays LIST] [--rounds N] [--seconds N] [--json FILE], as root
-or as an ordinary user. FORWARDER is the relay under test: a program that takes LISTEN TO [mptcp-listen]
+Usage: relay.py FORWARDER LOAD [--what LIST] [--relays LIST] [--run ANABRANCH] [--rounds N] [--seconds N]
+[--json FILE], as root or as an ordinary user. FORWARDER is the relay under test: a program that takes LISTEN TO [mptcp-listen]
 [mptcp-to] [splice|copy]. Ends with 1 when a bound is missed.
 """
 import argparse
@@ -114,9 +114,13 @@ class Relay:
             words = {"tcp-tcp": [], "tcp-mptcp": ["mptcp-to"], "mptcp-tcp": ["mptcp-listen"]}[kind]
             sink = SINK_MPTCP if kind == "tcp-mptcp" else SINK
             arguments = [bench.forwarder, LISTEN, sink, *words, *name.split("-")[1:]]
-        elif name == "haproxy":
+        elif name in ("haproxy", "haproxy-run"):
+            # Under `anabranch run` all its sockets are MPTCP, and those to a plain peer fall back.
+            facts["sink"] = SINK_MPTCP if kind == "tcp-mptcp" else SINK
             config.write_text(HAPROXY.format(**facts))
             arguments = ["haproxy", "-db", "-f", str(config)]
+            if name == "haproxy-run":
+                arguments = [bench.options.run, "run", "--", *arguments]
         elif name == "nginx":
             config.write_text(NGINX.format(**facts))
             arguments = ["nginx", "-e", str(folder / "log-nginx"), "-c", str(config)]
@@ -213,7 +217,8 @@ def plan(options):
     for kind in ("tcp-tcp", "tcp-mptcp", "mptcp-tcp"):
         for connections in (1, 64):
             if kind in options.what:
-                relays = options.relays if kind == "tcp-tcp" else ours
+                peers = ["haproxy-run"] if options.run and "haproxy" in options.relays else []
+                relays = options.relays if kind == "tcp-tcp" else ours + peers
                 cases += [(f"{kind} {connections}", name, lambda bench, name=name, kind=kind, connections=connections:
                            bench.throughput(name, kind, connections)) for name in relays]
     for what in ("rate", "idle"):
@@ -261,10 +266,12 @@ def begin():
     parser.add_argument("--what", default="tcp-tcp,tcp-mptcp,mptcp-tcp,rate,idle", type=lambda text: text.split(","))
     parser.add_argument("--relays", default="anabranch,haproxy,nginx,socat,microsocks,dante",
                         type=lambda text: text.split(","))
+    parser.add_argument("--run", metavar="ANABRANCH", help="with it, HAProxy is measured with MPTCP too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--json")
     options = parser.parse_args()
+    options.run = options.run and os.path.abspath(options.run)
     tools = {"dante": "danted"}
     main(lambda *where: bench(options, *where),
          ["ss", *(tools.get(name, name) for name in options.relays if not name.startswith("anabranch"))])
