@@ -185,9 +185,11 @@ class Bench:
 
     def rate(self, name):
         relay = Relay(self, name)
+        before = cpu_seconds(relay.program.pid)
         done, seconds = relay.load("rate", "connections=16", f"seconds={self.options.seconds}")
+        cpu = cpu_seconds(relay.program.pid) - before
         relay.end()
-        return {"connections_s": done / seconds}
+        return {"connections_s": done / seconds, "cpu_us_per_connection": cpu * 1e6 / done}
 
     def idle(self, name):
         # Both sides of a connection are descriptors of the relay.
