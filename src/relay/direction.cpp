@@ -13,9 +13,9 @@ namespace {
 
 constexpr unsigned kSpliceFlags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 // A copying read of this size that comes back full is taken for a stream.
-constexpr std::size_t kFirstRead = 64 * 1024;
+constexpr std::size_t kFirstRead = std::size_t{64} * 1024;
 // And a stream of which a splice found less than this has become a trickle.
-constexpr std::size_t kTrickle = 8 * 1024;
+constexpr std::size_t kTrickle = std::size_t{8} * 1024;
 
 bool would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK;

@@ -25,12 +25,12 @@ namespace anabranch::relay {
 /// What the directions of one reactor share.
 struct Carrier {
   /// The most octets of one read, and of one direction in one turn.
-  static constexpr std::size_t kBuffer = 256 * 1024;
-  static constexpr std::size_t kSplice = 1024 * 1024;
-  static constexpr std::size_t kBudget = 1024 * 1024;
+  static constexpr std::size_t kBuffer = std::size_t{256} * 1024;
+  static constexpr std::size_t kSplice = std::size_t{1024} * 1024;
+  static constexpr std::size_t kBudget = std::size_t{1024} * 1024;
   /// While more than this is under way in all, further directions read little at a time.
-  static constexpr std::size_t kHeldPlenty = 64 * 1024 * 1024;
-  static constexpr std::size_t kLittle = 16 * 1024;
+  static constexpr std::size_t kHeldPlenty = std::size_t{64} * 1024 * 1024;
+  static constexpr std::size_t kLittle = std::size_t{16} * 1024;
 
   std::unique_ptr<std::uint8_t[]> buffer = std::make_unique_for_overwrite<std::uint8_t[]>(kBuffer);
   PipePool pipes;

@@ -18,6 +18,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/fd.hpp"
@@ -30,9 +31,14 @@
 
 namespace anabranch::relay::test {
 
-/// Once in a process. Where namespaces are not allowed, the loopback everybody shares does.
+/// Once in a process, with as many descriptors as the machine allows. Where namespaces are not
+/// allowed, the loopback everybody shares does.
 inline void enter_network() {
   static const bool entered = [] {
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
     if (!anabranch::test::enter_private_network()) return false;
     auto netlink = kernel::Rtnetlink::open();
     EXPECT_TRUE(netlink && netlink->set_up(1, true));
