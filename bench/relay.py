@@ -44,6 +44,7 @@ listen relay
   server sink {sink}
 """
 NGINX = """
+user root;
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
 worker_processes 1;
@@ -53,13 +54,14 @@ error_log {folder}/log-nginx;
 events {{ worker_connections {files}; }}
 stream {{ server {{ listen {listen} backlog=4096; proxy_pass {sink}; proxy_timeout 1h; proxy_half_close on; }} }}
 """
+# In an ordinary user's namespace there is nobody but root to be.
 DANTE = """
 logoutput: {folder}/log-dante
 internal: 10.88.1.2 port = 7000
 external: 10.88.2.1
 socksmethod: none
 clientmethod: none
-user.unprivileged: {user}
+user.unprivileged: root
 client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
 socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
 """
@@ -110,7 +112,6 @@ class Relay:
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         facts = {"listen": LISTEN, "sink": SINK, "folder": folder, "files": files,
                  "connections": (files - 300) // 2}
-        facts["user"] = "root" if os.geteuid() != 0 else "nobody"
         config = folder / f"{name}.conf"
         if name.startswith("anabranch"):
             words = {"tcp-tcp": [], "tcp-mptcp": ["mptcp-to"], "mptcp-tcp": ["mptcp-listen"]}[kind]
