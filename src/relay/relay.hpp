@@ -32,9 +32,10 @@ enum class Ended : std::uint8_t {
   kResetByClient,
   kResetByServer,
   kIdle,
-  kTold,  ///< end_all()
+  kTold,  ///< end_all(), or the kernel would not watch the sockets
 };
 
+/// Octets that were read; Leg::first is not counted.
 struct Summary {
   Ended ended = Ended::kInOrder;
   std::uint64_t octets_to_server = 0;
