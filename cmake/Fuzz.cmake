@@ -6,7 +6,7 @@ set(fuzz_targets ext_route classless_routes dhcp_frame lease state_file host_set
   kea_line status_protocol paths_settings paths_recording paths_decider probe_reply
   router_advertisement reach_answer pvd_table dhcp6_message lease6)
 # Those of the room signalling and of what is below it are built without the others.
-set(fuzz_signalling convert_message convert_acceptor convert_initiator)
+set(fuzz_signalling convert_message convert_acceptor convert_initiator socks5 http_connect)
 
 function(anabranch_fuzz_program name target)
   add_executable(${name} fuzz/${target}.cpp ${ARGN})
