@@ -22,6 +22,11 @@ bool set_int(int fd, int level, int option, int value) {
   return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
+bool set_transparent(int fd, Family family) {
+  return family == Family::kIpv4 ? set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1)
+                                 : set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+}
+
 std::optional<Endpoint> endpoint_of(const sockaddr_storage& address) {
   const auto ip = IpAddress::from_sockaddr(address);
   if (!ip) return std::nullopt;
@@ -45,9 +50,7 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint, const ListenerOptions& opti
   if (!set_int(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1))
     return fail_errno("SO_REUSEPORT", endpoint.text());
   if (!v4) set_int(fd->get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (options.transparent &&
-      !set_int(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT,
-               1)) {
+  if (options.transparent && !set_transparent(fd->get(), endpoint.address.family())) {
     auto error = fail_errno("IP_TRANSPARENT", endpoint.text());
     error.error().hint = "needs CAP_NET_ADMIN";
     return error;
@@ -86,6 +89,17 @@ std::optional<Endpoint> own_endpoint(int fd) {
   socklen_t length = sizeof address;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return std::nullopt;
   return endpoint_of(address);
+}
+
+Result<void> connect_as(int fd, const IpAddress& source) {
+  if (!set_transparent(fd, source.family())) return fail_errno("IP_TRANSPARENT", source.text());
+  // The port is taken at connect(), where one serves many destinations.
+  set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  sockaddr_storage address{};
+  const socklen_t length = source.to_sockaddr(0, address);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0)
+    return fail_errno("cannot connect as", source.text());
+  return {};
 }
 
 Begun begin_connect(int fd, const Endpoint& to, std::span<const std::uint8_t> data) {

@@ -41,6 +41,10 @@ Accepted accept_from(int listener);
 /// The address a connected or listening socket has; unmapped.
 std::optional<Endpoint> own_endpoint(int fd);
 
+/// The connection comes from this address, which may be another machine's (IP_TRANSPARENT: needs
+/// CAP_NET_ADMIN, and its packets must find the way to us), at a port of the kernel's choice.
+Result<void> connect_as(int fd, const IpAddress& source);
+
 /// Begins a connection with `data` in its SYN, which may go without a cookie. Returns the octets
 /// that were taken, of which the SYN carries as many as fit. 0 for no `data`: a plain connect.
 /// Errors that come at once have the errno in `error`, which is 0 else.

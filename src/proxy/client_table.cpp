@@ -67,10 +67,9 @@ void ClientTable::leave(const IpPrefix& client) {
 void ClientTable::sweep(Time now) {
   if (now - swept_ < kSecond) return;
   swept_ = now;
-  std::erase_if(entries_, [&](auto& item) {
-    auto& entry = item.second;
-    if (now - entry.second >= kSecond) entry.errors = 0;
-    return entry.connections == 0 && entry.errors == 0;
+  std::erase_if(entries_, [&](const auto& item) {
+    const Entry& entry = item.second;
+    return entry.connections == 0 && now - entry.second >= kSecond;
   });
 }
 

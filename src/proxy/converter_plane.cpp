@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/converter_session.hpp"
+#include "proxy/worker.hpp"
 
 namespace anabranch::proxy {
 
@@ -69,14 +70,7 @@ ConverterCounts& ConverterCounts::operator+=(const ConverterCounts& other) {
   setting_up += other.setting_up;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.rules) rules[name] += count;
-  relays.running += other.relays.running;
-  relays.octets_to_server += other.relays.octets_to_server;
-  relays.octets_to_client += other.relays.octets_to_client;
-  relays.spliced += other.relays.spliced;
-  relays.copied += other.relays.copied;
-  relays.held += other.relays.held;
-  relays.pipes += other.relays.pipes;
-  for (std::size_t i = 0; i < std::size(relays.ended); ++i) relays.ended[i] += other.relays.ended[i];
+  add(relays, other.relays);
   return *this;
 }
 

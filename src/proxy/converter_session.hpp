@@ -2,9 +2,9 @@
 // A client's connection to the converter until it is relayed or over:
 //
 //   hearing ---> connecting ---> answering ---> relayed (Relays has it, the session is gone)
-//      \             \               \
-//       ------------- -------------- ---> leaving: the reply is sent, then closed in order, so that
-//                                         an Error reaches the client before a RST would
+//      |             |               |
+//      +-------------+---------------+---> leaving: the reply is sent, then closed in order, so
+//                                          that an Error reaches the client before a RST would
 //
 // One fault of the kernel decides when we answer: what is written to an MPTCP socket that was
 // accepted out of a SYN with data, before the third ACK has come, is never sent. So nothing is
@@ -22,6 +22,7 @@
 #include "kernel/stream_socket.hpp"
 #include "proxy/client_table.hpp"
 #include "proxy/converter_access.hpp"
+#include "proxy/watching.hpp"
 #include "relay/reactor.hpp"
 #include "signalling/signalling.hpp"
 
@@ -41,19 +42,6 @@ class ConverterSession {
 
  private:
   enum class Phase : std::uint8_t { kHearing, kConnecting, kAnswering, kLeaving };
-
-  template <void (ConverterSession::*Handle)(std::uint32_t)>
-  struct Side final : relay::Reactor::Watcher {
-    explicit Side(ConverterSession& whose) : session(whose) {}
-    void ready(std::uint32_t events) override { (session.*Handle)(events); }
-    ConverterSession& session;
-  };
-  template <void (ConverterSession::*Handle)()>
-  struct Alarm final : relay::Reactor::Timer {
-    explicit Alarm(ConverterSession& whose) : session(whose) {}
-    void expired() override { (session.*Handle)(); }
-    ConverterSession& session;
-  };
 
   void client_ready(std::uint32_t events);
   void upstream_ready(std::uint32_t events);
@@ -88,10 +76,10 @@ class ConverterSession {
   signalling::Octets heard_;
   std::size_t consumed_ = 0;
   signalling::Octets answer_;
-  Side<&ConverterSession::client_ready> client_side_{*this};
-  Side<&ConverterSession::upstream_ready> upstream_side_{*this};
-  Alarm<&ConverterSession::too_late> deadline_{*this};
-  Alarm<&ConverterSession::look> next_look_{*this};
+  WatchedSide<ConverterSession, &ConverterSession::client_ready> client_side_{*this};
+  WatchedSide<ConverterSession, &ConverterSession::upstream_ready> upstream_side_{*this};
+  Alarm<ConverterSession, &ConverterSession::too_late> deadline_{*this};
+  Alarm<ConverterSession, &ConverterSession::look> next_look_{*this};
 };
 
 }  // namespace anabranch::proxy

@@ -13,10 +13,10 @@ using config::Setting;
 
 namespace {
 
-namespace definition = definition::converter;
+namespace key = definition::converter;
 
 std::vector<Endpoint> read_listen(const Section& section) {
-  namespace own = definition::own;
+  namespace own = key::own;
   if (!section.has(own::kListen))
     return {{IpAddress(), registry::kConvertPort},
             {IpAddress::parse("::").value(), registry::kConvertPort}};
@@ -29,7 +29,7 @@ std::vector<Endpoint> read_listen(const Section& section) {
     if (!endpoint || endpoint->port == 0)
       section.complain(own::kListen, "'" + text + "' is not an address with a port",
                        "write it like \"192.0.2.1:5124\" or \"[2001:db8::1]:5124\"");
-    else if (std::ranges::contains(out, *endpoint))
+    else if (std::ranges::find(out, *endpoint) != out.end())
       section.complain(own::kListen, "'" + text + "' is there twice", "name it once");
     else
       out.push_back(*endpoint);
@@ -38,8 +38,8 @@ std::vector<Endpoint> read_listen(const Section& section) {
 }
 
 void read_clients(const Section& root, ConverterSettings& out) {
-  namespace clients = definition::clients;
-  const Section section = root.section(definition::kClients);
+  namespace clients = key::clients;
+  const Section section = root.section(key::kClients);
   out.clients = read_prefixes(section, clients::kAllow);
   out.cookie_required = section.choice(clients::kCookie) == "required";
   out.cookie_secret = section.text(clients::kCookieSecretFile);
@@ -52,7 +52,7 @@ void read_clients(const Section& root, ConverterSettings& out) {
 }
 
 ConverterLimits read_limits(const Section& section) {
-  namespace limits = definition::limits;
+  namespace limits = key::limits;
   const auto in_seconds = [&](const Setting& setting) {
     return std::chrono::duration_cast<seconds>(section.duration(setting));
   };
@@ -67,19 +67,19 @@ ConverterLimits read_limits(const Section& section) {
 }
 
 Result<ConverterSettings> read(const config::Document& document) {
-  namespace own = definition::own;
+  namespace own = key::own;
   const Section root = document.root();
-  const Section section = root.section(definition::kConverter);
+  const Section section = root.section(key::kConverter);
   ConverterSettings out;
   out.listen = read_listen(section);
   out.workers = static_cast<unsigned>(section.number(own::kWorkers));
   out.congestion = section.text(own::kCongestion);
   out.upstream_mptcp = section.choice(own::kUpstream) == "mptcp";
   read_clients(root, out);
-  out.destinations = read_prefixes(root.section(definition::kDestinations),
-                                   definition::destinations::kAllow);
-  out.limits = read_limits(root.section(definition::kLimits));
-  out.rules = read_rules(root, definition::kRule, proxy::definition::rule::kConverterAction);
+  out.destinations = read_prefixes(root.section(key::kDestinations),
+                                   key::destinations::kAllow);
+  out.limits = read_limits(root.section(key::kLimits));
+  out.rules = read_rules(root, key::kRule, definition::rule::kConverterAction);
   out.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   return out;
@@ -88,7 +88,7 @@ Result<ConverterSettings> read(const config::Document& document) {
 }  // namespace
 
 std::span<const Setting> converter_setting_definitions() {
-  return definition::kAll;
+  return key::kAll;
 }
 
 Result<ConverterSettings> load_converter_settings(const std::filesystem::path& file) {

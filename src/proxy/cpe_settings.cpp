@@ -13,23 +13,23 @@ using config::Setting;
 
 namespace {
 
-namespace definition = definition::cpe;
+namespace key = definition::cpe;
 
 std::vector<std::string> read_lan(const Section& section) {
   constexpr std::size_t kLongestName = 15;
   constexpr std::string_view kNever = "/ \t\n\"\\";
-  auto out = section.texts(definition::own::kLan);
+  auto out = section.texts(key::own::kLan);
   for (const auto& name : out)
     if (name.empty() || name.size() > kLongestName || name.find_first_of(kNever) != name.npos)
-      section.complain(definition::own::kLan, "'" + name + "' is not an interface's name",
+      section.complain(key::own::kLan, "'" + name + "' is not an interface's name",
                        "at most 15 characters, like \"lan0\"");
   return out;
 }
 
 std::vector<ConverterEntry> read_converters(const Section& root) {
-  namespace converter = definition::converter;
+  namespace converter = key::converter;
   std::vector<ConverterEntry> out;
-  for (const auto& section : root.sections(definition::kConverter)) {
+  for (const auto& section : root.sections(key::kConverter)) {
     ConverterEntry one;
     one.name = section.text(converter::kName);
     const auto address = section.address(converter::kAddress);
@@ -49,9 +49,9 @@ std::vector<ConverterEntry> read_converters(const Section& root) {
 }
 
 Result<CpeSettings> read(const config::Document& document) {
-  namespace own = definition::own;
+  namespace own = key::own;
   const Section root = document.root();
-  const Section section = root.section(definition::kCpe);
+  const Section section = root.section(key::kCpe);
   const auto in_milliseconds = [&](const Setting& setting) {
     return std::chrono::duration_cast<milliseconds>(section.duration(setting));
   };
@@ -70,7 +70,7 @@ Result<CpeSettings> read(const config::Document& document) {
   out.idle = in_seconds(own::kIdle);
   out.half_closed = in_seconds(own::kHalfClosed);
   out.converters = read_converters(root);
-  out.rules = read_rules(root, definition::kRule, proxy::definition::rule::kCpeAction);
+  out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
   out.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   return out;
@@ -79,7 +79,7 @@ Result<CpeSettings> read(const config::Document& document) {
 }  // namespace
 
 std::span<const Setting> cpe_setting_definitions() {
-  return definition::kAll;
+  return key::kAll;
 }
 
 Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file) {

@@ -2,11 +2,23 @@
 #include "proxy/worker.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <sched.h>
 #include <sys/resource.h>
 
 namespace anabranch::proxy {
+
+void add(relay::RelayCounts& sum, const relay::RelayCounts& one) {
+  sum.running += one.running;
+  sum.octets_to_server += one.octets_to_server;
+  sum.octets_to_client += one.octets_to_client;
+  sum.spliced += one.spliced;
+  sum.copied += one.copied;
+  sum.held += one.held;
+  sum.pipes += one.pipes;
+  for (std::size_t i = 0; i < std::size(sum.ended); ++i) sum.ended[i] += one.ended[i];
+}
 
 unsigned worker_count(unsigned wanted) {
   if (wanted != 0) return wanted;

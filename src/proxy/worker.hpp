@@ -12,8 +12,11 @@
 
 #include "base/result.hpp"
 #include "relay/reactor.hpp"
+#include "relay/relay.hpp"
 
 namespace anabranch::proxy {
+
+void add(relay::RelayCounts& sum, const relay::RelayCounts& one);
 
 /// 0: as many as there are processors for us.
 unsigned worker_count(unsigned wanted);
