@@ -47,7 +47,7 @@ PROGRAMS = []
 
 def start(arguments, **options):
     """A program in the background, killed when the scenario ends."""
-    program = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, **options)
+    program = subprocess.Popen(arguments, **{"stdin": subprocess.DEVNULL} | options)
     PROGRAMS.append(program)
     return program
 
