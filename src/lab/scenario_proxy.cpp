@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "lab/proxy_transfer.hpp"
+#include "lab/scenario_programs.hpp"
 #include "lab/single_homed.hpp"
 
 namespace anabranch::lab {
@@ -17,7 +18,8 @@ namespace {
 
 constexpr std::string_view kAggregate = "aggregate";
 constexpr std::string_view kFailover = "failover";
-constexpr std::array kParts{kAggregate, kFailover};
+constexpr std::string_view kPrograms = "programs";
+constexpr std::array kParts{kAggregate, kFailover, kPrograms};
 constexpr std::string_view kIpv4 = "ipv4";
 constexpr std::string_view kIpv6 = "ipv6";
 constexpr std::array kFamilyWords{kIpv4, kIpv6};
@@ -268,6 +270,23 @@ Result<void> failovers(ScenarioRun& run, const Plan& plan) {
   return {};
 }
 
+/// Programs that have never heard of MPTCP.
+Result<void> programs(ScenarioRun& run) {
+  run.progress.step("curl fetches from nginx", seconds(6));
+  const auto before = pair_counters(run.network);
+  if (!before) return std::unexpected(before.error());
+  const auto fetched = fetch_file(run.network, {});
+  if (!fetched) return std::unexpected(fetched.error());
+  const auto after = pair_counters(run.network);
+  if (!after) return std::unexpected(after.error());
+  run.measure("curl_goodput", fetched->goodput.mbit(), "Mbit/s");
+  run.expect(holds("curl's file has nginx's hash", fetched->hashes_equal));
+  run.expect(holds("curl's connection was MPTCP with a second subflow between CPE and converter",
+                   after->capable > before->capable && after->joined > before->joined));
+  run.progress.finish_step(mbit_text(fetched->goodput));
+  return {};
+}
+
 Result<void> proxy(ScenarioRun& run) {
   const Plan plan = plan_of(run);
   TcpAlone alone;
@@ -283,12 +302,13 @@ Result<void> proxy(ScenarioRun& run) {
   run.progress.finish_step("");
   if (aggregate) ANABRANCH_TRY(aggregates(run, plan, alone));
   if (run.choice.wants(kFailover, kParts)) ANABRANCH_TRY(failovers(run, plan));
+  if (run.choice.wants(kPrograms, kParts)) ANABRANCH_TRY(programs(run));
   return stop_pair(run.network);
 }
 
 unsigned steps(Scale scale) {
   const Plan plan = plan_for(scale);
-  return 4 + 2 + 1 + plan.rounds * (4 + (plan.every_cut_in_both_families ? 8 : 4));
+  return 4 + 2 + 1 + 1 + plan.rounds * (4 + (plan.every_cut_in_both_families ? 8 : 4));
 }
 
 }  // namespace
@@ -300,7 +320,7 @@ Scenario proxy_scenario() {
           .steps = steps,
           .body = proxy,
           .start = start_pair_for_shell,
-          .words = {kAggregate, kFailover, kIpv4, kIpv6, kDownload, kUpload}};
+          .words = {kAggregate, kFailover, kPrograms, kIpv4, kIpv6, kDownload, kUpload}};
 }
 
 }  // namespace anabranch::lab

@@ -16,12 +16,14 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
+import namespaces
 import convert
 from convert import connect, hear, info, message, tlv
 from namespaces import enter, expect, main, wait_until
 from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE, HOST, SERVER, SERVER6, Network, Role
 
-BAD_CONNECTIONS = 100_000 if "--soak" in sys.argv else 2_000
+SOAK = "--soak" in sys.argv
+BAD_CONNECTIONS = 100_000 if SOAK else 2_000
 AT_ONCE = 50
 SETUP_SECONDS = 2
 PORT = 9000
@@ -291,6 +293,8 @@ def reset(connection):
 
 
 def scenario(executable, folder):
+    if SOAK:
+        namespaces.LIFETIME = 6 * 3600
     hostile = Hostile(executable, folder)
     for step in (hostile.good_clients, hostile.single_octets, hostile.every_error, hostile.strangers, hostile.silence,
                  hostile.early_ends):

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
+import namespaces
 from namespaces import HELPERS, Skipped, expect, main, wait_until
 from proxy_pair import SERVER, SERVER6, Pair
 
@@ -314,6 +315,8 @@ def through_the_pair(pair, name, client):
 
 
 def scenario(executable, folder):
+    if SOAK:
+        namespaces.LIFETIME = 6 * 3600
     folder.chmod(0o755)
     pair = Pair(executable, folder, plain=PLAIN)
     clients = Clients(pair, folder)
