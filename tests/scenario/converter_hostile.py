@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 import namespaces
 import convert
 from convert import connect, hear, info, message, tlv
-from namespaces import enter, expect, main, wait_until
+from namespaces import Failed, enter, expect, main, wait_until
 from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE, HOST, SERVER, SERVER6, Network, Role
 
 SOAK = "--soak" in sys.argv
@@ -176,10 +176,14 @@ class Hostile:
         expect(not bad.echo or bad.octets[:4] in answer.octets[4:], f"{bad.name}: no echo of it in {answer!r}")
 
     def every_error(self):
-        for bad in bad_messages():
-            self.told(bad)
-        for bad in bad_messages():
-            self.told(bad, protocol=MPTCP, syn_data=True)
+        wrong = []
+        for how in ({}, {"protocol": MPTCP, "syn_data": True}):
+            for bad in bad_messages():
+                try:
+                    self.told(bad, **how)
+                except (Failed, OSError) as failure:
+                    wrong.append(f"{failure} {how}")
+        expect(not wrong, "\n".join(wrong))
 
     def strangers(self):
         """Who is not among the clients gets nothing of it."""
@@ -296,11 +300,16 @@ def scenario(executable, folder):
     if SOAK:
         namespaces.LIFETIME = 6 * 3600
     hostile = Hostile(executable, folder)
+    failures = []
     for step in (hostile.good_clients, hostile.single_octets, hostile.every_error, hostile.strangers, hostile.silence,
                  hostile.early_ends):
         began = time.monotonic()
-        step()
-        print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+        try:
+            step()
+            print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+        except (Failed, OSError) as failure:
+            failures.append(f"{step.__name__}: {type(failure).__name__} {failure}")
+    expect(not failures, "\n".join(failures))
     # The first bad ones may make the converter keep buffers: what counts is that more do not make more.
     hostile.bad_clients(BAD_CONNECTIONS // 4)
     descriptors, memory = hostile.figures()

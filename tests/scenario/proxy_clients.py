@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 import namespaces
-from namespaces import HELPERS, Skipped, expect, main, wait_until
+from namespaces import HELPERS, Failed, Skipped, expect, main, wait_until
 from proxy_pair import SERVER, SERVER6, Pair
 
 ARGUMENTS = sys.argv[2:]
@@ -320,9 +320,16 @@ def scenario(executable, folder):
     folder.chmod(0o755)
     pair = Pair(executable, folder, plain=PLAIN)
     clients = Clients(pair, folder)
+    failures = []
     for name in [name for name in vars(Clients) if name[0] != "_"]:
-        if not CHOSEN or name in CHOSEN:
+        if CHOSEN and name not in CHOSEN:
+            continue
+        try:
             through_the_pair(pair, name, getattr(clients, name))
+        except (Failed, OSError, subprocess.SubprocessError) as failure:
+            print(f"{name}: FAILED: {failure}", flush=True)
+            failures.append(name)
+    expect(not failures, f"these did not get through: {', '.join(failures)}")
     if not PLAIN:
         expect(pair.mptcp_joins() > 0, "no connection had a second subflow")
     pair.stop()

@@ -13,7 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
-from namespaces import expect, main, wait_until
+from namespaces import Failed, expect, main, wait_until
 from proxy_pair import CONVERTER, CPE_TOML, HOST, SERVER, SERVER6, Pair
 
 PORT, DIRECT_PORT, REJECTED_PORT, OTHER_PORT = 9000, 9100, 9101, 9102
@@ -226,11 +226,16 @@ def scenario(executable, folder):
     for address in (SERVER, SERVER6):
         for port in (PORT, DIRECT_PORT, REJECTED_PORT):
             serve(pair.server, address, port)
+    failures = []
     for step in (through_the_pair, left_alone, refused, settings_read_again, converter_killed, converter_silent, cpe_stopped,
                  cpe_killed):
         began = time.monotonic()
-        step(pair)
-        print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+        try:
+            step(pair)
+            print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+        except (Failed, OSError) as failure:
+            failures.append(f"{step.__name__}: {type(failure).__name__} {failure}")
+    expect(not failures, "\n".join(failures))
     pair.stop()
 
 

@@ -95,7 +95,7 @@ class Network:
             self.default(self.cpe, f"172.16.{k}.2", f"2001:db8:{1640 + k}::2", f"metric {100 + k}")
             self.default(self.cpe, f"172.16.{k}.2", f"2001:db8:{1640 + k}::2", f"table {100 + k}")
             self.cpe.ip(f"rule add from 172.16.{k}.0/24 lookup {100 + k} pref {500 + k}",
-                        f"-6 rule add from 2001:db8:{1640 + k}::/64 lookup {100 + k} pref {500 + k}",
+                        f"rule add from 2001:db8:{1640 + k}::/64 lookup {100 + k} pref {500 + k}",
                         f"mptcp endpoint add 172.16.{k}.1 dev up{k} subflow")
         self.core.ip("route add 10.1.0.0/16 via 172.16.1.1 congctl cubic", "route add 2001:db8:1::/64 via 2001:db8:1641::1")
         cable(self.core, "conv0", self.converter, "eth0")
@@ -122,7 +122,7 @@ class Network:
     @staticmethod
     def default(node, via, via6, more=""):
         # Programs that set no congestion control must not fall to a default that MPTCP crawls with.
-        node.ip(f"route add default via {via} {more} congctl cubic", f"-6 route add default via {via6} {more} congctl cubic")
+        node.ip(f"route add default via {via} {more} congctl cubic", f"route add default via {via6} {more} congctl cubic")
 
     def counter(self, node, name):
         """Of "TcpExt", "MPTcpExt": /proc/net/netstat."""
