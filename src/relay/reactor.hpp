@@ -14,13 +14,18 @@
 
 namespace anabranch::relay {
 
+class TimerWheel;
+
+/// Used on the thread that runs it, except post() and stop().
 class Reactor {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// Of one descriptor.
   class Watcher {
    public:
-    /// `events` as epoll_wait gives them. The watcher may forget and destroy itself or any other.
+    /// `events` as epoll_wait gives them; 0 when again() asked for the call. The watcher may forget
+    /// and destroy itself or any other.
     virtual void ready(std::uint32_t events) = 0;
 
    protected:
@@ -37,15 +42,15 @@ class Reactor {
     bool running() const { return wheel_ != nullptr; }
 
    protected:
+    /// Never early. It may start, stop and destroy itself or any other.
     virtual void expired() = 0;
 
    private:
-    friend class Reactor;
     friend class TimerWheel;
-    class TimerWheel* wheel_ = nullptr;
+    TimerWheel* wheel_ = nullptr;
     Timer* next_ = nullptr;
-    Timer* previous_ = nullptr;
-    std::int64_t due_ = 0;  ///< milliseconds of the wheel
+    Timer** link_ = nullptr;  ///< what points here
+    std::int64_t due_ = 0;    ///< milliseconds of the wheel
   };
 
   static Result<std::unique_ptr<Reactor>> create();
@@ -58,6 +63,9 @@ class Reactor {
   Result<void> change(int fd, std::uint32_t events, Watcher& watcher);
   /// Before the descriptor is closed; events of it that are under way are dropped.
   void forget(int fd, Watcher& watcher);
+  /// Calls the watcher once more in the next turn, after the descriptors that are ready by then:
+  /// for one that has more to do and leaves the others their share. Once a turn at most.
+  void again(Watcher& watcher);
 
   /// Starts or moves it.
   void start(Timer& timer, std::chrono::milliseconds delay);
@@ -65,10 +73,12 @@ class Reactor {
   /// The time of this turn of the loop.
   Clock::time_point now() const;
 
-  /// Runs `callback` on the loop's thread soon. The one function other threads may call, with
-  /// stop().
+  /// Runs `callback` on the loop's thread soon. Any thread may call it. What was not run when the
+  /// reactor is destroyed is dropped.
   void post(std::function<void()> callback);
+  /// Until stop().
   void run();
+  /// Ends run() after the turn it is in, or the next one at once. Any thread may call it.
   void stop();
 
  private:
