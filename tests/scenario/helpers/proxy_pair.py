@@ -94,9 +94,9 @@ class Network:
             self.join(self.core, f"c{k}", f"172.16.{k}.2/24 2001:db8:{1640 + k}::2/64")
             self.default(self.cpe, f"172.16.{k}.2", f"2001:db8:{1640 + k}::2", f"metric {100 + k}")
             self.default(self.cpe, f"172.16.{k}.2", f"2001:db8:{1640 + k}::2", f"table {100 + k}")
-            self.cpe.ip(f"rule add from 172.16.{k}.0/24 lookup {100 + k} pref {500 + k}",
-                        f"rule add from 2001:db8:{1640 + k}::/64 lookup {100 + k} pref {500 + k}",
-                        f"mptcp endpoint add 172.16.{k}.1 dev up{k} subflow")
+            for family, source in (("-4", f"172.16.{k}.0/24"), ("-6", f"2001:db8:{1640 + k}::/64")):
+                self.cpe.run("ip", family, "rule", "add", "from", source, "lookup", str(100 + k), "pref", str(500 + k))
+            self.cpe.ip(f"mptcp endpoint add 172.16.{k}.1 dev up{k} subflow")
         self.core.ip("route add 10.1.0.0/16 via 172.16.1.1 congctl cubic", "route add 2001:db8:1::/64 via 2001:db8:1641::1")
         cable(self.core, "conv0", self.converter, "eth0")
         self.join(self.core, "conv0", "198.18.9.1/24 2001:db8:1989::1/64")
