@@ -33,6 +33,8 @@ void add_lab(CLI::App& app, Outcome& outcome);
 void add_lab_workload(CLI::App& lab, Outcome& outcome);
 /// The hidden verb "lab herd".
 void add_lab_herd(CLI::App& lab, Outcome& outcome);
+/// The hidden verb "lab exchange".
+void add_lab_exchange(CLI::App& lab, Outcome& outcome);
 void add_paths(CLI::App& app, Outcome& outcome);
 /// The verb "paths explain".
 void add_paths_explain(CLI::App& paths, Outcome& outcome);

@@ -6,6 +6,14 @@
 
 namespace anabranch::lab {
 
+struct Fetched {
+  BitRate goodput;
+  bool hashes_equal = false;
+};
+/// curl on "host" gets a file from nginx on "server" over IPv4; both are run with the words `under`
+/// before them.
+Result<Fetched> fetch_file(Network& network, const std::vector<std::string>& under);
+
 /// One step: a file fetched over all paths, its hash compared, MPTCP seen in the server's counters.
 Result<void> fetch_with_real_programs(ScenarioRun& run);
 
