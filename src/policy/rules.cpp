@@ -33,9 +33,6 @@ bool Match::matches(const Flow& flow) const {
                       }) &&
          empty_or_any(interfaces, [&](const auto& pattern) {
            return !flow.interface.empty() && name_matches(pattern, flow.interface);
-         }) &&
-         empty_or_any(sources, [&](const auto& prefix) {
-           return flow.source.has_value() && prefix.contains(*flow.source);
          });
 }
 

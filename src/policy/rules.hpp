@@ -20,7 +20,6 @@ struct Flow {
   std::optional<std::uint32_t> uid = std::nullopt;
   std::string cgroup = {};     ///< path below the cgroup root, "/system.slice/nginx.service"
   std::string interface = {};  ///< it would leave by
-  std::optional<IpAddress> source = std::nullopt;
 };
 
 struct PortRange {
@@ -35,7 +34,6 @@ struct Match {
   std::vector<std::uint32_t> uids = {};
   std::vector<std::string> cgroups = {};     ///< a path matches itself and all below it
   std::vector<std::string> interfaces = {};  ///< names, '*' and '?' as in the shell
-  std::vector<IpPrefix> sources = {};
   bool matches(const Flow& flow) const;
 };
 

@@ -22,9 +22,10 @@ Access access(const ConverterSettings& settings, const IpAddress& client,
   const Endpoint where{destination.address.unmapped(), destination.port};
   if (!holds(settings.clients, who)) return {kNotAuthorized, "client"};
   if (where == own) return {kNotAuthorized, "itself"};
-  policy::Flow flow{where.address, where.port};
-  flow.source = who;
-  const auto* rule = policy::first_match(settings.rules, flow);
+  const policy::Flow flow{where.address, where.port};
+  const auto found = std::ranges::find_if(
+      settings.rules, [&](const ProxyRule& one) { return one.holds(who, flow); });
+  const auto* rule = found == settings.rules.end() ? nullptr : &*found;
   if (rule != nullptr && rule->action == RuleAction::kReject)
     return {kNotAuthorized, "rule", rule};
   if (!is_public(where.address) && !holds(settings.destinations, where.address))

@@ -91,10 +91,10 @@ std::string rule_lines(const std::vector<ProxyRule>& rules) {
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const auto& match = rules[i].match;
     for (const Family family : kFamilies) {
-      if (!has(match.sources, family) || !has(match.destinations, family)) continue;
+      if (!has(rules[i].from, family) || !has(match.destinations, family)) continue;
       out += fmt::format("    meta nfproto {} {}{}{}counter name {} {}\n",
                          family == Family::kIpv4 ? "ipv4" : "ipv6",
-                         condition(family, "saddr", match.sources),
+                         condition(family, "saddr", rules[i].from),
                          condition(family, "daddr", match.destinations), ports_of(match.ports),
                          rule_counter(i), verdict(rules[i].action));
     }

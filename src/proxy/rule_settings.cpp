@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "proxy/rule_settings.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <set>
@@ -29,10 +30,10 @@ std::optional<policy::PortRange> parse_ports(std::string_view text) {
   return policy::PortRange{*first, *last};
 }
 
-policy::Match read_match(const Section& section) {
+void read_conditions(const Section& section, ProxyRule& one) {
   namespace rule = definition::rule;
-  policy::Match out;
-  out.sources = read_prefixes(section, rule::kFrom);
+  auto& out = one.match;
+  one.from = read_prefixes(section, rule::kFrom);
   out.destinations = read_prefixes(section, rule::kTo);
   for (const auto& text : section.texts(rule::kPorts)) {
     if (const auto range = parse_ports(text))
@@ -47,12 +48,11 @@ policy::Match read_match(const Section& section) {
                return prefix.family() == family;
              });
     };
-    return has(out.sources) && has(out.destinations);
+    return has(one.from) && has(out.destinations);
   };
   if (!both(Family::kIpv4) && !both(Family::kIpv6))
     section.complain(rule::kFrom, "'from' and 'to' have no family in common",
                      "no connection goes from IPv4 to IPv6");
-  return out;
 }
 
 RuleAction parse_action(std::string_view text) {
@@ -61,6 +61,12 @@ RuleAction parse_action(std::string_view text) {
 }
 
 }  // namespace
+
+bool ProxyRule::holds(const IpAddress& source, const policy::Flow& flow) const {
+  return match.matches(flow) && (from.empty() || std::ranges::any_of(from, [&](const auto& prefix) {
+                                   return prefix.contains(source);
+                                 }));
+}
 
 std::string_view action_name(RuleAction action) {
   return definition::rule::kCpeActions.at(static_cast<std::size_t>(action));
@@ -89,7 +95,7 @@ std::vector<ProxyRule> read_rules(const Section& root, const Setting& rule, cons
     ProxyRule one;
     one.name = section.text(definition::rule::kName);
     one.action = parse_action(section.choice(action));
-    one.match = read_match(section);
+    read_conditions(section, one);
     if (!one.name.empty() && !names.insert(one.name).second)
       section.complain(definition::rule::kName, "there are two rules '" + one.name + "'",
                        "give each a name of its own");

@@ -23,7 +23,10 @@ enum class RuleAction : std::uint8_t {
 struct ProxyRule {
   std::string name;
   RuleAction action{};
-  policy::Match match;
+  std::vector<IpPrefix> from;  ///< empty: anybody
+  policy::Match match;         ///< of the destination
+
+  bool holds(const IpAddress& source, const policy::Flow& flow) const;
 };
 
 namespace definition::rule {
