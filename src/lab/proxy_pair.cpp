@@ -10,9 +10,10 @@
 namespace anabranch::lab {
 namespace {
 
-// The administrator's own numbers: below everything of the registry.
+// The administrator's own numbers. His rules come behind the registry's: one that sends the LAN's
+// packets to a provider would else be met before the CPE's, which keeps them here.
 constexpr std::uint32_t kTableBase = 100;
-constexpr std::uint32_t kPriorityBase = 500;
+constexpr std::uint32_t kPriorityBase = 30000;
 constexpr std::uint32_t kMetricBase = 100;
 constexpr unsigned kSubflows = 8;
 constexpr nanoseconds kReadyPatience = seconds(10);
