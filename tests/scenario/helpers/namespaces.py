@@ -184,7 +184,7 @@ def main(scenario, tools=()):
         print(f"SKIP: {reason}")
         code = 77
     except (Failed, NoLease) as failure:
-        for log in Path(folder).rglob("log*"):
+        for log in filter(Path.is_file, Path(folder).rglob("log*")):
             print(f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]))
         print(f"FAILED: {failure}")
         code = 1

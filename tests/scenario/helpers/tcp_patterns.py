@@ -129,7 +129,8 @@ def serve_reset_in_the_middle(connection, seed, octets):
 
 
 def serve_expect_reset(connection, seed, octets):
-    connection.settimeout(PATIENCE)
+    """Says first that it is there: a reset may overtake octets, and take them along."""
+    connection.sendall(b"!")
     try:
         while connection.recv(1 << 18):
             pass
@@ -146,11 +147,11 @@ def handle(connection):
     with connection:
         connection.settimeout(PATIENCE)
         line = b""
-        while not line.endswith(b"\n"):
-            octet = connection.recv(1)
-            if not octet:
-                return
-            line += octet
+        try:
+            while not line.endswith(b"\n"):
+                line += read_exactly(connection, 1)
+        except (OSError, EOFError):
+            return
         name, seed, octets = line.decode().split()
         seed, octets = int(seed), int(octets)
         if name == "result":
@@ -331,6 +332,7 @@ class Patterns:
 
     def reset_by_the_client(self, seed):
         connection = begin("expect_reset", seed, 0)
+        check(read_exactly(connection, 1) == b"!", "the server is not there")
         connection.sendall(b"x" * 1000)
         reset(connection)
         check(result(seed) == "True", "the server saw no reset")
@@ -345,6 +347,7 @@ class Patterns:
     def disconnect(self, seed):
         """connect(AF_UNSPEC) ends the connection; the same socket then makes another."""
         connection = begin("expect_reset", seed, 0)
+        check(read_exactly(connection, 1) == b"!", "the server is not there")
         connection.sendall(b"x" * 1000)
         libc = ctypes.CDLL(None, use_errno=True)
         unspecified = struct.pack("H14x", socket.AF_UNSPEC)
