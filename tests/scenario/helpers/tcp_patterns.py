@@ -374,8 +374,10 @@ def talk(folder, octets):
     patterns = Patterns(folder, octets)
     names = [name for name in vars(Patterns) if name[0] != "_" and name not in ("new_seed", "file")]
     for name in names:
+        began = time.monotonic()
         try:
             getattr(patterns, name)(patterns.new_seed())
+            print(f"  {name}: {time.monotonic() - began:.2f} s", flush=True)
         except (AssertionError, OSError, EOFError) as error:
             print(f"wrong: {name}: {type(error).__name__} {error}", flush=True)
             sys.exit(1)
