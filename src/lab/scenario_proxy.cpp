@@ -35,6 +35,8 @@ constexpr double kOneUplinkBound = 0.65;
 constexpr double kTcpShareBound = 0.93;
 /// IPv6 headers leave TCP 1428 octets of a packet where IPv4's leave it 1448.
 constexpr double kTcpShareBoundIpv6 = kTcpShareBound * 1428 / 1448;
+/// Three times the median: no connection has stood still for a timer of TCP's.
+constexpr double kSmallFileBound = 3;
 constexpr nanoseconds kAfterHeal = seconds(3);
 constexpr std::uint16_t kPort = 80;
 
@@ -287,6 +289,23 @@ Result<void> programs(ScenarioRun& run) {
   return {};
 }
 
+/// None may wait for more than its octets: a connection that stalls at its beginning shows here.
+Result<void> small_files(ScenarioRun& run) {
+  const unsigned count = run.scale == Scale::kQuick ? 30 : run.scale == Scale::kNormal ? 100 : 1000;
+  run.progress.step("curl fetches small files", count * milliseconds(250));
+  auto times = fetch_small_files(run.network, count);
+  if (!times) return std::unexpected(times.error());
+  std::vector<double> values;
+  for (const auto time : *times) values.push_back(ms(time));
+  measure_spread(run, "small_file", values, "ms");
+  std::ranges::sort(values);
+  run.expect(at_most("longest small file / median", values.back() / values[values.size() / 2],
+                     kSmallFileBound));
+  run.progress.finish_step(
+      fmt::format("median {:.0f} ms, longest {:.0f} ms", values[values.size() / 2], values.back()));
+  return {};
+}
+
 Result<void> proxy(ScenarioRun& run) {
   const Plan plan = plan_of(run);
   TcpAlone alone;
@@ -302,13 +321,16 @@ Result<void> proxy(ScenarioRun& run) {
   run.progress.finish_step("");
   if (aggregate) ANABRANCH_TRY(aggregates(run, plan, alone));
   if (run.choice.wants(kFailover, kParts)) ANABRANCH_TRY(failovers(run, plan));
-  if (run.choice.wants(kPrograms, kParts)) ANABRANCH_TRY(programs(run));
+  if (run.choice.wants(kPrograms, kParts)) {
+    ANABRANCH_TRY(programs(run));
+    ANABRANCH_TRY(small_files(run));
+  }
   return stop_pair(run.network);
 }
 
 unsigned steps(Scale scale) {
   const Plan plan = plan_for(scale);
-  return 4 + 2 + 1 + 1 + plan.rounds * (4 + (plan.every_cut_in_both_families ? 8 : 4));
+  return 4 + 2 + 1 + 2 + plan.rounds * (4 + (plan.every_cut_in_both_families ? 8 : 4));
 }
 
 }  // namespace

@@ -239,7 +239,7 @@ class Clients:
         for number in range(100):
             (source / str(number % 7)).mkdir(parents=True, exist_ok=True)
             random_file(source / str(number % 7) / f"file{number}", 1000 * number)
-        config = self._file("rsyncd.conf", "use chroot = no\naddress = {server}\nport = 8730\n[tree]\n"
+        config = self._file("rsyncd.conf", "use chroot = no\nreverse lookup = no\naddress = {server}\nport = 8730\n[tree]\n"
                                            "path = {folder}/served\nread only = no\n")
         self._serve([*AS_TESTER, program("rsync"), "--daemon", "--no-detach", "--config", config], "8730")
         url = f"rsync://{SERVER}:8730/tree/tree/"
