@@ -51,6 +51,10 @@ soak: build
 	$(EXECUTABLE) lab run flapping --full
 	$(EXECUTABLE) lab run never-worse --full
 	$(EXECUTABLE) lab run soak --full
+	$(EXECUTABLE) lab run proxy --full
+	$(EXECUTABLE) lab run proxy-setup --full
+	tests/scenario/proxy_clients.py $(EXECUTABLE) --soak
+	tests/scenario/converter_hostile.py $(EXECUTABLE) --soak
 
 # build/deb/*.deb, looked at by lintian.
 deb:

@@ -3,9 +3,10 @@
 // clash with each other, and an operator can see at a glance what is ours:
 //
 //   ip route show table all proto 173       every route of ours
-//   ip rule show                             protocol 173, priorities 800-1999, 20000-20999,
+//   ip rule show                             protocol 173, priorities 790-1999, 20000-20999,
 //                                            32764 and 32765
 //   nft list table inet anabranch_gateway    translation of the gateway
+//   nft list table inet anabranch_cpe        connections that the CPE takes
 //
 // Route table numbers leave 1-252 to the operator and 253-255 to the kernel.
 #pragma once
@@ -70,6 +71,17 @@ inline constexpr unsigned kPathsSlots = 32;
 inline constexpr std::uint32_t kPathsRuleSource = 32764;  ///< from a path's address: its table
 inline constexpr std::uint32_t kPathsRulePrefer = 32765;  ///< what has no source address yet
 inline constexpr std::uint32_t kMainRule = 32766;
+
+// CPE: packets of connections it takes have a mark, whose table leads to this machine. The reset that
+// tells a LAN host of a refused destination has another, by which the nft table learns of it.
+inline constexpr std::string_view kCpeNftTable = "anabranch_cpe";
+inline constexpr std::uint32_t kCpeMark = 0x616e0100;
+inline constexpr std::uint32_t kCpeRefusedMark = 0x616e0101;
+inline constexpr std::uint32_t kCpeTable = 17800;
+inline constexpr std::uint32_t kCpeRule = 790;
+
+/// Service "convert" (RFC 8803 section 10.1).
+inline constexpr std::uint16_t kConvertPort = 5124;
 
 // DHCPv4 option EXT_ROUTE (draft-wr-mptcp-single-homed): one of the site-specific range (RFC 3942),
 // configurable. As the roles' files write it, since it is the fallback of a setting in both.

@@ -24,6 +24,8 @@ struct Outcome {
 /// The whole command line; nothing is parsed yet.
 std::unique_ptr<CLI::App> command_line(Outcome& outcome);
 
+void add_converter(CLI::App& app, Outcome& outcome);
+void add_cpe(CLI::App& app, Outcome& outcome);
 void add_gateway(CLI::App& app, Outcome& outcome);
 void add_host(CLI::App& app, Outcome& outcome);
 void add_lab(CLI::App& app, Outcome& outcome);
@@ -31,6 +33,8 @@ void add_lab(CLI::App& app, Outcome& outcome);
 void add_lab_workload(CLI::App& lab, Outcome& outcome);
 /// The hidden verb "lab herd".
 void add_lab_herd(CLI::App& lab, Outcome& outcome);
+/// The hidden verb "lab exchange".
+void add_lab_exchange(CLI::App& lab, Outcome& outcome);
 void add_paths(CLI::App& app, Outcome& outcome);
 /// The verb "paths explain".
 void add_paths_explain(CLI::App& paths, Outcome& outcome);

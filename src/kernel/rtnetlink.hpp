@@ -59,7 +59,8 @@ struct Address {
 };
 
 struct Route {
-  enum class Type : std::uint8_t { kUnicast, kUnreachable, kBlackhole, kOther };
+  /// kLocal: packets are for this machine.
+  enum class Type : std::uint8_t { kUnicast, kUnreachable, kBlackhole, kLocal, kOther };
   std::uint32_t table = 0;
   IpPrefix to;
   Type type = Type::kUnicast;

@@ -62,6 +62,8 @@ Route::Type route_type(unsigned type) {
       return Route::Type::kUnreachable;
     case RTN_BLACKHOLE:
       return Route::Type::kBlackhole;
+    case RTN_LOCAL:
+      return Route::Type::kLocal;
     default:
       return Route::Type::kOther;
   }
@@ -73,6 +75,8 @@ std::uint8_t route_type_octet(Route::Type type) {
       return RTN_UNREACHABLE;
     case Route::Type::kBlackhole:
       return RTN_BLACKHOLE;
+    case Route::Type::kLocal:
+      return RTN_LOCAL;
     default:
       return RTN_UNICAST;
   }
@@ -100,7 +104,8 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   out.type = route_type(header.rtm_type);
   out.via = attributes.address(RTA_GATEWAY);
   // IPv6 names the loopback interface for packets that go nowhere.
-  if (out.type == Route::Type::kUnicast) out.ifindex = attributes.u32(RTA_OIF);
+  if (out.type == Route::Type::kUnicast || out.type == Route::Type::kLocal)
+    out.ifindex = attributes.u32(RTA_OIF);
   out.source = attributes.address(RTA_PREFSRC);
   out.metric = attributes.u32(RTA_PRIORITY);
   out.onlink = (header.rtm_flags & RTNH_F_ONLINK) != 0;
@@ -149,6 +154,11 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   return out;
 }
 
+std::uint8_t scope_of(const Route& route) {
+  if (route.type == Route::Type::kLocal) return RT_SCOPE_HOST;
+  return route.type == Route::Type::kUnicast && !route.via ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+}
+
 Message address_message(const Address& address, int type, int flags) {
   ifaddrmsg header{};
   header.ifa_family = family_octet(address.prefix.family());
@@ -168,8 +178,7 @@ Message route_message(const Route& route, int type, int flags) {
   header.rtm_table = RT_TABLE_UNSPEC;
   header.rtm_protocol = route.protocol;
   header.rtm_type = route_type_octet(route.type);
-  header.rtm_scope =
-      route.type == Route::Type::kUnicast && !route.via ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  header.rtm_scope = scope_of(route);
   header.rtm_flags = route.onlink ? RTNH_F_ONLINK : 0;
   Message message(type, flags);
   message.header(header).put_u32(RTA_TABLE, route.table);

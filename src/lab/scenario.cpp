@@ -17,6 +17,7 @@
 #include "lab/scenario_flapping.hpp"
 #include "lab/scenario_never_worse.hpp"
 #include "lab/scenario_paths_load.hpp"
+#include "lab/scenario_proxy.hpp"
 #include "lab/scenario_setup_time.hpp"
 #include "lab/scenario_single_homed.hpp"
 #include "lab/scenario_soak.hpp"
@@ -64,7 +65,9 @@ std::span<const Scenario> scenarios() {
                                  failover_scenario(),
                                  flapping_scenario(),
                                  never_worse_scenario(),
-                                 paths_load_scenario()};
+                                 paths_load_scenario(),
+                                 proxy_scenario(),
+                                 proxy_setup_scenario()};
   return all;
 }
 

@@ -6,6 +6,8 @@
 #include "gateway/settings.hpp"
 #include "host/settings.hpp"
 #include "paths/settings.hpp"
+#include "proxy/converter_settings.hpp"
+#include "proxy/cpe_settings.hpp"
 
 namespace anabranch::manual {
 
@@ -19,7 +21,13 @@ std::span<const RoleFile> role_files() {
                .settings = host::setting_definitions()},
       RoleFile{.role = "paths",
                .introduction = "Configuration of anabranch paths. Every setting may be left out.",
-               .settings = paths::setting_definitions()}};
+               .settings = paths::setting_definitions()},
+      RoleFile{.role = "cpe",
+               .introduction = "A home gateway with a converter in its operator's network.",
+               .settings = proxy::cpe_setting_definitions()},
+      RoleFile{.role = "converter",
+               .introduction = "A Transport Converter for the clients of one network.",
+               .settings = proxy::converter_setting_definitions()}};
   return kFiles;
 }
 

@@ -14,6 +14,8 @@
 #include "manual/role_files.hpp"
 #include "manual/settings_text.hpp"
 #include "paths/settings.hpp"
+#include "proxy/converter_settings.hpp"
+#include "proxy/cpe_settings.hpp"
 
 namespace anabranch::manual {
 namespace {
@@ -43,6 +45,8 @@ std::string complaints(const RoleFile& file, const std::string& text) {
   if (file.role == "gateway") return of(gateway::parse(text, "f.toml"));
   if (file.role == "host") return of(host::parse_settings(text, "f.toml"));
   if (file.role == "paths") return of(paths::parse_settings(text, "f.toml"));
+  if (file.role == "cpe") return of(proxy::parse_cpe_settings(text, "f.toml"));
+  if (file.role == "converter") return of(proxy::parse_converter_settings(text, "f.toml"));
   return "no reader is known for the role " + std::string(file.role);
 }
 

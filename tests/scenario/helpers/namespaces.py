@@ -22,11 +22,13 @@ def enter(descriptor):
 
 
 PROGRAMS = []
+# Seconds after which a namespace goes by itself, if its scenario was killed.
+LIFETIME = 600
 
 
 def start(arguments, **options):
     """A program in the background, killed when the scenario ends."""
-    program = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, **options)
+    program = subprocess.Popen(arguments, **{"stdin": subprocess.DEVNULL} | options)
     PROGRAMS.append(program)
     return program
 
@@ -42,7 +44,7 @@ class Namespace:
     def __init__(self, pid=None):
         if pid is None:
             own = os.readlink("/proc/self/ns/net")
-            pid = start(["unshare", "-n", "sleep", "600"]).pid
+            pid = start(["unshare", "-n", "sleep", str(LIFETIME)]).pid
             wait_until("a namespace", lambda: os.readlink(f"/proc/{pid}/ns/net") != own)
         self.pid = pid
         self.enter = [] if pid == os.getpid() else ["nsenter", "-t", str(pid), "-n"]
@@ -161,7 +163,7 @@ def main(scenario, tools=()):
         print(f"SKIP: {reason}")
         code = 77
     except (Failed, NoLease) as failure:
-        for log in Path(folder).rglob("log*"):
+        for log in filter(Path.is_file, Path(folder).rglob("log*")):
             print(f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]))
         print(f"FAILED: {failure}")
         code = 1

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// What each client of a converter has open, and how often it was told an error: the limits that keep
+// one client from taking everything. One table for all worker threads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/ip.hpp"
+#include "proxy/converter_settings.hpp"
+
+namespace anabranch::proxy {
+
+class ClientTable {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit ClientTable(const ConverterLimits& limits) : limits_(limits) {}
+  ClientTable(const ClientTable&) = delete;
+  ClientTable& operator=(const ClientTable&) = delete;
+
+  /// A connection that counts, for as long as this lives.
+  class Ticket {
+   public:
+    Ticket() = default;
+    Ticket(ClientTable& table, const IpPrefix& client) : table_(&table), client_(client) {}
+    Ticket(Ticket&& other) noexcept
+        : table_(std::exchange(other.table_, nullptr)), client_(other.client_) {}
+    Ticket& operator=(Ticket&&) = delete;
+    ~Ticket() {
+      if (table_ != nullptr) table_->leave(client_);
+    }
+
+   private:
+    ClientTable* table_ = nullptr;
+    IpPrefix client_;
+  };
+
+  enum class Admission : std::uint8_t { kYes, kTotalReached, kClientReached };
+  struct Admitted {
+    Admission admission = Admission::kYes;
+    Ticket ticket;  ///< counts in any case
+  };
+  Admitted admit(const IpAddress& client);
+
+  /// Takes one of the errors that `client` may be told in this second; false: none is left.
+  bool may_tell_error(const IpAddress& client, Time now);
+
+  void set(const ConverterLimits& limits);
+  std::uint64_t connections() const;
+  std::uint64_t clients() const;
+
+ private:
+  struct Entry {
+    std::uint64_t connections = 0;
+    std::uint32_t errors = 0;  ///< in the second that began at `second`
+    Time second{};
+  };
+
+  void leave(const IpPrefix& client);
+  void sweep(Time now);
+
+  mutable std::mutex mutex_;
+  ConverterLimits limits_;
+  std::uint64_t connections_ = 0;
+  std::map<IpPrefix, Entry> entries_;
+  Time swept_{};
+};
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/converter_access.hpp"
+
+#include <algorithm>
+
+#include "proxy/public_address.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+bool holds(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
+  return std::ranges::any_of(prefixes,
+                             [&](const IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+}  // namespace
+
+Access access(const ConverterSettings& settings, const IpAddress& client,
+              const Endpoint& destination, const Endpoint& own) {
+  using enum signalling::Verdict;
+  const auto who = client.unmapped();
+  const Endpoint where{destination.address.unmapped(), destination.port};
+  if (!holds(settings.clients, who)) return {kNotAuthorized, "client"};
+  if (where == own) return {kNotAuthorized, "itself"};
+  const policy::Flow flow{where.address, where.port};
+  const auto found = std::ranges::find_if(
+      settings.rules, [&](const ProxyRule& one) { return one.holds(who, flow); });
+  const auto* rule = found == settings.rules.end() ? nullptr : &*found;
+  if (rule != nullptr && rule->action == RuleAction::kReject)
+    return {kNotAuthorized, "rule", rule};
+  if (!is_public(where.address) && !holds(settings.destinations, where.address))
+    return {kNotAuthorized, "destination", rule};
+  return {kEstablished, {}, rule};
+}
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The part of a converter that lives on one worker thread: its listening sockets, the connections
+// that are being set up, the relays of those that are.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "proxy/client_table.hpp"
+#include "proxy/converter_settings.hpp"
+#include "proxy/door.hpp"
+#include "relay/relay.hpp"
+#include "signalling/convert.hpp"
+
+namespace anabranch::proxy {
+
+class ConverterSession;
+
+struct ConverterCounts {
+  std::uint64_t accepted = 0;            ///< connections of clients
+  std::uint64_t mptcp = 0;               ///< of these by MPTCP
+  std::uint64_t upstream_mptcp = 0;      ///< established ones whose server speaks MPTCP
+  std::uint64_t errors_unsaid = 0;       ///< beyond errors_per_second: reset instead
+  std::uint64_t starved = 0;             ///< times that descriptors or memory had run out
+  std::uint64_t setting_up = 0;          ///< now
+  std::map<std::string, std::uint64_t> outcomes;  ///< of set-ups, by name
+  std::map<std::string, std::uint64_t> rules;     ///< connections a rule decided on, by its name
+  relay::RelayCounts relays;
+
+  ConverterCounts& operator+=(const ConverterCounts& other);
+};
+
+/// What all worker threads of a converter share; safe from any thread.
+struct ConverterShared {
+  ClientTable& clients;
+  const signalling::ConvertCookies* cookies = nullptr;  ///< null: not required
+  std::vector<std::uint8_t> supported;                  ///< kinds we can place in a SYN
+};
+
+class ConverterPlane {
+ public:
+  using Settings = std::shared_ptr<const ConverterSettings>;
+
+  ConverterPlane(relay::Reactor& reactor, Settings settings, const ConverterShared& shared,
+                 std::vector<UniqueFd> listeners);
+  ~ConverterPlane();
+  ConverterPlane(const ConverterPlane&) = delete;
+  ConverterPlane& operator=(const ConverterPlane&) = delete;
+
+  /// For connections from now on, and limits of running ones.
+  void set(Settings settings);
+  /// No new connections; those that there are go on.
+  void drain() { doors_.clear(); }
+  /// Connections being set up and relayed.
+  std::uint64_t running() const;
+  ConverterCounts counts() const;
+
+  // For the sessions.
+  relay::Reactor& reactor;
+  relay::Relays relays;
+  Settings settings;
+  const ConverterShared& shared;
+  ConverterCounts tally;
+  void remove(ConverterSession& session);
+
+ private:
+  void enter(kernel::Accepted accepted);
+
+  std::unordered_map<ConverterSession*, std::unique_ptr<ConverterSession>> sessions_;
+  std::vector<std::unique_ptr<Door>> doors_;
+};
+
+relay::RelaySettings relay_settings(const ConverterLimits& limits);
+
+}  // namespace anabranch::proxy

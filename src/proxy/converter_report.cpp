@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/converter_report.hpp"
+
+#include <array>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "base/units.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+using nlohmann::json;
+using status::Metric;
+using enum status::MetricType;
+
+// A metric is named by its place here.
+enum : std::size_t {
+  kConnections,
+  kSettingUp,
+  kClients,
+  kAccepted,
+  kMptcp,
+  kUpstreamMptcp,
+  kSetups,
+  kRules,
+  kErrorsUnsaid,
+  kStarved,
+  kToServers,
+  kToClients,
+  kCount,
+};
+
+constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
+    {"anabranch_converter_connections", kGauge, "Connections that are relayed now."},
+    {"anabranch_converter_connections_in_setup", kGauge,
+     "Connections of clients whose destination is not connected yet."},
+    {"anabranch_converter_clients", kGauge, "Clients that have a connection."},
+    {"anabranch_converter_accepted_connections_total", kCounter, "Connections of clients."},
+    {"anabranch_converter_accepted_mptcp_connections_total", kCounter,
+     "Connections of clients by MPTCP."},
+    {"anabranch_converter_upstream_mptcp_connections_total", kCounter,
+     "Connections to servers by MPTCP."},
+    {"anabranch_converter_setups_total", kCounter,
+     "Set-ups that have ended, by what became of them."},
+    {"anabranch_converter_rule_connections_total", kCounter, "Connections that the rule held for."},
+    {"anabranch_converter_errors_unsaid_total", kCounter,
+     "Connections that were reset because their client had been told too many errors."},
+    {"anabranch_converter_starved_total", kCounter,
+     "Times that descriptors or memory had run out and nobody was let in for a moment."},
+    {"anabranch_converter_to_servers_bytes_total", kCounter, "Carried from clients to servers."},
+    {"anabranch_converter_to_clients_bytes_total", kCounter, "Carried from servers to clients."},
+}};
+
+double figure(std::uint64_t count) {
+  return static_cast<double>(count);
+}
+
+}  // namespace
+
+std::string converter_report_json(const ConverterView& view) {
+  const auto& counts = view.counts;
+  auto listen = json::array();
+  for (const auto& endpoint : view.settings.listen) listen.push_back(endpoint.text());
+  auto rules = json::array();
+  for (const auto& rule : view.settings.rules) {
+    const auto found = counts.rules.find(rule.name);
+    rules.push_back({{"name", rule.name},
+                     {"action", action_name(rule.action)},
+                     {"connections", found == counts.rules.end() ? 0 : found->second}});
+  }
+  const json out{{"config", view.file},
+                 {"listen", std::move(listen)},
+                 {"workers", view.workers},
+                 {"draining", view.draining},
+                 {"clients", view.clients},
+                 {"connections", counts.relays.running},
+                 {"connections_in_setup", counts.setting_up},
+                 {"accepted", counts.accepted},
+                 {"accepted_mptcp", counts.mptcp},
+                 {"upstream_mptcp", counts.upstream_mptcp},
+                 {"outcomes", counts.outcomes},
+                 {"rules", std::move(rules)},
+                 {"errors_unsaid", counts.errors_unsaid},
+                 {"starved", counts.starved},
+                 {"octets_to_servers", counts.relays.octets_to_server},
+                 {"octets_to_clients", counts.relays.octets_to_client}};
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<std::string> converter_report_text(const std::string& report) {
+  const json view = json::parse(report, nullptr, false);
+  if (!view.is_object()) return fail("the converter's answer is not understood");
+  const auto number = [&](const char* key) { return view.value(key, std::uint64_t{0}); };
+  std::string listen;
+  for (const auto& one : view.value("listen", json::array()))
+    listen += (listen.empty() ? "" : ", ") + one.get<std::string>();
+  auto out = fmt::format("converter on {}, {} worker{}{}\n", listen, number("workers"),
+                         number("workers") == 1 ? "" : "s",
+                         view.value("draining", false) ? ", draining" : "");
+  out += fmt::format("{} connections of {} clients, {} being set up; {} to servers, {} to clients\n",
+                     number("connections"), number("clients"), number("connections_in_setup"),
+                     octets_text(number("octets_to_servers")),
+                     octets_text(number("octets_to_clients")));
+  out += fmt::format("{} accepted so far, {} by MPTCP; {} servers by MPTCP\n", number("accepted"),
+                     number("accepted_mptcp"), number("upstream_mptcp"));
+  for (const auto& [name, count] : view.value("outcomes", json::object()).items())
+    out += fmt::format("  {:<20} {}\n", name, count.get<std::uint64_t>());
+  for (const auto& rule : view.value("rules", json::array()))
+    out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
+                       rule.value("connections", std::uint64_t{0}));
+  return out;
+}
+
+std::span<const status::MetricDefinition> converter_metric_definitions() {
+  return kDefinitions;
+}
+
+std::vector<Metric> converter_metrics(const ConverterView& view) {
+  const auto& counts = view.counts;
+  std::vector<Metric> out;
+  const auto add = [&](std::size_t which, std::uint64_t count) {
+    out.push_back({&kDefinitions.at(which), {}, figure(count)});
+  };
+  add(kConnections, counts.relays.running);
+  add(kSettingUp, counts.setting_up);
+  add(kClients, view.clients);
+  add(kAccepted, counts.accepted);
+  add(kMptcp, counts.mptcp);
+  add(kUpstreamMptcp, counts.upstream_mptcp);
+  for (const auto& [name, count] : counts.outcomes)
+    out.push_back({&kDefinitions.at(kSetups), {{"outcome", name}}, figure(count)});
+  for (const auto& [name, count] : counts.rules)
+    out.push_back({&kDefinitions.at(kRules), {{"rule", name}}, figure(count)});
+  add(kErrorsUnsaid, counts.errors_unsaid);
+  add(kStarved, counts.starved);
+  add(kToServers, counts.relays.octets_to_server);
+  add(kToClients, counts.relays.octets_to_client);
+  return out;
+}
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// What a running converter shows: `anabranch converter show` and its metrics.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "proxy/converter_plane.hpp"
+#include "proxy/converter_settings.hpp"
+#include "status/metrics.hpp"
+
+namespace anabranch::proxy {
+
+struct ConverterView {
+  std::string file;
+  const ConverterSettings& settings;
+  std::size_t workers = 0;
+  bool draining = false;
+  std::uint64_t clients = 0;  ///< with a connection
+  ConverterCounts counts;
+};
+
+std::string converter_report_json(const ConverterView& view);
+/// Of that JSON, for people.
+Result<std::string> converter_report_text(const std::string& report);
+
+/// Every metric there is.
+std::span<const status::MetricDefinition> converter_metric_definitions();
+std::vector<status::Metric> converter_metrics(const ConverterView& view);
+
+}  // namespace anabranch::proxy

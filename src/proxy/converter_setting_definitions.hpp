@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// Every key of converter.toml, once, in the order in which the manual tells them.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "base/config.hpp"
+#include "proxy/rule_settings.hpp"
+#include "status/metrics_settings.hpp"
+
+namespace anabranch::proxy::definition::converter {
+
+using config::Kind;
+using config::Setting;
+
+namespace own {
+
+inline constexpr Setting kListen{
+    .key = "listen",
+    .kind = Kind::kTexts,
+    .help =
+        "Addresses and ports on which clients are served, IPv4 and IPv6. Without this key all "
+        "addresses of the machine, port 5124.",
+    .example = "[\"0.0.0.0:5124\", \"[::]:5124\"]"};
+
+inline constexpr Setting kWorkers{
+    .key = "workers",
+    .kind = Kind::kNumber,
+    .help = "Threads that carry data, each with connections of its own. 0: one for each processor.",
+    .fallback = "0",
+    .low = 0,
+    .high = 256};
+
+inline constexpr Setting kCongestion{
+    .key = "congestion",
+    .help =
+        "Congestion control of all connections, towards clients and towards servers. "
+        "net.ipv4.tcp_available_congestion_control names what the kernel has.",
+    .fallback = "cubic"};
+
+inline constexpr std::array<std::string_view, 2> kUpstreams{"tcp", "mptcp"};
+inline constexpr Setting kUpstream{
+    .key = "upstream",
+    .kind = Kind::kChoice,
+    .help =
+        "How servers are connected. \"mptcp\": MPTCP is offered to each, and one that does not "
+        "speak it gets TCP. A client may ask for MPTCP either way (kind 30 in its Connect).",
+    .fallback = "tcp",
+    .choices = kUpstreams};
+
+inline constexpr std::array kAll{kListen, kWorkers, kCongestion, kUpstream};
+
+}  // namespace own
+
+namespace clients {
+
+inline constexpr Setting kAllow{
+    .key = "allow",
+    .kind = Kind::kTexts,
+    .help =
+        "Clients that are served: prefixes or addresses. All others are refused (error 32). "
+        "Everybody (\"0.0.0.0/0\", \"::/0\") is possible only where a cookie is required. The sender "
+        "of a SYN can be forged: name what your network filters, or require a cookie.",
+    .required = true,
+    .example = "[\"192.0.2.0/24\", \"2001:db8:1::/48\"]"};
+
+inline constexpr std::array<std::string_view, 2> kCookies{"off", "required"};
+inline constexpr Setting kCookie{
+    .key = "cookie",
+    .kind = Kind::kChoice,
+    .help =
+        "\"required\": a client must show that it receives at its address before anything is "
+        "connected for it (Cookie, RFC 8803 section 6.2.7); its first connection takes one round "
+        "trip more for that.",
+    .fallback = "off",
+    .choices = kCookies};
+
+inline constexpr Setting kCookieSecretFile{
+    .key = "cookie_secret_file",
+    .help =
+        "A file with at least 16 octets of secret, the same for converters that share an address. "
+        "Without this key the secret is random and new with each start.",
+    .example = "\"/etc/anabranch/converter.secret\""};
+
+inline constexpr Setting kCookieSlot{
+    .key = "cookie_slot",
+    .kind = Kind::kDuration,
+    .help = "A cookie is good for at least this long, and for twice as long at most.",
+    .fallback = "1h",
+    .low = 1'000,
+    .high = 30LL * 24 * 3600 * 1000};
+
+inline constexpr std::array kAll{kAllow, kCookie, kCookieSecretFile, kCookieSlot};
+
+}  // namespace clients
+
+namespace destinations {
+
+inline constexpr Setting kAllow{
+    .key = "allow",
+    .kind = Kind::kTexts,
+    .help =
+        "Destinations that are connected although they are private (RFC 1918, RFC 4193), shared "
+        "(RFC 6598) or link-local: prefixes or addresses. Without this key none of these, so that "
+        "the converter is no way into the networks around it. Loopback and multicast addresses "
+        "are never connected.",
+    .example = "[\"10.20.0.0/16\"]"};
+
+inline constexpr std::array kAll{kAllow};
+
+}  // namespace destinations
+
+namespace limits {
+
+inline constexpr Setting kTotal{
+    .key = "total",
+    .kind = Kind::kNumber,
+    .help =
+        "Most connections of all clients. Each takes two descriptors; a lower limit of the process "
+        "is said at the start. One more client is told error 64.",
+    .fallback = "100000",
+    .low = 1,
+    .high = 10'000'000};
+
+inline constexpr Setting kPerClient{
+    .key = "per_client",
+    .kind = Kind::kNumber,
+    .help =
+        "Most connections of one client: one IPv4 address, or one IPv6 prefix of 64 bits. One more "
+        "is answered with error 64.",
+    .fallback = "4096",
+    .low = 1,
+    .high = 10'000'000};
+
+inline constexpr Setting kSetup{
+    .key = "setup",
+    .kind = Kind::kDuration,
+    .help =
+        "Most time from a client's first packet to the answer of the server. A server that is "
+        "silent for so long is error 65.",
+    .fallback = "20s",
+    .low = 100,
+    .high = 300'000};
+
+inline constexpr Setting kIdle{
+    .key = "idle",
+    .kind = Kind::kDuration,
+    .help = "A connection without an octet either way for so long is reset.",
+    .fallback = "2h",
+    .low = 1'000,
+    .high = 30LL * 24 * 3600 * 1000};
+
+inline constexpr Setting kHalfClosed{
+    .key = "half_closed",
+    .kind = Kind::kDuration,
+    .help = "The same once one side has closed.",
+    .fallback = "5min",
+    .low = 1'000,
+    .high = 30LL * 24 * 3600 * 1000};
+
+inline constexpr Setting kErrors{
+    .key = "errors_per_second",
+    .kind = Kind::kNumber,
+    .help =
+        "Most errors that one client is told in a second; beyond it its connections are reset "
+        "without a word.",
+    .fallback = "100",
+    .low = 1,
+    .high = 1'000'000};
+
+inline constexpr std::array kAll{kTotal, kPerClient, kSetup, kIdle, kHalfClosed, kErrors};
+
+}  // namespace limits
+
+inline constexpr Setting kConverter{.key = "converter",
+                                    .kind = Kind::kTable,
+                                    .help = "The converter itself.",
+                                    .settings = own::kAll};
+
+inline constexpr Setting kClients{.key = "clients",
+                                  .kind = Kind::kTable,
+                                  .help = "Who may use it.",
+                                  .settings = clients::kAll};
+
+inline constexpr Setting kDestinations{.key = "destinations",
+                                       .kind = Kind::kTable,
+                                       .help = "What is connected.",
+                                       .settings = destinations::kAll};
+
+inline constexpr Setting kLimits{.key = "limits",
+                                 .kind = Kind::kTable,
+                                 .help = "How much.",
+                                 .settings = limits::kAll};
+
+inline constexpr Setting kRule{
+    .key = "rule",
+    .kind = Kind::kTables,
+    .help =
+        "What holds for some connections only. The first rule whose every condition holds decides; "
+        "a list holds when one of its entries does, and a condition that is left out always holds. "
+        "Connections without a rule are converted.",
+    .settings = rule::kConverter};
+
+inline constexpr std::array kAll{kConverter, kClients, kDestinations,
+                                 kLimits,    kRule,    status::kMetrics};
+
+}  // namespace anabranch::proxy::definition::converter

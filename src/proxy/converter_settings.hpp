@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// converter.toml as values.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "proxy/rule_settings.hpp"
+#include "status/metrics_settings.hpp"
+
+namespace anabranch::proxy {
+
+struct ConverterLimits {
+  std::uint64_t total = 0;
+  std::uint64_t per_client = 0;
+  milliseconds setup{};
+  seconds idle{};
+  seconds half_closed{};
+  std::uint32_t errors_per_second = 0;  ///< of one client
+};
+
+struct ConverterSettings {
+  std::vector<Endpoint> listen;
+  unsigned workers = 0;  ///< 0: one for each processor
+  std::string congestion;
+  bool upstream_mptcp = false;
+  std::vector<IpPrefix> clients;
+  bool cookie_required = false;
+  std::filesystem::path cookie_secret;  ///< empty: a random one
+  seconds cookie_slot{};
+  std::vector<IpPrefix> destinations;  ///< of those that are not public
+  ConverterLimits limits;
+  std::vector<ProxyRule> rules;
+  std::optional<status::MetricsAddress> metrics;
+};
+
+std::span<const config::Setting> converter_setting_definitions();
+
+Result<ConverterSettings> load_converter_settings(const std::filesystem::path& file);
+/// `name` stands for the file in messages.
+Result<ConverterSettings> parse_converter_settings(std::string_view text, std::string name);
+
+}  // namespace anabranch::proxy

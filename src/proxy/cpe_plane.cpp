@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/cpe_plane.hpp"
+
+#include <utility>
+
+#include "proxy/converter_inquiry.hpp"
+#include "proxy/cpe_session.hpp"
+#include "proxy/worker.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+/// How soon a converter that has just become unreachable is asked again.
+constexpr std::chrono::milliseconds kTick{50};
+
+relay::RelaySettings relay_settings(const CpeSettings& settings) {
+  relay::RelaySettings out;
+  out.idle = settings.idle;
+  out.half_closed_idle = settings.half_closed;
+  return out;
+}
+
+}  // namespace
+
+CpePlane::CpePlane(relay::Reactor& reactor_of_thread, Settings first, ConverterPool& pool_of_all,
+                   std::vector<UniqueFd> listeners, bool asks)
+    : reactor(reactor_of_thread),
+      relays(reactor, relay_settings(*first)),
+      settings(std::move(first)),
+      pool(pool_of_all) {
+  for (auto& listener : listeners)
+    doors_.push_back(std::make_unique<Door>(
+        reactor, std::move(listener),
+        [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
+        [this] { ++tally.starved; }));
+  if (asks) reactor.start(tick_, kTick);
+}
+
+CpePlane::~CpePlane() = default;
+
+void CpePlane::set(Settings fresh) {
+  settings = std::move(fresh);
+  relays.set(relay_settings(*settings));
+}
+
+CpeCounts CpePlane::counts() const {
+  auto out = tally;
+  out.setting_up = sessions_.size();
+  out.relays = relays.counts();
+  return out;
+}
+
+void CpePlane::enter(kernel::Accepted accepted) {
+  ++tally.accepted;
+  auto session = std::make_unique<CpeSession>(*this, std::move(accepted));
+  auto& entered = *session;
+  sessions_.emplace(&entered, std::move(session));
+  entered.begin();
+}
+
+void CpePlane::ask_converters() {
+  reactor.start(tick_, kTick);
+  for (auto& choice : pool.due(reactor.now())) {
+    auto inquiry = std::make_unique<ConverterInquiry>(*this, std::move(choice));
+    auto& asked = *inquiry;
+    inquiries_.emplace(&asked, std::move(inquiry));
+    asked.begin();
+  }
+}
+
+void CpePlane::remove(CpeSession& session) {
+  sessions_.erase(&session);
+}
+
+void CpePlane::remove(ConverterInquiry& inquiry) {
+  inquiries_.erase(&inquiry);
+}
+
+CpeCounts& CpeCounts::operator+=(const CpeCounts& other) {
+  accepted += other.accepted;
+  syn_data += other.syn_data;
+  fell_back += other.fell_back;
+  starved += other.starved;
+  setting_up += other.setting_up;
+  for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
+  for (const auto& [name, count] : other.direct) direct[name] += count;
+  add(relays, other.relays);
+  return *this;
+}
+
+}  // namespace anabranch::proxy

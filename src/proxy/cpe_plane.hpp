@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// The part of a CPE that lives on one worker thread: its transparent listening sockets, connections
+// that are being set up, the relays of those that are.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "proxy/converter_pool.hpp"
+#include "proxy/cpe_settings.hpp"
+#include "proxy/door.hpp"
+#include "relay/relay.hpp"
+
+namespace anabranch::proxy {
+
+class CpeSession;
+class ConverterInquiry;
+
+struct CpeCounts {
+  std::uint64_t accepted = 0;   ///< connections of hosts
+  std::uint64_t syn_data = 0;   ///< converter connections whose SYN carried the destination
+  std::uint64_t fell_back = 0;  ///< converter connections that are plain TCP
+  std::uint64_t starved = 0;
+  std::uint64_t setting_up = 0;  ///< now
+  /// What became of connections: "converted", "refused", "unreachable", "direct", ...
+  std::map<std::string, std::uint64_t> outcomes;
+  /// Why connections that were taken went to their destination directly.
+  std::map<std::string, std::uint64_t> direct;
+  relay::RelayCounts relays;
+
+  CpeCounts& operator+=(const CpeCounts& other);
+};
+
+class CpePlane final {
+ public:
+  using Settings = std::shared_ptr<const CpeSettings>;
+
+  /// `asks`: this thread asks converters that were unreachable.
+  CpePlane(relay::Reactor& reactor, Settings settings, ConverterPool& pool,
+           std::vector<UniqueFd> listeners, bool asks);
+  ~CpePlane();
+  CpePlane(const CpePlane&) = delete;
+  CpePlane& operator=(const CpePlane&) = delete;
+
+  void set(Settings settings);
+  CpeCounts counts() const;
+
+  // For the sessions.
+  relay::Reactor& reactor;
+  relay::Relays relays;
+  Settings settings;
+  ConverterPool& pool;
+  CpeCounts tally;
+  std::uint32_t draw() { return spread_(random_); }
+  void remove(CpeSession& session);
+  void remove(ConverterInquiry& inquiry);
+
+ private:
+  struct Tick final : relay::Reactor::Timer {
+    explicit Tick(CpePlane& whose) : plane(whose) {}
+    void expired() override { plane.ask_converters(); }
+    CpePlane& plane;
+  };
+
+  void enter(kernel::Accepted accepted);
+  void ask_converters();
+
+  std::unordered_map<CpeSession*, std::unique_ptr<CpeSession>> sessions_;
+  std::unordered_map<ConverterInquiry*, std::unique_ptr<ConverterInquiry>> inquiries_;
+  std::vector<std::unique_ptr<Door>> doors_;
+  std::uniform_int_distribution<std::uint32_t> spread_;
+  std::minstd_rand random_{std::random_device()()};
+  Tick tick_{*this};
+};
+
+}  // namespace anabranch::proxy

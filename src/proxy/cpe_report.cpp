@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/cpe_report.hpp"
+
+#include <array>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "base/units.hpp"
+#include "proxy/interception_rules.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+using nlohmann::json;
+using status::Metric;
+using enum status::MetricType;
+
+// A metric is named by its place here.
+enum : std::size_t {
+  kConnections,
+  kSettingUp,
+  kReachable,
+  kUnreachable,
+  kAccepted,
+  kSynData,
+  kFellBack,
+  kSetups,
+  kDirect,
+  kOwnMptcp,
+  kRefused,
+  kRules,
+  kStarved,
+  kToServers,
+  kToHosts,
+  kCount,
+};
+
+constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
+    {"anabranch_cpe_connections", kGauge, "Connections that are relayed now."},
+    {"anabranch_cpe_connections_in_setup", kGauge,
+     "Connections of hosts of which it is not known yet what becomes of them."},
+    {"anabranch_cpe_converter_reachable", kGauge,
+     "1 while the converter gets connections, else 0."},
+    {"anabranch_cpe_converter_unreachable_total", kCounter,
+     "Times that the converter was left out."},
+    {"anabranch_cpe_accepted_connections_total", kCounter, "Connections of hosts that were taken."},
+    {"anabranch_cpe_syn_data_connections_total", kCounter,
+     "Connections to a converter that took the destination out of the SYN."},
+    {"anabranch_cpe_plain_tcp_connections_total", kCounter,
+     "Connections to a converter that fell back to plain TCP."},
+    {"anabranch_cpe_setups_total", kCounter, "Set-ups that have ended, by what became of them."},
+    {"anabranch_cpe_direct_connections_total", kCounter,
+     "Connections that were taken and went to their destination directly, by reason."},
+    {"anabranch_cpe_own_mptcp_syns_total", kCounter,
+     "SYNs of hosts that speak MPTCP themselves, which were left alone."},
+    {"anabranch_cpe_refused_lately_syns_total", kCounter,
+     "SYNs that were left alone since their destination had refused a connection lately."},
+    {"anabranch_cpe_rule_syns_total", kCounter, "SYNs that the rule held for."},
+    {"anabranch_cpe_starved_total", kCounter,
+     "Times that descriptors or memory had run out and no connection was taken for a moment."},
+    {"anabranch_cpe_to_servers_bytes_total", kCounter, "Carried from hosts to servers."},
+    {"anabranch_cpe_to_hosts_bytes_total", kCounter, "Carried from servers to hosts."},
+}};
+
+double figure(std::uint64_t count) {
+  return static_cast<double>(count);
+}
+
+std::uint64_t packets(const CpeView& view, std::string_view counter) {
+  const auto found = view.packets.find(std::string(counter));
+  return found == view.packets.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+std::string cpe_report_json(const CpeView& view) {
+  const auto& counts = view.counts;
+  auto converters = json::array();
+  for (const auto& one : view.converters)
+    converters.push_back({{"name", one.entry.name},
+                          {"endpoint", one.entry.endpoint.text()},
+                          {"weight", one.entry.weight},
+                          {"reachable", one.reachable},
+                          {"why", one.why},
+                          {"syn_data", one.syn_data},
+                          {"cookie", one.cookie},
+                          {"times_unreachable", one.times_unreachable}});
+  auto rules = json::array();
+  for (std::size_t i = 0; i < view.settings.rules.size(); ++i)
+    rules.push_back({{"name", view.settings.rules[i].name},
+                     {"action", action_name(view.settings.rules[i].action)},
+                     {"syns", packets(view, rule_counter(i))}});
+  const json out{{"config", view.file},
+                 {"lan", view.settings.lan},
+                 {"workers", view.workers},
+                 {"port", view.port},
+                 {"converters", std::move(converters)},
+                 {"rules", std::move(rules)},
+                 {"connections", counts.relays.running},
+                 {"connections_in_setup", counts.setting_up},
+                 {"accepted", counts.accepted},
+                 {"syn_data", counts.syn_data},
+                 {"plain_tcp", counts.fell_back},
+                 {"outcomes", counts.outcomes},
+                 {"direct", counts.direct},
+                 {"taken_syns", packets(view, kTakenCounter)},
+                 {"own_mptcp_syns", packets(view, kMptcpCounter)},
+                 {"refused_lately_syns", packets(view, kRefusedCounter)},
+                 {"starved", counts.starved},
+                 {"octets_to_servers", counts.relays.octets_to_server},
+                 {"octets_to_hosts", counts.relays.octets_to_client}};
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<std::string> cpe_report_text(const std::string& report) {
+  const json view = json::parse(report, nullptr, false);
+  if (!view.is_object()) return fail("the CPE's answer is not understood");
+  const auto number = [&](const char* key) { return view.value(key, std::uint64_t{0}); };
+  std::string out;
+  for (const auto& one : view.value("converters", json::array()))
+    out += fmt::format(
+        "converter {} {}: {}{}\n", one.value("name", ""), one.value("endpoint", ""),
+        one.value("reachable", false) ? "reachable" : "left out: " + one.value("why", ""),
+        one.value("syn_data", true) ? "" : ", no data in SYNs");
+  out += fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
+                     number("connections"), number("connections_in_setup"),
+                     octets_text(number("octets_to_servers")),
+                     octets_text(number("octets_to_hosts")));
+  out += fmt::format(
+      "{} taken so far, {} with the destination in the SYN, {} fell back to plain TCP; left alone: "
+      "{} that speak MPTCP, {} refused lately\n",
+      number("accepted"), number("syn_data"), number("plain_tcp"), number("own_mptcp_syns"),
+      number("refused_lately_syns"));
+  for (const auto& [name, count] : view.value("outcomes", json::object()).items())
+    out += fmt::format("  {:<24} {}\n", name, count.get<std::uint64_t>());
+  for (const auto& [name, count] : view.value("direct", json::object()).items())
+    out += fmt::format("  direct: {:<16} {}\n", name, count.get<std::uint64_t>());
+  for (const auto& rule : view.value("rules", json::array()))
+    out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
+                       rule.value("syns", std::uint64_t{0}));
+  return out;
+}
+
+std::span<const status::MetricDefinition> cpe_metric_definitions() {
+  return kDefinitions;
+}
+
+std::vector<Metric> cpe_metrics(const CpeView& view) {
+  const auto& counts = view.counts;
+  std::vector<Metric> out;
+  const auto add = [&](std::size_t which, std::uint64_t count) {
+    out.push_back({&kDefinitions.at(which), {}, figure(count)});
+  };
+  add(kConnections, counts.relays.running);
+  add(kSettingUp, counts.setting_up);
+  for (const auto& one : view.converters) {
+    out.push_back({&kDefinitions.at(kReachable),
+                   {{"converter", one.entry.name}},
+                   one.reachable ? 1.0 : 0.0});
+    out.push_back({&kDefinitions.at(kUnreachable),
+                   {{"converter", one.entry.name}},
+                   figure(one.times_unreachable)});
+  }
+  add(kAccepted, counts.accepted);
+  add(kSynData, counts.syn_data);
+  add(kFellBack, counts.fell_back);
+  for (const auto& [name, count] : counts.outcomes)
+    out.push_back({&kDefinitions.at(kSetups), {{"outcome", name}}, figure(count)});
+  for (const auto& [name, count] : counts.direct)
+    out.push_back({&kDefinitions.at(kDirect), {{"reason", name}}, figure(count)});
+  add(kOwnMptcp, packets(view, kMptcpCounter));
+  add(kRefused, packets(view, kRefusedCounter));
+  for (std::size_t i = 0; i < view.settings.rules.size(); ++i)
+    out.push_back({&kDefinitions.at(kRules),
+                   {{"rule", view.settings.rules[i].name}},
+                   figure(packets(view, rule_counter(i)))});
+  add(kStarved, counts.starved);
+  add(kToServers, counts.relays.octets_to_server);
+  add(kToHosts, counts.relays.octets_to_client);
+  return out;
+}
+
+}  // namespace anabranch::proxy

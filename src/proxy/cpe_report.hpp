@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// What a running CPE shows: `anabranch cpe show` and its metrics.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "proxy/converter_pool.hpp"
+#include "proxy/cpe_plane.hpp"
+#include "proxy/cpe_settings.hpp"
+#include "status/metrics.hpp"
+
+namespace anabranch::proxy {
+
+struct CpeView {
+  std::string file;
+  const CpeSettings& settings;
+  std::size_t workers = 0;
+  std::uint16_t port = 0;  ///< of the transparent listeners
+  std::vector<ConverterPool::View> converters;
+  std::map<std::string, std::uint64_t> packets;  ///< of the counters of interception_rules()
+  CpeCounts counts;
+};
+
+std::string cpe_report_json(const CpeView& view);
+/// Of that JSON, for people.
+Result<std::string> cpe_report_text(const std::string& report);
+
+/// Every metric there is.
+std::span<const status::MetricDefinition> cpe_metric_definitions();
+std::vector<status::Metric> cpe_metrics(const CpeView& view);
+
+}  // namespace anabranch::proxy

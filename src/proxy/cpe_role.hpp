@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// `anabranch cpe run`: the proxy in a home gateway, as a process.
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.hpp"
+
+namespace anabranch::proxy {
+
+/// Takes LAN hosts' connections until SIGTERM or SIGINT; running ones are reset at its end.
+Result<void> run_cpe(const std::filesystem::path& file);
+
+/// Removes what a CPE that was killed has left in the kernel.
+Result<void> clean_up_cpe();
+
+}  // namespace anabranch::proxy

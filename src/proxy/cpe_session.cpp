@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/cpe_session.hpp"
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/log.hpp"
+#include "base/registry.hpp"
+#include "kernel/mptcp_socket.hpp"
+#include "proxy/cpe_plane.hpp"
+#include "proxy/upstream.hpp"
+#include "signalling/convert.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+using signalling::Octets;
+using signalling::Verdict;
+
+constexpr std::uint32_t kGone = EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t kBothWays = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+/// What a host may send before the converter has answered; more waits in its socket.
+constexpr std::size_t kMostEarly = std::size_t{64} << 10;
+
+std::string error_text(int error) {
+  return error == 0 ? "the connection was reset" : std::generic_category().message(error);
+}
+
+}  // namespace
+
+CpeSession::CpeSession(CpePlane& plane, kernel::Accepted accepted)
+    : plane_(plane),
+      host_(std::move(accepted.fd)),
+      peer_(accepted.peer),
+      destination_(kernel::own_endpoint(host_.get()).value_or(Endpoint())) {}
+
+CpeSession::~CpeSession() {
+  if (host_) plane_.reactor.forget(host_.get(), host_side_);
+  if (far_) plane_.reactor.forget(far_.get(), far_side_);
+}
+
+void CpeSession::begin() {
+  if (!plane_.reactor.watch(host_.get(), EPOLLIN | EPOLLRDHUP, host_side_)) return end("starved");
+  const auto choice = plane_.pool.choose(plane_.draw(), plane_.reactor.now());
+  if (!choice) return go_direct("no-converter");
+  choice_ = *choice;
+  reach();
+}
+
+void CpeSession::reach() {
+  phase_ = Phase::kReaching;
+  const auto family = choice_.endpoint.address.family();
+  auto fd = kernel::open_stream_socket(family, kernel::Transport::kMptcp);
+  if (fd)
+    if (const auto set = kernel::set_congestion_control(fd->get(), plane_.settings->congestion);
+        !set)
+      fd = std::unexpected(set.error());
+  if (!fd) {
+    log::warning("no connection to the converter: {}", fd.error().text());
+    return go_direct("no-socket");
+  }
+  far_ = *std::move(fd);
+  initiator_ = signalling::convert_initiator({.cookie = choice_.cookie});
+  // When it is asked once more: what the host has sent so far follows anew.
+  const Octets early(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end());
+  out_ = initiator_->opening({.endpoint = destination_});
+  opening_ = out_.size();
+  heard_.clear();
+  syn_data_ = plane_.settings->syn_data && choice_.syn_data;
+  const auto begun =
+      kernel::begin_connect(far_.get(), choice_.endpoint, syn_data_ ? out_ : Octets());
+  if (begun.error != 0) return converter_unreachable(error_text(begun.error));
+  sent_ = begun.taken;
+  out_.insert(out_.end(), early.begin(), early.end());
+  if (!plane_.reactor.watch(far_.get(), kBothWays, far_side_)) return go_direct("starved");
+  plane_.reactor.start(deadline_, plane_.settings->unreachable_after);
+}
+
+void CpeSession::far_ready(std::uint32_t events) {
+  switch (phase_) {
+    case Phase::kReaching: {
+      if ((events & kGone) != 0)
+        return converter_unreachable(error_text(kernel::take_error(far_.get())));
+      if ((events & EPOLLOUT) != 0) reached();
+      return;
+    }
+    case Phase::kAsking:
+      if ((events & EPOLLOUT) != 0) pass_on();
+      if ((events & (EPOLLIN | EPOLLRDHUP | kGone)) != 0) hear();
+      return;
+    case Phase::kDirect:
+      direct_ready(events);
+  }
+}
+
+void CpeSession::reached() {
+  phase_ = Phase::kAsking;
+  if (syn_data_) {
+    // The kernel sends what the SYN+ACK did not acknowledge again: nothing is lost but time.
+    if (kernel::stream_state(far_.get()).syn_data_taken)
+      ++plane_.tally.syn_data;
+    else
+      plane_.pool.syn_data_lost(choice_.endpoint, plane_.reactor.now());
+  }
+  plane_.reactor.start(deadline_, plane_.settings->setup);
+  if (!take_early()) return;
+  hear();
+}
+
+void CpeSession::host_ready(std::uint32_t events) {
+  if ((events & kGone) != 0) {
+    drop_far();
+    return end("host-gone");
+  }
+  if (phase_ == Phase::kAsking) take_early();
+}
+
+bool CpeSession::take_early() {
+  std::array<std::uint8_t, 16384> buffer;
+  while (!host_done_ && out_.size() < opening_ + kMostEarly) {
+    const auto got = ::recv(host_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) break;
+    if (got < 0) {
+      drop_far();
+      end("host-gone");
+      return false;
+    }
+    // The relay sees the end once more.
+    host_done_ = got == 0;
+    out_.insert(out_.end(), buffer.begin(), buffer.begin() + got);
+  }
+  pass_on();
+  return true;
+}
+
+void CpeSession::pass_on() {
+  while (sent_ < out_.size()) {
+    const auto sent =
+        ::send(far_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    // What went wrong is heard by hear(), after what the converter may have said before.
+    if (sent < 0) return;
+    sent_ += static_cast<std::size_t>(sent);
+  }
+}
+
+void CpeSession::hear() {
+  std::array<std::uint8_t, signalling::kMaxSetupOctets> buffer;
+  for (;;) {
+    const auto got = ::recv(far_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) {
+      // It may have connected and died: what the host has sent may have arrived.
+      if (sent_ > opening_) {
+        drop_far();
+        return end("converter-lost");
+      }
+      return go_direct(got == 0 ? "converter-closed" : "converter-reset");
+    }
+    heard_.insert(heard_.end(), buffer.begin(), buffer.begin() + got);
+    const auto said = initiator_->hear(heard_);
+    if (const auto* answer = std::get_if<signalling::Accepted>(&said)) return accepted(*answer);
+    if (const auto* answer = std::get_if<signalling::Failed>(&said)) return failed(*answer);
+    if (heard_.size() >= signalling::kMaxSetupOctets)
+      return failed({.reason = "too-long", .peer_unusable = true});
+  }
+}
+
+void CpeSession::accepted(const signalling::Accepted& answer) {
+  plane_.pool.reached(choice_.endpoint);
+  if (!kernel::is_mptcp(far_.get())) ++plane_.tally.fell_back;
+  Octets to_host(heard_.begin() + static_cast<std::ptrdiff_t>(answer.consumed), heard_.end());
+  Octets to_far(out_.begin() + static_cast<std::ptrdiff_t>(sent_), out_.end());
+  ++plane_.tally.outcomes["converted"];
+  relay_on(std::move(to_host), std::move(to_far), true);
+}
+
+void CpeSession::failed(const signalling::Failed& answer) {
+  log::debug("{} to {} by {}: {}", peer_.text(), destination_.text(), choice_.endpoint.text(),
+             answer.reason);
+  const auto now = plane_.reactor.now();
+  drop_far();
+  if ((!answer.cookie.empty() || answer.cookie_refused) && !asked_again_) {
+    asked_again_ = true;
+    plane_.pool.set_cookie(choice_.endpoint, answer.cookie);
+    choice_.cookie = answer.cookie;
+    return reach();
+  }
+  if (answer.peer_unusable) {
+    plane_.pool.unreachable(choice_.endpoint, "is no converter: " + answer.reason, now);
+    return go_direct("converter-unusable");
+  }
+  switch (answer.verdict) {
+    case Verdict::kReset:
+    case Verdict::kUnreachable:
+    case Verdict::kNetworkFailure:
+      return refuse(verdict_name(answer.verdict));
+    case Verdict::kResourceExceeded:
+      plane_.pool.pause(choice_.endpoint, answer.wait, now);
+      [[fallthrough]];
+    default:
+      return go_direct(answer.reason);
+  }
+}
+
+void CpeSession::converter_unreachable(std::string_view why) {
+  plane_.pool.unreachable(choice_.endpoint, std::string(why), plane_.reactor.now());
+  go_direct("converter-unreachable");
+}
+
+void CpeSession::go_direct(std::string_view why) {
+  drop_far();
+  ++plane_.tally.direct[std::string(why)];
+  phase_ = Phase::kDirect;
+  auto fd = kernel::open_stream_socket(destination_.address.family(), kernel::Transport::kTcp);
+  if (fd)
+    if (const auto set = kernel::set_congestion_control(fd->get(), plane_.settings->congestion);
+        !set)
+      fd = std::unexpected(set.error());
+  if (!fd) return end("starved");
+  far_ = *std::move(fd);
+  // As if we were not there. Where that is not possible it is one connection of this machine's.
+  if (const auto as_host = kernel::connect_as(far_.get(), peer_.address); !as_host)
+    log::debug("{}", as_host.error().text());
+  if (const auto begun = kernel::begin_connect(far_.get(), destination_, {}); begun.error != 0)
+    return refuse("direct-" + std::string(verdict_name(outcome_of(begun.error, {}).verdict)));
+  if (!plane_.reactor.watch(far_.get(), EPOLLOUT, far_side_)) return end("starved");
+  plane_.reactor.start(deadline_, plane_.settings->setup);
+}
+
+void CpeSession::direct_ready(std::uint32_t events) {
+  const int error = kernel::take_error(far_.get());
+  if (error != 0 || (events & kGone) != 0)
+    return refuse("direct-" + std::string(verdict_name(
+                                  outcome_of(error == 0 ? ECONNRESET : error, {}).verdict)));
+  if ((events & EPOLLOUT) == 0) return;
+  ++plane_.tally.outcomes["direct"];
+  relay_on({}, Octets(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end()), false);
+}
+
+void CpeSession::relay_on(Octets to_host, Octets to_far, bool mptcp) {
+  plane_.reactor.forget(host_.get(), host_side_);
+  plane_.reactor.forget(far_.get(), far_side_);
+  plane_.relays.add({std::move(host_), false, std::move(to_host)},
+                    {std::move(far_), mptcp, std::move(to_far)}, nullptr);
+  plane_.remove(*this);
+}
+
+void CpeSession::too_late() {
+  switch (phase_) {
+    case Phase::kReaching:
+      return converter_unreachable("no answer");
+    case Phase::kAsking:
+      drop_far();
+      return end("converter-silent");
+    case Phase::kDirect:
+      return refuse("direct-timeout");
+  }
+}
+
+void CpeSession::drop_far() {
+  if (!far_) return;
+  plane_.reactor.forget(far_.get(), far_side_);
+  kernel::let_close_reset(far_.get());
+  far_.reset();
+}
+
+void CpeSession::refuse(std::string_view name) {
+  kernel::set_mark(host_.get(), registry::kCpeRefusedMark);
+  end(name);
+}
+
+void CpeSession::end(std::string_view name) {
+  ++plane_.tally.outcomes[std::string(name)];
+  kernel::let_close_reset(host_.get());
+  plane_.remove(*this);
+}
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// A LAN host's connection, which it takes for established, until it is relayed or over:
+//
+//   reaching ---> asking ---> relayed by the converter
+//      |            |
+//      +------------+-------> direct ---> relayed to the destination
+//      |            |            |
+//      +------------+------------+------> the host's connection is reset
+//
+// reaching: the SYN to the converter is on its way, with the destination and nothing else in it. No
+// octet of the host goes before the converter has answered the SYN, so that none is delivered twice
+// when the converter's answer is lost and the connection goes direct (RFC 7413 section 6.1).
+// asking: the host's octets follow the destination and are kept, until the converter has said what
+// became of the connection: when it was not tried, they go direct.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/endpoint.hpp"
+#include "base/fd.hpp"
+#include "kernel/stream_socket.hpp"
+#include "proxy/converter_pool.hpp"
+#include "proxy/watching.hpp"
+#include "signalling/signalling.hpp"
+
+namespace anabranch::proxy {
+
+class CpePlane;
+
+class CpeSession {
+ public:
+  CpeSession(CpePlane& plane, kernel::Accepted accepted);
+  ~CpeSession();
+  CpeSession(const CpeSession&) = delete;
+  CpeSession& operator=(const CpeSession&) = delete;
+
+  /// May destroy the session, as every function below.
+  void begin();
+
+ private:
+  enum class Phase : std::uint8_t { kReaching, kAsking, kDirect };
+
+  void host_ready(std::uint32_t events);
+  void far_ready(std::uint32_t events);
+  void too_late();
+
+  void reach();
+  void reached();
+  /// Takes octets of the host while the converter is asked. False: the session is gone.
+  bool take_early();
+  void pass_on();
+  void hear();
+  void accepted(const signalling::Accepted& answer);
+  void failed(const signalling::Failed& answer);
+  void converter_unreachable(std::string_view why);
+  void go_direct(std::string_view why);
+  void direct_ready(std::uint32_t events);
+  void relay_on(signalling::Octets to_host, signalling::Octets to_far, bool mptcp);
+  void drop_far();
+  /// Resets the host's connection; further ones to this destination are left alone for a while.
+  void refuse(std::string_view name);
+  void end(std::string_view name);
+
+  CpePlane& plane_;
+  UniqueFd host_;
+  UniqueFd far_;  ///< the converter, or the destination
+  Endpoint peer_;
+  Endpoint destination_;
+  Phase phase_ = Phase::kReaching;
+  bool asked_again_ = false;  ///< with a cookie it has given, or without one it refused
+  bool syn_data_ = false;
+  bool host_done_ = false;
+  ConverterPool::Choice choice_;
+  std::unique_ptr<signalling::Initiator> initiator_;
+  signalling::Octets out_;  ///< what the converter gets: the opening, then the host's octets
+  std::size_t opening_ = 0;
+  std::size_t sent_ = 0;
+  signalling::Octets heard_;
+  WatchedSide<CpeSession, &CpeSession::host_ready> host_side_{*this};
+  WatchedSide<CpeSession, &CpeSession::far_ready> far_side_{*this};
+  Alarm<CpeSession, &CpeSession::too_late> deadline_{*this};
+};
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/cpe_settings.hpp"
+
+#include <algorithm>
+
+#include "base/address_scope.hpp"
+#include "proxy/cpe_setting_definitions.hpp"
+
+namespace anabranch::proxy {
+
+using config::Section;
+using config::Setting;
+
+namespace {
+
+namespace key = definition::cpe;
+
+std::vector<std::string> read_lan(const Section& section) {
+  constexpr std::size_t kLongestName = 15;
+  constexpr std::string_view kNever = "/ \t\n\"\\";
+  auto out = section.texts(key::own::kLan);
+  for (const auto& name : out)
+    if (name.empty() || name.size() > kLongestName || name.find_first_of(kNever) != name.npos)
+      section.complain(key::own::kLan, "'" + name + "' is not an interface's name",
+                       "at most 15 characters, like \"lan0\"");
+  return out;
+}
+
+std::vector<ConverterEntry> read_converters(const Section& root) {
+  namespace converter = key::converter;
+  std::vector<ConverterEntry> out;
+  for (const auto& section : root.sections(key::kConverter)) {
+    ConverterEntry one;
+    one.name = section.text(converter::kName);
+    const auto address = section.address(converter::kAddress);
+    if (address && !is_global(*address) && !is_loopback(*address))
+      section.complain(converter::kAddress, address->text() + " cannot be a converter's address",
+                       "a unicast address that means the same beyond this link");
+    one.endpoint = {address.value_or(IpAddress()),
+                    static_cast<std::uint16_t>(section.number(converter::kPort))};
+    one.weight = static_cast<unsigned>(section.number(converter::kWeight));
+    const auto twice = [&](const ConverterEntry& other) { return other.name == one.name; };
+    if (!one.name.empty() && std::ranges::any_of(out, twice))
+      section.complain(converter::kName, "there are two converters '" + one.name + "'",
+                       "give each a name of its own");
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+Result<CpeSettings> read(const config::Document& document) {
+  namespace own = key::own;
+  const Section root = document.root();
+  const Section section = root.section(key::kCpe);
+  const auto in_milliseconds = [&](const Setting& setting) {
+    return std::chrono::duration_cast<milliseconds>(section.duration(setting));
+  };
+  const auto in_seconds = [&](const Setting& setting) {
+    return std::chrono::duration_cast<seconds>(section.duration(setting));
+  };
+  CpeSettings out;
+  out.lan = read_lan(section);
+  out.workers = static_cast<unsigned>(section.number(own::kWorkers));
+  out.congestion = section.text(own::kCongestion);
+  out.syn_data = section.flag(own::kSynData);
+  out.unreachable_after = in_milliseconds(own::kUnreachable);
+  out.retry = in_milliseconds(own::kRetry);
+  out.setup = in_milliseconds(own::kSetup);
+  out.refused_direct = in_seconds(own::kRefusedDirect);
+  out.idle = in_seconds(own::kIdle);
+  out.half_closed = in_seconds(own::kHalfClosed);
+  out.converters = read_converters(root);
+  out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
+  out.metrics = status::read_metrics(root);
+  ANABRANCH_TRY(document.finish());
+  return out;
+}
+
+}  // namespace
+
+std::span<const Setting> cpe_setting_definitions() {
+  return key::kAll;
+}
+
+Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file) {
+  const auto document = config::Document::load(file);
+  if (!document) return std::unexpected(document.error());
+  return read(*document);
+}
+
+Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name) {
+  const auto document = config::Document::parse(text, std::move(name));
+  if (!document) return std::unexpected(document.error());
+  return read(*document);
+}
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// cpe.toml as values.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "proxy/rule_settings.hpp"
+#include "status/metrics_settings.hpp"
+
+namespace anabranch::proxy {
+
+struct ConverterEntry {
+  std::string name;
+  Endpoint endpoint;
+  unsigned weight = 1;  ///< 0: only while no other can be reached
+};
+
+struct CpeSettings {
+  std::vector<std::string> lan;
+  unsigned workers = 0;  ///< 0: one for each processor
+  std::string congestion;
+  bool syn_data = true;
+  milliseconds unreachable_after{};
+  milliseconds retry{};
+  milliseconds setup{};
+  seconds refused_direct{};
+  seconds idle{};
+  seconds half_closed{};
+  std::vector<ConverterEntry> converters;
+  std::vector<ProxyRule> rules;
+  std::optional<status::MetricsAddress> metrics;
+};
+
+std::span<const config::Setting> cpe_setting_definitions();
+
+Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file);
+/// `name` stands for the file in messages.
+Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name);
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "proxy/interception_rules.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/registry.hpp"
+#include "proxy/public_address.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+constexpr std::array kFamilies{Family::kIpv4, Family::kIpv6};
+
+std::string_view word(Family family) {
+  return family == Family::kIpv4 ? "ip" : "ip6";
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "\"" : ", \"") + name + "\"";
+  return "{ " + out + " }";
+}
+
+/// Prefixes of one family that no other of them holds: nft refuses intervals that overlap.
+std::vector<IpPrefix> outermost(const std::vector<IpPrefix>& prefixes, Family family) {
+  std::vector<IpPrefix> out;
+  for (const auto& one : prefixes) {
+    const auto holds = [&](const IpPrefix& other) {
+      return other.family() == family && other.length() < one.length() && other.overlaps(one);
+    };
+    if (one.family() == family && std::ranges::none_of(prefixes, holds) &&
+        std::ranges::find(out, one) == out.end())
+      out.push_back(one);
+  }
+  return out;
+}
+
+std::string list_of(const std::vector<IpPrefix>& prefixes) {
+  std::string out;
+  for (const auto& prefix : prefixes) out += (out.empty() ? "" : ", ") + prefix.text();
+  return "{ " + out + " }";
+}
+
+/// A set with a prefix of length 0 beside others, or alone, is every address: no condition.
+std::string condition(Family family, std::string_view side, const std::vector<IpPrefix>& prefixes) {
+  if (prefixes.empty()) return {};
+  const auto fitting = outermost(prefixes, family);
+  if (fitting.front().length() == 0) return {};
+  return fmt::format("{} {} {} ", word(family), side, list_of(fitting));
+}
+
+bool has(const std::vector<IpPrefix>& prefixes, Family family) {
+  return prefixes.empty() ||
+         std::ranges::any_of(prefixes, [&](const IpPrefix& one) { return one.family() == family; });
+}
+
+/// nft refuses intervals that overlap: merged.
+std::string ports_of(std::vector<policy::PortRange> ranges) {
+  if (ranges.empty()) return {};
+  std::ranges::sort(ranges, {}, &policy::PortRange::first);
+  std::vector<policy::PortRange> merged;
+  for (const auto& range : ranges) {
+    if (!merged.empty() && range.first <= merged.back().last + 1)
+      merged.back().last = std::max(merged.back().last, range.last);
+    else
+      merged.push_back(range);
+  }
+  std::string out;
+  for (const auto& range : merged)
+    out += fmt::format("{}{}-{}", out.empty() ? "" : ", ", range.first, range.last);
+  return "tcp dport { " + out + " } ";
+}
+
+std::string_view verdict(RuleAction action) {
+  switch (action) {
+    case RuleAction::kConvert:
+      return "goto take";
+    case RuleAction::kDirect:
+      return "accept";
+    case RuleAction::kReject:
+      return "reject with tcp reset";
+  }
+  return {};
+}
+
+std::string rule_lines(const std::vector<ProxyRule>& rules) {
+  std::string out;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto& match = rules[i].match;
+    for (const Family family : kFamilies) {
+      if (!has(rules[i].from, family) || !has(match.destinations, family)) continue;
+      out += fmt::format("    meta nfproto {} {}{}{}counter name {} {}\n",
+                         family == Family::kIpv4 ? "ipv4" : "ipv6",
+                         condition(family, "saddr", rules[i].from),
+                         condition(family, "daddr", match.destinations), ports_of(match.ports),
+                         rule_counter(i), verdict(rules[i].action));
+    }
+  }
+  return out;
+}
+
+std::string addresses_left_alone() {
+  std::string out;
+  const std::vector<IpPrefix> all(not_public().begin(), not_public().end());
+  for (const Family family : kFamilies)
+    out += fmt::format("    {} daddr {} accept\n", word(family), list_of(outermost(all, family)));
+  return out;
+}
+
+std::string converters_left_alone(const CpeSettings& settings) {
+  std::string out;
+  for (const Family family : kFamilies) {
+    std::vector<IpPrefix> own;
+    for (const auto& converter : settings.converters)
+      if (converter.endpoint.address.family() == family)
+        own.push_back(IpPrefix::host(converter.endpoint.address));
+    if (!own.empty())
+      out += fmt::format("    {} daddr {} accept\n", word(family), list_of(outermost(own, family)));
+  }
+  return out;
+}
+
+std::string counters(const CpeSettings& settings) {
+  std::string out;
+  for (const auto& name : {kTakenCounter, kMptcpCounter, kRefusedCounter})
+    out += fmt::format("  counter {} {{ }}\n", name);
+  for (std::size_t i = 0; i < settings.rules.size(); ++i)
+    out += fmt::format("  counter {} {{ }}\n", rule_counter(i));
+  return out;
+}
+
+}  // namespace
+
+std::string rule_counter(std::size_t index) {
+  return fmt::format("rule_{}", index + 1);
+}
+
+std::string interception_rules(const CpeSettings& settings, std::uint16_t port) {
+  const auto lan = quoted_list(settings.lan);
+  const auto table = registry::kCpeNftTable;
+  const auto mark = registry::kCpeMark;
+  const auto refused = registry::kCpeRefusedMark;
+  const auto seconds = settings.refused_direct.count();
+  return fmt::format(
+      "add table inet {table}\n"
+      "flush table inet {table}\n"
+      "table inet {table} {{\n"
+      "{counters}"
+      "  set refused4 {{ type ipv4_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
+      "  set refused6 {{ type ipv6_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
+      "  chain take {{\n"
+      "    counter name {taken}\n"
+      "    meta nfproto ipv4 meta l4proto tcp tproxy ip to 127.0.0.1:{port} meta mark set {mark} "
+      "accept\n"
+      "    meta nfproto ipv6 meta l4proto tcp tproxy ip6 to [::1]:{port} meta mark set {mark} "
+      "accept\n"
+      "    accept\n"
+      "  }}\n"
+      "  chain judge {{\n"
+      "    tcp option mptcp exists counter name {mptcp} accept\n"
+      "    fib daddr type != unicast accept\n"
+      "    fib daddr oifname {lan} accept\n"
+      "{converters}"
+      "    ip daddr . tcp dport @refused4 counter name {refused_counter} accept\n"
+      "    ip6 daddr . tcp dport @refused6 counter name {refused_counter} accept\n"
+      "{rules}"
+      "{alone}"
+      "    goto take\n"
+      "  }}\n"
+      "  chain prerouting {{\n"
+      "    type filter hook prerouting priority mangle; policy accept;\n"
+      "    meta l4proto != tcp accept\n"
+      "    iifname {lan} tcp flags & (fin | syn | rst | ack) == syn goto judge\n"
+      "    socket transparent 1 meta mark set {mark} accept\n"
+      "  }}\n"
+      "  chain output {{\n"
+      "    type filter hook output priority mangle; policy accept;\n"
+      "    meta mark {refused} tcp flags & rst == rst add @refused4 {{ ip saddr . tcp sport timeout "
+      "{seconds}s }}\n"
+      "    meta mark {refused} tcp flags & rst == rst add @refused6 {{ ip6 saddr . tcp sport "
+      "timeout {seconds}s }}\n"
+      "  }}\n"
+      "}}\n",
+      fmt::arg("table", table), fmt::arg("counters", counters(settings)),
+      fmt::arg("taken", kTakenCounter), fmt::arg("port", port), fmt::arg("mark", mark),
+      fmt::arg("mptcp", kMptcpCounter), fmt::arg("lan", lan),
+      fmt::arg("converters", converters_left_alone(settings)),
+      fmt::arg("refused_counter", kRefusedCounter),
+      fmt::arg("rules", rule_lines(settings.rules)), fmt::arg("alone", addresses_left_alone()),
+      fmt::arg("refused", refused), fmt::arg("seconds", seconds));
+}
+
+std::string no_interception_rules() {
+  return fmt::format("add table inet {0}\ndelete table inet {0}\n", registry::kCpeNftTable);
+}
+
+}  // namespace anabranch::proxy

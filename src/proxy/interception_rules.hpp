@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Which connections of LAN hosts a CPE takes, as the text of an nft table. Pure.
+//
+// A SYN from the LAN goes through the chain "judge"; what it does not hand to our listener goes its
+// way as if we were not there. So it does, too, when nobody listens (tproxy finds no socket): a CPE
+// that has died leaves new connections direct.
+//
+// Destinations that have refused a connection are learned without our help: the reset to the LAN
+// host has a mark, and comes from the destination's address and port.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/cpe_settings.hpp"
+
+namespace anabranch::proxy {
+
+/// A listener on loopback at this port takes the connections, IPv4 and IPv6. The text may be
+/// applied again and again: counters and learned destinations stay.
+std::string interception_rules(const CpeSettings& settings, std::uint16_t port);
+
+/// Takes the table away, if it is there.
+std::string no_interception_rules();
+
+/// The counter of rule number `index`; and those of every SYN that is taken, that carries MPTCP
+/// itself, and that is left alone since its destination has refused one lately.
+std::string rule_counter(std::size_t index);
+inline constexpr std::string_view kTakenCounter = "taken";
+inline constexpr std::string_view kMptcpCounter = "mptcp";
+inline constexpr std::string_view kRefusedCounter = "refused";
+
+}  // namespace anabranch::proxy

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// What the end of an attempt to connect means to who asked for it (RFC 8803 sections 5.3 and
+// 6.2.8). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "signalling/signalling.hpp"
+
+namespace anabranch::proxy {
+
+/// `error`: errno of the attempt. `icmp_code`: of the ICMP error that ended it, if one did.
+signalling::Outcome outcome_of(int error, std::optional<std::uint8_t> icmp_code);
+
+/// A name for counters and logs: "established", "refused", "unreachable", ...
+std::string_view verdict_name(signalling::Verdict verdict);
+
+}  // namespace anabranch::proxy

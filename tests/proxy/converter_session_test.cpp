@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// A converter as its clients see it, in a network namespace of its own: client 192.0.2.7, converter
+// 198.18.9.9:5124, server 198.18.0.1.
+#include "proxy/converter_session.hpp"
+
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "kernel/nft.hpp"
+#include "kernel/rtnetlink.hpp"
+#include "kernel/stream_socket.hpp"
+#include "kernel/sysctl.hpp"
+#include "proxy/converter_plane.hpp"
+#include "proxy/worker.hpp"
+#include "support/private_network.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+using namespace std::string_literals;
+using kernel::Transport;
+
+const Endpoint kConverter = Endpoint::parse("198.18.9.9:5124").value();
+const Endpoint kServer = Endpoint::parse("198.18.0.1:80").value();
+constexpr int kPatience = 5000;  // milliseconds
+
+/// Connect to 198.18.0.1:80 (RFC 8803 section 6.2.5).
+const std::string kConnect =
+    "\x01\x06\x22\x63\x0a\x05\x00\x50\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x12\x00\x01"s;
+/// Nothing to say: the fixed header alone.
+const std::string kYes = "\x01\x01\x22\x63"s;
+
+std::string error(char code, char value = 0) {
+  return "\x01\x02\x22\x63\x1e\x01"s + code + value;
+}
+
+bool readable(int fd, int patience = kPatience) {
+  pollfd one{fd, POLLIN, 0};
+  return ::poll(&one, 1, patience) == 1;
+}
+
+/// `wanted` octets, or all until the end; "reset" for a reset.
+std::string read_from(int fd, std::size_t wanted = 4096) {
+  std::string out;
+  while (out.size() < wanted && readable(fd)) {
+    char buffer[4096];
+    const auto got = ::recv(fd, buffer, std::min(sizeof buffer, wanted - out.size()), 0);
+    if (got < 0 && errno == ECONNRESET) return out + "reset";
+    if (got <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(got));
+  }
+  return out;
+}
+
+class Converter : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace";
+    if (!kernel::mptcp_available()) GTEST_SKIP() << "no MPTCP";
+    auto netlink = kernel::Rtnetlink::open();
+    ASSERT_TRUE(netlink);
+    const auto loopback = netlink->link("lo");
+    ASSERT_TRUE(loopback);
+    ASSERT_TRUE(netlink->set_up(loopback->index, true));
+    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.0.1"}) {
+      kernel::Address own;
+      own.ifindex = loopback->index;
+      own.prefix = IpPrefix::host(IpAddress::parse(address).value());
+      ASSERT_TRUE(netlink->add(own));
+    }
+    ASSERT_TRUE(kernel::write_sysctl("net/ipv4/tcp_fastopen", "3"));
+    ASSERT_TRUE(kernel::write_sysctl("net/mptcp/blackhole_timeout", "0"));
+  }
+
+  void serve(const std::string& more = {}) {
+    auto parsed =
+        parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
+    ASSERT_TRUE(parsed) << parsed.error().text();
+    const auto settings = std::make_shared<const ConverterSettings>(*parsed);
+    clients_ = std::make_unique<ClientTable>(settings->limits);
+    shared_ = std::make_unique<ConverterShared>(ConverterShared{.clients = *clients_, .supported = {30}});
+    auto listener = kernel::listen_on(
+        kConverter,
+        {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
+    ASSERT_TRUE(listener) << listener.error().text();
+    auto listeners = std::make_shared<std::vector<UniqueFd>>();
+    listeners->push_back(*std::move(listener));
+    auto worker = Worker<ConverterPlane>::start([=, this](relay::Reactor& reactor) {
+      return std::make_unique<ConverterPlane>(reactor, settings, *shared_, std::move(*listeners));
+    });
+    ASSERT_TRUE(worker);
+    worker_ = *std::move(worker);
+  }
+
+  static UniqueFd listen_as_server() {
+    auto out = kernel::listen_on(kServer, {.congestion = "cubic"});
+    EXPECT_TRUE(out);
+    return out ? *std::move(out) : UniqueFd();
+  }
+
+  /// A connection to the converter whose SYN carries `octets`.
+  static UniqueFd ask(const std::string& octets) {
+    auto fd = kernel::open_stream_socket(Family::kIpv4, Transport::kMptcp);
+    EXPECT_TRUE(fd && kernel::connect_as(fd->get(), IpAddress::parse("192.0.2.7").value()));
+    const auto begun = kernel::begin_connect(
+        fd->get(), kConverter,
+        {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()});
+    EXPECT_EQ(begun.error, 0);
+    EXPECT_EQ(begun.taken, octets.size());
+    return *std::move(fd);
+  }
+
+  ConverterCounts counts() {
+    ConverterCounts out;
+    worker_->ask([&](ConverterPlane& plane) { out = plane.counts(); });
+    return out;
+  }
+
+  std::unique_ptr<ClientTable> clients_;
+  std::unique_ptr<ConverterShared> shared_;
+  std::unique_ptr<Worker<ConverterPlane>> worker_;
+};
+
+TEST_F(Converter, ConnectsWhatTheSynAsksForAndCarriesBothWays) {
+  serve();
+  const auto server = listen_as_server();
+  const auto client = ask(kConnect + "hello");
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  EXPECT_EQ(read_from(accepted.fd.get(), 5), "hello");
+  ASSERT_EQ(::send(accepted.fd.get(), "world", 5, 0), 5);
+  EXPECT_EQ(read_from(client.get(), 9), kYes + "world");
+  EXPECT_TRUE(kernel::is_mptcp(client.get()));
+  EXPECT_TRUE(kernel::stream_state(client.get()).syn_data_taken);
+  EXPECT_FALSE(kernel::is_mptcp_socket(accepted.fd.get()));
+  EXPECT_EQ(counts().mptcp, 1u);
+}
+
+// What is written to an MPTCP socket that was accepted out of a SYN with data, before the third ACK,
+// is never sent. Here the third ACK and all that follow are lost for a while, and the server speaks
+// first.
+TEST_F(Converter, AnswersAlsoWhenTheServerIsFasterThanTheThirdAck) {
+  serve();
+  const auto server = listen_as_server();
+  ASSERT_TRUE(kernel::apply_nft(
+      "table inet late { chain out { type filter hook output priority 0; policy accept;"
+      " ip daddr 198.18.9.9 tcp dport 5124 tcp flags & (syn | ack) == ack drop; }; }"));
+  const auto client = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  ASSERT_EQ(::send(accepted.fd.get(), "220 hello", 9, 0), 9);
+  // The converter would have answered long since.
+  EXPECT_FALSE(readable(client.get(), 100));
+  ASSERT_TRUE(kernel::apply_nft("delete table inet late"));
+  EXPECT_EQ(read_from(client.get(), 13), kYes + "220 hello");
+}
+
+TEST_F(Converter, TellsThatTheServerRefuses) {
+  serve();
+  const auto client = ask(kConnect);
+  EXPECT_EQ(read_from(client.get()), error(96));
+  EXPECT_EQ(counts().outcomes["refused"], 1u);
+}
+
+TEST_F(Converter, TellsTheCodeOfAnIcmpError) {
+  serve();
+  ASSERT_TRUE(kernel::apply_nft(
+      "table inet no { chain out { type filter hook output priority 0; policy accept;"
+      " ip daddr 198.18.0.1 tcp dport 80 reject with icmp type admin-prohibited; }; }"));
+  EXPECT_EQ(read_from(ask(kConnect).get()), error(97, 13));
+}
+
+TEST_F(Converter, TellsThatAServerIsSilent) {
+  serve("[limits]\nsetup = \"200ms\"\n");
+  ASSERT_TRUE(kernel::apply_nft(
+      "table inet no { chain in { type filter hook input priority 0; policy accept;"
+      " ip daddr 198.18.0.1 tcp dport 80 drop; }; }"));
+  EXPECT_EQ(read_from(ask(kConnect).get()), error(65));
+}
+
+TEST_F(Converter, IsNoWayIntoPrivateNetworks) {
+  serve();
+  auto connect = kConnect;
+  connect.replace(20, 4, "\x0a\x00\x00\x01"s);
+  EXPECT_EQ(read_from(ask(connect).get()), error(32));
+  EXPECT_EQ(counts().outcomes["destination"], 1u);
+}
+
+TEST_F(Converter, ConnectsNothingForStrangers) {
+  serve();
+  const auto server = listen_as_server();
+  auto fd = kernel::open_stream_socket(Family::kIpv4, Transport::kMptcp);
+  ASSERT_TRUE(fd && kernel::connect_as(fd->get(), IpAddress::parse("198.18.0.1").value()));
+  kernel::begin_connect(fd->get(), kConverter,
+                        {reinterpret_cast<const std::uint8_t*>(kConnect.data()), kConnect.size()});
+  EXPECT_EQ(read_from(fd->get()), error(32));
+  EXPECT_FALSE(readable(server.get(), 50));
+}
+
+TEST_F(Converter, SaysNothingToWhatIsNotConvert) {
+  serve();
+  EXPECT_EQ(read_from(ask("GET / HTTP/1.1\r\n\r\n").get()), "reset");
+}
+
+TEST_F(Converter, ResetsAClientThatAsksForNothing) {
+  serve("[limits]\nsetup = \"100ms\"\n");
+  EXPECT_EQ(read_from(ask(kConnect.substr(0, 10)).get()), "reset");
+  EXPECT_EQ(counts().outcomes["setup-timeout"], 1u);
+}
+
+TEST_F(Converter, HasALimitForEachClient) {
+  serve("[limits]\nper_client = 1\n");
+  const auto server = listen_as_server();
+  const auto first = ask(kConnect);
+  EXPECT_EQ(read_from(first.get(), 4), kYes);
+  EXPECT_EQ(read_from(ask(kConnect).get()), error(64, 1));
+}
+
+TEST_F(Converter, DoesNotRepeatErrorsWithoutEnd) {
+  serve("[limits]\nerrors_per_second = 1\n");
+  EXPECT_EQ(read_from(ask(kConnect).get()), error(96));
+  EXPECT_EQ(read_from(ask(kConnect).get()), "reset");
+  EXPECT_EQ(counts().errors_unsaid, 1u);
+}
+
+TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
+  serve();
+  auto listener = kernel::listen_on(
+      kServer, {.transport = Transport::kMptcp, .congestion = "cubic"});
+  ASSERT_TRUE(listener);
+  const auto connect = "\x01\x07\x22\x63\x0a\x06"s + kConnect.substr(6) + "\x1e\x02\0\0"s;
+  const auto client = ask(connect);
+  ASSERT_TRUE(readable(listener->get()));
+  const auto accepted = kernel::accept_from(listener->get());
+  EXPECT_TRUE(kernel::is_mptcp(accepted.fd.get()));
+  // Extended TCP Header with kind 30: the server speaks MPTCP (RFC 8803 section 7.5).
+  EXPECT_EQ(read_from(client.get(), 12), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\0\0"s);
+}
+
+TEST_F(Converter, LosesNothingOverAThousandBadClients) {
+  serve("[limits]\nerrors_per_second = 1000000\n");
+  for (int i = 0; i < 1000; ++i) {
+    auto client = ask(kConnect.substr(0, static_cast<std::size_t>(1 + i % 24)));
+    if (i % 3 == 0) kernel::let_close_reset(client.get());
+  }
+  const auto nothing_left = [&] {
+    std::uint64_t running = 1;
+    worker_->ask([&](ConverterPlane& plane) { running = plane.running(); });
+    return running == 0 && clients_->connections() == 0;
+  };
+  for (int i = 0; i < 500 && !nothing_left(); ++i) ::poll(nullptr, 0, 10);
+  EXPECT_TRUE(nothing_left());
+}
+
+}  // namespace
+}  // namespace anabranch::proxy
