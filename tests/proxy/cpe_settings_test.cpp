@@ -40,7 +40,7 @@ TEST(CpeSettings, TellsWhatIsMissing) {
 TEST(CpeSettings, AConverterIsOneHostBeyondTheLink) {
   const std::string before = "[cpe]\nlan = [\"lan0\"]\n[[converter]]\nname = \"a\"\naddress = ";
   EXPECT_THAT(complaint(before + "\"224.0.0.9\"\n"),
-              HasSubstr("cpe.toml:5:1: 224.0.0.9 cannot be a converter's address"));
+              HasSubstr("cpe.toml:5:11: 224.0.0.9 cannot be a converter's address"));
   EXPECT_THAT(complaint(before + "\"fe80::9\"\n"), HasSubstr("cannot be a converter's address"));
 }
 
