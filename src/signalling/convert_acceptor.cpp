@@ -138,10 +138,10 @@ class ConvertAcceptor : public Acceptor {
     std::vector<std::uint8_t> refused;
     for (const auto& option : connect.options) {
       if (is_own_matter(option.kind)) continue;
-      if (!can_place(option.kind))
-        refused.push_back(option.kind);
-      else
+      if (can_place(option.kind))
         request.options.push_back(option);
+      else if (std::ranges::find(refused, option.kind) == refused.end())
+        refused.push_back(option.kind);
     }
     if (!refused.empty())
       return Refusal{error(ConvertCode::kUnsupportedTcpOption, std::move(refused)),
@@ -171,6 +171,9 @@ class ConvertAcceptor : public Acceptor {
     ConvertMessage message;
     if (extended_) message.extended_tcp_header = outcome.options;
     if (info_) message.supported = settings_.supported;
+    if (auto octets = wire::encode(message)) return *std::move(octets);
+    // Options that no message can hold are not told; that it is established is.
+    message.extended_tcp_header.emplace();
     return wire::encode(message).value_or(Octets{});
   }
 

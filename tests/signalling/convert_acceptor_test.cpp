@@ -64,6 +64,7 @@ TEST_F(ConvertAcceptor, AnswersAnExtendedConnectWithTheServersOptions) {
   EXPECT_EQ(asked.request.options, std::vector<TcpOption>{{30}});
   EXPECT_EQ(answer({.options = {{2, hex("05b4")}, {4}}}), hex("0104226314030000020405b404020000"));
   EXPECT_EQ(answer({}), hex("0102226314010000")) << "none, which is told, too";
+  EXPECT_EQ(answer({.options = {{1}}}), hex("0102226314010000")) << "one that nobody can write";
 }
 
 TEST_F(ConvertAcceptor, DoesNotTellOptionsToWhomDidNotAsk) {
@@ -84,7 +85,7 @@ TEST_F(ConvertAcceptor, RefusesOptionsItCannotPlace) {
   EXPECT_EQ(refusal.reply, hex("010322631e02211dfe000000"));
   EXPECT_EQ(refusal.reason, "unsupported-option");
   EXPECT_FALSE(refusal.reset);
-  EXPECT_EQ(refused(connect("192.0.2.80", {{29}})).reply, hex("010222631e01211d"));
+  EXPECT_EQ(refused(connect("192.0.2.80", {{29}, {29}})).reply, hex("010222631e01211d"));
   settings_.supported = {};
   EXPECT_EQ(refused(kExtended).reply, hex("010222631e01211e"));
 }

@@ -106,6 +106,12 @@ TEST_F(Socks5Acceptor, AsksForAPassword) {
   EXPECT_EQ(said_, hex("0502 0100"));
   EXPECT_EQ(asked.consumed, greeting.size() + good.size() + kToServer.size());
 
+  acceptor_ = socks5_acceptor(settings_);
+  expect<Say>(acceptor_->hear(greeting));
+  const auto both = greeting + good;
+  expect<NeedMore>(acceptor_->hear(Heard(both).first(both.size() - 1)));
+  EXPECT_EQ(expect<Say>(acceptor_->hear(both)).octets, hex("0100"));
+
   const auto bad = hex("0105") + text("alice") + hex("06") + text("secreT");
   EXPECT_EQ(refused(greeting + bad + kToServer).reason, "bad-password");
   EXPECT_EQ(refused(greeting + bad).reply, hex("0101"));
