@@ -4,8 +4,8 @@
 and sink each have a namespace. All are measured one after another in every round; medians over the rounds,
 with the lowest and the highest. Further: connections per second, and memory at many idle connections.
 
-Usage: relay.py FORWARDER LOAD [--what LIST] [--relays LIST] [--rounds N] [--seconds N] [--json FILE], as root
-or as an ordinary user. FORWARDER is the relay under test: a program that takes LISTEN TO [mptcp-listen]
+Usage: relay.py FORWARDER LOAD [--what LIST] [--relays LIST] [--run ANABRANCH] [--rounds N] [--seconds N]
+[--json FILE], as root or as an ordinary user. FORWARDER is the relay under test: a program that takes LISTEN TO [mptcp-listen]
 [mptcp-to] [splice|copy]. Ends with 1 when a bound is missed.
 """
 import argparse
@@ -30,7 +30,8 @@ BOUNDS = {"idle_kib": 4.0, "cpu_of_haproxy": 1.0}
 HAPROXY = """
 global
   nbthread 1
-  maxconn 30000
+  maxconn {connections}
+  maxpipes 100
 defaults
   mode tcp
   timeout connect 5s
@@ -50,7 +51,7 @@ worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/log-nginx;
 events {{ worker_connections {files}; }}
-stream {{ server {{ listen {listen} backlog=4096; proxy_pass {sink}; proxy_timeout 1h; }} }}
+stream {{ server {{ listen {listen} backlog=4096; proxy_pass {sink}; proxy_timeout 1h; proxy_half_close on; }} }}
 """
 DANTE = """
 logoutput: {folder}/log-dante
@@ -78,12 +79,16 @@ def processes(pid):
 
 
 def cpu_seconds(pid):
-    """To the nanosecond, as the scheduler counts it."""
+    """Of a program with its children and threads. The scheduler counts those that live to the nanosecond; those
+    that have ended are in the sums of their parent and process, to 10 ms."""
     total = 0
     for process in processes(pid):
-        for task in Path(f"/proc/{process}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        living = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        user, system, child_user, child_system = (int(field) / 100 for field in fields[11:15])
+        total += max(living, user + system) + child_user + child_system
+    return total
 
 
 def pss_kib(pid):
@@ -101,16 +106,21 @@ class Relay:
         self.bench = bench
         folder = bench.folder
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        facts = {"listen": LISTEN, "sink": SINK, "folder": folder, "files": files}
+        facts = {"listen": LISTEN, "sink": SINK, "folder": folder, "files": files,
+                 "connections": (files - 300) // 2}
         facts["user"] = "root" if os.geteuid() != 0 else "nobody"
         config = folder / f"{name}.conf"
         if name.startswith("anabranch"):
             words = {"tcp-tcp": [], "tcp-mptcp": ["mptcp-to"], "mptcp-tcp": ["mptcp-listen"]}[kind]
             sink = SINK_MPTCP if kind == "tcp-mptcp" else SINK
             arguments = [bench.forwarder, LISTEN, sink, *words, *name.split("-")[1:]]
-        elif name == "haproxy":
+        elif name in ("haproxy", "haproxy-run"):
+            # Under `anabranch run` all its sockets are MPTCP, and those to a plain peer fall back.
+            facts["sink"] = SINK_MPTCP if kind == "tcp-mptcp" else SINK
             config.write_text(HAPROXY.format(**facts))
             arguments = ["haproxy", "-db", "-f", str(config)]
+            if name == "haproxy-run":
+                arguments = [bench.options.run, "run", "--", *arguments]
         elif name == "nginx":
             config.write_text(NGINX.format(**facts))
             arguments = ["nginx", "-e", str(folder / "log-nginx"), "-c", str(config)]
@@ -118,7 +128,7 @@ class Relay:
             arguments = ["socat", "-b", "262144", "TCP4-LISTEN:7000,bind=10.88.1.2,reuseaddr,fork,backlog=4096",
                          f"TCP4:{SINK}"]
         elif name == "microsocks":
-            arguments = ["microsocks", "-q", "-i", "10.88.1.2", "-p", "7000"]
+            arguments = ["microsocks", "-i", "10.88.1.2", "-p", "7000"]
         elif name == "dante":
             config.write_text(DANTE.format(**facts))
             arguments = ["danted", "-f", str(config)]
@@ -179,7 +189,7 @@ class Bench:
 
     def idle(self, name):
         # Both sides of a connection are descriptors of the relay.
-        number = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100) // 2)
+        number = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 400) // 2)
         relay = Relay(self, name)
         before = pss_kib(relay.program.pid)
         clients = subprocess.Popen(
@@ -207,7 +217,8 @@ def plan(options):
     for kind in ("tcp-tcp", "tcp-mptcp", "mptcp-tcp"):
         for connections in (1, 64):
             if kind in options.what:
-                relays = options.relays if kind == "tcp-tcp" else ours
+                peers = ["haproxy-run"] if options.run and "haproxy" in options.relays else []
+                relays = options.relays if kind == "tcp-tcp" else ours + peers
                 cases += [(f"{kind} {connections}", name, lambda bench, name=name, kind=kind, connections=connections:
                            bench.throughput(name, kind, connections)) for name in relays]
     for what in ("rate", "idle"):
@@ -255,10 +266,12 @@ def begin():
     parser.add_argument("--what", default="tcp-tcp,tcp-mptcp,mptcp-tcp,rate,idle", type=lambda text: text.split(","))
     parser.add_argument("--relays", default="anabranch,haproxy,nginx,socat,microsocks,dante",
                         type=lambda text: text.split(","))
+    parser.add_argument("--run", metavar="ANABRANCH", help="with it, HAProxy is measured with MPTCP too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--json")
     options = parser.parse_args()
+    options.run = options.run and os.path.abspath(options.run)
     tools = {"dante": "danted"}
     main(lambda *where: bench(options, *where),
          ["ss", *(tools.get(name, name) for name in options.relays if not name.startswith("anabranch"))])

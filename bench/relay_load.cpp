@@ -6,7 +6,8 @@
 //   relay_load idle TO [mptcp] [connections=N] [socks=...]                 until standard input
 //   ends
 // The first octet of a connection says what is to become of it: S: all that follows is dropped, and
-// its number answered; R: one octet comes back and the connection closes; I: one octet comes back.
+// its number answered when an E came, as not every relay passes a closed half on; R: one octet
+// comes back and the connection closes; I: one octet comes back.
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -109,11 +110,10 @@ struct Received {
 bool serve(int fd, Received& received, std::vector<char>& buffer) {
   const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0) return errno == EAGAIN;
-  if (got == 0) {
-    if (received.purpose == 'S') ::send(fd, &received.octets, sizeof received.octets, MSG_NOSIGNAL);
-    return false;
-  }
+  if (got == 0) return false;
   received.octets += static_cast<std::uint64_t>(got);
+  if (received.purpose == 'S' && buffer[static_cast<std::size_t>(got) - 1] == 'E')
+    ::send(fd, &received.octets, sizeof received.octets, MSG_NOSIGNAL);
   if (received.purpose != 0) return true;
   received.purpose = buffer[0];
   if (received.purpose != 'S') ::send(fd, "!", 1, MSG_NOSIGNAL);
@@ -178,7 +178,7 @@ void source(const Options& options) {
   std::uint64_t octets = 0;
   for (const auto& fd : fds) {
     ::fcntl(fd.get(), F_SETFL, 0);
-    ::shutdown(fd.get(), SHUT_WR);
+    send_all(fd.get(), "E", 1);
   }
   for (const auto& fd : fds) {
     std::uint64_t arrived = 0;
