@@ -147,7 +147,7 @@ class Clients:
         work = self.folder / "work"
         environment = os.environ | self._git_environment()
         subprocess.run(["git", "init", "-q", str(work)], check=True, env=environment)
-        for number in range(40):
+        for number in range(15):
             random_file(work / f"file{number}", 50_000)
         for text in ("first", "second"):
             (work / "text").write_text(text)
@@ -236,7 +236,7 @@ class Clients:
 
     def rsync(self):
         source, target = self.folder / "tree", self.folder / "served/tree"
-        for number in range(200):
+        for number in range(100):
             (source / str(number % 7)).mkdir(parents=True, exist_ok=True)
             random_file(source / str(number % 7) / f"file{number}", 1000 * number)
         config = self._file("rsyncd.conf", "use chroot = no\naddress = {server}\nport = 8730\n[tree]\n"

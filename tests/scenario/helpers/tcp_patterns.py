@@ -166,7 +166,7 @@ def handle(connection):
 
 
 def serve():
-    listener = socket.create_server((ADDRESS, PORT), family=FAMILY, backlog=1024)
+    listener = socket.create_server((ADDRESS, PORT), family=FAMILY, backlog=1024, dualstack_ipv6=ADDRESS == "::")
     print("ready", flush=True)
     while True:
         connection, _ = listener.accept()
