@@ -7,6 +7,7 @@
 //                                            32764 and 32765
 //   nft list table inet anabranch_gateway    translation of the gateway
 //   nft list table inet anabranch_cpe        connections that the CPE takes
+//   nft list table inet anabranch_converter  answers to clients whose addresses a converter keeps
 //
 // Route table numbers leave 1-252 to the operator and 253-255 to the kernel.
 #pragma once
@@ -79,6 +80,11 @@ inline constexpr std::uint32_t kCpeMark = 0x616e0100;
 inline constexpr std::uint32_t kCpeRefusedMark = 0x616e0101;
 inline constexpr std::uint32_t kCpeTable = 17800;
 inline constexpr std::uint32_t kCpeRule = 790;
+// Converter that keeps its clients' addresses: the same for what servers answer to these.
+inline constexpr std::string_view kConverterNftTable = "anabranch_converter";
+inline constexpr std::uint32_t kConverterMark = 0x616e0110;
+inline constexpr std::uint32_t kConverterTable = 17801;
+inline constexpr std::uint32_t kConverterRule = 791;
 
 /// Service "convert" (RFC 8803 section 10.1).
 inline constexpr std::uint16_t kConvertPort = 5124;

@@ -93,12 +93,16 @@ std::optional<Endpoint> own_endpoint(int fd) {
 
 Result<void> connect_as(int fd, const IpAddress& source) {
   if (!set_transparent(fd, source.family())) return fail_errno("IP_TRANSPARENT", source.text());
+  return connect_from(fd, source);
+}
+
+Result<void> connect_from(int fd, const IpAddress& source) {
   // The port is taken at connect(), where one serves many destinations.
   set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   sockaddr_storage address{};
   const socklen_t length = source.to_sockaddr(0, address);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0)
-    return fail_errno("cannot connect as", source.text());
+    return fail_errno("cannot connect from", source.text());
   return {};
 }
 

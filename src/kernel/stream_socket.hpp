@@ -45,6 +45,9 @@ std::optional<Endpoint> own_endpoint(int fd);
 /// CAP_NET_ADMIN, and its packets must find the way to us), at a port of the kernel's choice.
 Result<void> connect_as(int fd, const IpAddress& source);
 
+/// The same with an address of this machine; an error when it is none.
+Result<void> connect_from(int fd, const IpAddress& source);
+
 /// Begins a connection with `data` in its SYN, which may go without a cookie. Returns the octets
 /// that were taken, of which the SYN carries as many as fit. 0 for no `data`: a plain connect.
 /// Errors that come at once have the errno in `error`, which is 0 else.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "proxy/client_table.hpp"
 #include "proxy/converter_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/mapping_log.hpp"
 #include "relay/relay.hpp"
 #include "signalling/convert.hpp"
 
@@ -40,6 +42,10 @@ struct ConverterShared {
   ClientTable& clients;
   const signalling::ConvertCookies* cookies = nullptr;  ///< null: not required
   std::vector<std::uint8_t> supported;                  ///< kinds we can place in a SYN
+  MappingLog* mappings = nullptr;                       ///< null: none is kept
+  /// Incoming connections: whoever asks, this host is connected, as if from the address that was
+  /// asked for.
+  std::optional<Endpoint> deliver_to = std::nullopt;
 };
 
 class ConverterPlane {

@@ -111,6 +111,39 @@ inline constexpr std::array kAll{kAllow};
 
 }  // namespace destinations
 
+namespace source {
+
+inline constexpr std::array<std::string_view, 2> kModes{"sharing", "preservation"};
+inline constexpr Setting kMode{
+    .key = "mode",
+    .kind = Kind::kChoice,
+    .help =
+        "Where connections to servers come from. \"sharing\": from an address of the converter. "
+        "\"preservation\": from the client's own address, where the server has one of the same "
+        "family; what servers answer must come by way of the converter. Read at the start only.",
+    .fallback = "sharing",
+    .choices = kModes};
+
+inline constexpr Setting kPool{
+    .key = "pool",
+    .kind = Kind::kTexts,
+    .help =
+        "Addresses of this machine that are shared by all clients, IPv4 and IPv6. A client has one "
+        "of each family for all its connections. Without this key the kernel chooses.",
+    .example = "[\"198.51.100.8\", \"198.51.100.9\"]"};
+
+inline constexpr Setting kLog{
+    .key = "log",
+    .help =
+        "A file that gets a line when a connection begins and when it ends: time, client, address "
+        "and port towards the server, server. Opened anew on SIGHUP. Without this key nothing is "
+        "kept of who was behind an address. Read at the start only.",
+    .example = "\"/var/log/anabranch/mappings\""};
+
+inline constexpr std::array kAll{kMode, kPool, kLog};
+
+}  // namespace source
+
 namespace limits {
 
 inline constexpr Setting kTotal{
@@ -188,10 +221,21 @@ inline constexpr Setting kDestinations{.key = "destinations",
                                        .help = "What is connected.",
                                        .settings = destinations::kAll};
 
+inline constexpr Setting kSource{.key = "source",
+                                 .kind = Kind::kTable,
+                                 .help = "What servers see.",
+                                 .settings = source::kAll};
+
 inline constexpr Setting kLimits{.key = "limits",
                                  .kind = Kind::kTable,
                                  .help = "How much.",
                                  .settings = limits::kAll};
+
+inline constexpr Setting kIncoming{
+    .key = "incoming",
+    .kind = Kind::kTables,
+    .help = "A port for connections from outside to a host behind a CPE. Read at the start only.",
+    .settings = incoming::kConverter};
 
 inline constexpr Setting kRule{
     .key = "rule",
@@ -202,7 +246,7 @@ inline constexpr Setting kRule{
         "Connections without a rule are converted.",
     .settings = rule::kConverter};
 
-inline constexpr std::array kAll{kConverter, kClients, kDestinations,
-                                 kLimits,    kRule,    status::kMetrics};
+inline constexpr std::array kAll{kConverter, kClients, kDestinations, kSource,
+                                 kLimits,    kRule,    kIncoming,     status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::converter

@@ -46,6 +46,15 @@ inline constexpr Setting kSynData{
         "it follows the handshake.",
     .fallback = "true"};
 
+inline constexpr Setting kBypass{
+    .key = "bypass",
+    .kind = Kind::kFlag,
+    .help =
+        "Ask the converter to offer MPTCP to servers, and connect to those that speak it without "
+        "the converter from then on, by MPTCP (RFC 8803 section 7.5). They see an address of this "
+        "machine in place of the converter's. Forgotten after an hour.",
+    .fallback = "false"};
+
 inline constexpr Setting kUnreachable{
     .key = "unreachable_after",
     .kind = Kind::kDuration,
@@ -98,8 +107,9 @@ inline constexpr Setting kHalfClosed{
     .low = 1'000,
     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr std::array kAll{kLan,   kWorkers, kCongestion,    kSynData, kUnreachable,
-                                 kRetry, kSetup,   kRefusedDirect, kIdle,    kHalfClosed};
+inline constexpr std::array kAll{kLan,         kWorkers, kCongestion, kSynData,       kBypass,
+                                 kUnreachable, kRetry,   kSetup,      kRefusedDirect, kIdle,
+                                 kHalfClosed};
 
 }  // namespace own
 
@@ -149,6 +159,12 @@ inline constexpr Setting kConverter{
     .required = true,
     .settings = converter::kAll};
 
+inline constexpr Setting kIncoming{
+    .key = "incoming",
+    .kind = Kind::kTables,
+    .help = "Connections from outside to a LAN host, which a converter brings. Read at the start only.",
+    .settings = incoming::kCpe};
+
 inline constexpr Setting kRule{
     .key = "rule",
     .kind = Kind::kTables,
@@ -159,6 +175,6 @@ inline constexpr Setting kRule{
         "they are direct.",
     .settings = rule::kCpe};
 
-inline constexpr std::array kAll{kCpe, kConverter, kRule, status::kMetrics};
+inline constexpr std::array kAll{kCpe, kConverter, kRule, kIncoming, status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::cpe

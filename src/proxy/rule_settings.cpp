@@ -88,6 +88,28 @@ std::vector<IpPrefix> read_prefixes(const Section& section, const Setting& setti
   return out;
 }
 
+std::vector<IncomingPort> read_incoming(const Section& root, const Setting& incoming,
+                                        const Setting& listen, const Setting& to) {
+  std::vector<IncomingPort> out;
+  const auto read = [](const Section& section, const Setting& setting) {
+    const auto text = section.text(setting);
+    const auto endpoint = Endpoint::parse(text);
+    if (endpoint && endpoint->port != 0) return *endpoint;
+    if (!text.empty())
+      section.complain(setting, "'" + text + "' is not an address with a port",
+                       "write it like \"192.0.2.1:443\" or \"[2001:db8::1]:443\"");
+    return Endpoint{};
+  };
+  for (const auto& section : root.sections(incoming)) {
+    out.push_back({section.text(definition::incoming::kName), read(section, listen),
+                   read(section, to)});
+    const auto same = [&](const IncomingPort& one) { return one.listen == out.back().listen; };
+    if (out.back().listen.port != 0 && std::ranges::count_if(out, same) > 1)
+      section.complain(listen, out.back().listen.text() + " is there twice", "once is enough");
+  }
+  return out;
+}
+
 std::vector<ProxyRule> read_rules(const Section& root, const Setting& rule, const Setting& action) {
   std::vector<ProxyRule> out;
   std::set<std::string> names;

@@ -3,10 +3,11 @@
 // 198.18.9.9:5124, server 198.18.0.1.
 #include "proxy/converter_session.hpp"
 
-#include <future>
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/directories.hpp"
 #include "kernel/nft.hpp"
 #include "kernel/rtnetlink.hpp"
 #include "kernel/stream_socket.hpp"
@@ -70,7 +72,7 @@ class Converter : public ::testing::Test {
     const auto loopback = netlink->link("lo");
     ASSERT_TRUE(loopback);
     ASSERT_TRUE(netlink->set_up(loopback->index, true));
-    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.0.1"}) {
+    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.9.10", "198.18.0.1"}) {
       kernel::Address own;
       own.ifindex = loopback->index;
       own.prefix = IpPrefix::host(IpAddress::parse(address).value());
@@ -86,7 +88,8 @@ class Converter : public ::testing::Test {
     ASSERT_TRUE(parsed) << parsed.error().text();
     const auto settings = std::make_shared<const ConverterSettings>(*parsed);
     clients_ = std::make_unique<ClientTable>(settings->limits);
-    shared_ = std::make_unique<ConverterShared>(ConverterShared{.clients = *clients_, .supported = {30}});
+    shared_ = std::make_unique<ConverterShared>(
+        ConverterShared{.clients = *clients_, .supported = {30}, .mappings = mappings_.get()});
     auto listener = kernel::listen_on(
         kConverter,
         {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
@@ -124,6 +127,7 @@ class Converter : public ::testing::Test {
     return out;
   }
 
+  std::unique_ptr<MappingLog> mappings_;
   std::unique_ptr<ClientTable> clients_;
   std::unique_ptr<ConverterShared> shared_;
   std::unique_ptr<Worker<ConverterPlane>> worker_;
@@ -243,6 +247,55 @@ TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
   EXPECT_TRUE(kernel::is_mptcp(accepted.fd.get()));
   // Extended TCP Header with kind 30: the server speaks MPTCP (RFC 8803 section 7.5).
   EXPECT_EQ(read_from(client.get(), 12), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\0\0"s);
+}
+
+TEST_F(Converter, TellsAServerThatWantsItWhoTheClientIs) {
+  serve("[[rule]]\nname = \"www\"\naction = \"convert\"\nports = [\"80\"]\nproxy_protocol = true\n");
+  const auto server = listen_as_server();
+  const auto client = ask(kConnect + "GET /");
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  const auto said = read_from(accepted.fd.get(), 33);
+  EXPECT_EQ(said.substr(0, 16), "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"s);
+  EXPECT_EQ(said.substr(16, 8), "\xc0\x00\x02\x07\xc6\x12\x00\x01"s) << "192.0.2.7 to 198.18.0.1";
+  EXPECT_EQ(said.substr(28), "GET /");
+  EXPECT_EQ(counts().rules["www"], 1u);
+}
+
+TEST_F(Converter, SharesAnAddressAndWritesDownWhoWasBehindIt) {
+  const auto file = std::filesystem::path(::testing::TempDir()) /
+                    ("mappings-" + std::to_string(::getpid()));
+  auto log = MappingLog::open(file);
+  ASSERT_TRUE(log) << log.error().text();
+  mappings_ = *std::move(log);
+  serve("[source]\npool = [\"198.18.9.10\"]\n");
+  const auto server = listen_as_server();
+  {
+    const auto client = ask(kConnect);
+    ASSERT_TRUE(readable(server.get()));
+    const auto accepted = kernel::accept_from(server.get());
+    EXPECT_EQ(accepted.peer.address.text(), "198.18.9.10");
+    EXPECT_EQ(read_from(client.get(), 4), kYes);
+    ASSERT_TRUE(mappings_->flush());
+    const auto begun = read_file(file).value();
+    EXPECT_EQ(begun.substr(begun.find('Z')),
+              "Z begin " + kernel::own_endpoint(client.get())->text() + " " + accepted.peer.text() +
+                  " 198.18.0.1:80\n");
+  }
+  for (int i = 0; i < 200 && counts().relays.running != 0; ++i) ::poll(nullptr, 0, 10);
+  ASSERT_TRUE(mappings_->flush());
+  const auto whole = read_file(file).value();
+  EXPECT_NE(whole.find("Z end 192.0.2.7:"), whole.npos) << whole;
+  std::filesystem::remove(file);
+}
+
+// Servers answer to the client's own address: here that is one of this machine, too.
+TEST_F(Converter, KeepsTheClientsAddress) {
+  serve("[source]\nmode = \"preservation\"\n");
+  const auto server = listen_as_server();
+  const auto client = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  EXPECT_EQ(kernel::accept_from(server.get()).peer.address.text(), "192.0.2.7");
 }
 
 TEST_F(Converter, LosesNothingOverAThousandBadClients) {
