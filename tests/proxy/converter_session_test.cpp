@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -60,6 +62,27 @@ std::string read_from(int fd, std::size_t wanted = 4096) {
     out.append(buffer, static_cast<std::size_t>(got));
   }
   return out;
+}
+
+std::string read_all(int fd) {
+  std::string out;
+  std::string buffer(1 << 18, '\0');
+  while (readable(fd)) {
+    const auto got = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (got <= 0) return got == 0 ? out : out + "reset";
+    out.append(buffer, 0, static_cast<std::size_t>(got));
+  }
+  return out + "silence";
+}
+
+void send_all(int fd, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    pollfd one{fd, POLLOUT, 0};
+    ASSERT_EQ(::poll(&one, 1, kPatience), 1);
+    const auto sent = ::send(fd, text.data() + done, text.size() - done, MSG_NOSIGNAL);
+    if (sent > 0) done += static_cast<std::size_t>(sent);
+  }
+  ::shutdown(fd, SHUT_WR);
 }
 
 class Converter : public ::testing::Test {
@@ -146,6 +169,29 @@ TEST_F(Converter, ConnectsWhatTheSynAsksForAndCarriesBothWays) {
   EXPECT_TRUE(kernel::stream_state(client.get()).syn_data_taken);
   EXPECT_FALSE(kernel::is_mptcp_socket(accepted.fd.get()));
   EXPECT_EQ(counts().mptcp, 1u);
+}
+
+TEST_F(Converter, CarriesEveryOctetBothWaysAtOnce) {
+  serve();
+  const auto server = listen_as_server();
+  std::string up(8'000'000, '\0');
+  for (std::size_t i = 0; i < up.size(); ++i) up[i] = static_cast<char>(i * i >> 8);
+  const std::string down(up.rbegin(), up.rend());
+  const auto client = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  const auto began = std::chrono::steady_clock::now();
+  std::string got_up;
+  std::string got_down;
+  {
+    const std::jthread a([&] { send_all(client.get(), up); });
+    const std::jthread b([&] { send_all(accepted.fd.get(), down); });
+    const std::jthread c([&] { got_up = read_all(accepted.fd.get()); });
+    got_down = read_all(client.get());
+  }
+  EXPECT_TRUE(got_up == up) << got_up.size() << " octets";
+  EXPECT_TRUE(got_down == kYes + down) << got_down.size() << " octets";
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
 }
 
 // What is written to an MPTCP socket that was accepted out of a SYN with data, before the third ACK,
