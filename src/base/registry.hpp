@@ -73,8 +73,8 @@ inline constexpr std::uint32_t kPathsRuleSource = 32764;  ///< from a path's add
 inline constexpr std::uint32_t kPathsRulePrefer = 32765;  ///< what has no source address yet
 inline constexpr std::uint32_t kMainRule = 32766;
 
-// CPE: packets of connections it takes have a mark, whose table leads to this machine. The reset that
-// tells a LAN host of a refused destination has another, by which the nft table learns of it.
+// CPE: packets of connections it takes have a mark, whose table leads to this machine. The reset
+// that tells a LAN host of a refused destination has another, by which the nft table learns of it.
 inline constexpr std::string_view kCpeNftTable = "anabranch_cpe";
 inline constexpr std::uint32_t kCpeMark = 0x616e0100;
 inline constexpr std::uint32_t kCpeRefusedMark = 0x616e0101;

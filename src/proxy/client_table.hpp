@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What each client of a converter has open, and how often it was told an error: the limits that keep
-// one client from taking everything. One table for all worker threads.
+// What each client of a converter has open, and how often it was told an error: the limits that
+// keep one client from taking everything. One table for all worker threads.
 #pragma once
 
 #include <chrono>

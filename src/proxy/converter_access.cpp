@@ -31,8 +31,7 @@ Access access(const ConverterSettings& settings, const IpAddress& client,
   const auto found = std::ranges::find_if(
       settings.rules, [&](const ProxyRule& one) { return one.holds(who, flow); });
   const auto* rule = found == settings.rules.end() ? nullptr : &*found;
-  if (rule != nullptr && rule->action == RuleAction::kReject)
-    return {kNotAuthorized, "rule", rule};
+  if (rule != nullptr && rule->action == RuleAction::kReject) return {kNotAuthorized, "rule", rule};
   if (!is_public(where.address) && !holds(settings.destinations, where.address))
     return {kNotAuthorized, "destination", rule};
   return {kEstablished, {}, rule};

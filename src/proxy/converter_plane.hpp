@@ -24,12 +24,12 @@ namespace anabranch::proxy {
 class ConverterSession;
 
 struct ConverterCounts {
-  std::uint64_t accepted = 0;            ///< connections of clients
-  std::uint64_t mptcp = 0;               ///< of these by MPTCP
-  std::uint64_t upstream_mptcp = 0;      ///< established ones whose server speaks MPTCP
-  std::uint64_t errors_unsaid = 0;       ///< beyond errors_per_second: reset instead
-  std::uint64_t starved = 0;             ///< times that descriptors or memory had run out
-  std::uint64_t setting_up = 0;          ///< now
+  std::uint64_t accepted = 0;                     ///< connections of clients
+  std::uint64_t mptcp = 0;                        ///< of these by MPTCP
+  std::uint64_t upstream_mptcp = 0;               ///< established ones whose server speaks MPTCP
+  std::uint64_t errors_unsaid = 0;                ///< beyond errors_per_second: reset instead
+  std::uint64_t starved = 0;                      ///< times that descriptors or memory had run out
+  std::uint64_t setting_up = 0;                   ///< now
   std::map<std::string, std::uint64_t> outcomes;  ///< of set-ups, by name
   std::map<std::string, std::uint64_t> rules;     ///< connections a rule decided on, by its name
   relay::RelayCounts relays;

@@ -116,10 +116,10 @@ Result<std::string> converter_report_text(const std::string& report) {
   auto out = fmt::format("converter on {}, {} worker{}{}\n", listen, number("workers"),
                          number("workers") == 1 ? "" : "s",
                          view.value("draining", false) ? ", draining" : "");
-  out += fmt::format("{} connections of {} clients, {} being set up; {} to servers, {} to clients\n",
-                     number("connections"), number("clients"), number("connections_in_setup"),
-                     octets_text(number("octets_to_servers")),
-                     octets_text(number("octets_to_clients")));
+  out += fmt::format(
+      "{} connections of {} clients, {} being set up; {} to servers, {} to clients\n",
+      number("connections"), number("clients"), number("connections_in_setup"),
+      octets_text(number("octets_to_servers")), octets_text(number("octets_to_clients")));
   out += fmt::format("{} accepted so far, {} by MPTCP; {} servers by MPTCP\n", number("accepted"),
                      number("accepted_mptcp"), number("upstream_mptcp"));
   const auto outcomes = view.value("outcomes", json::object());
@@ -129,8 +129,8 @@ Result<std::string> converter_report_text(const std::string& report) {
     out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
                        rule.value("connections", std::uint64_t{0}));
   for (const auto& one : view.value("incoming", json::array()))
-    out += fmt::format("  incoming {} {} to {}: {} connections, {} so far{}\n", one.value("name", ""),
-                       one.value("listen", ""), one.value("client", ""),
+    out += fmt::format("  incoming {} {} to {}: {} connections, {} so far{}\n",
+                       one.value("name", ""), one.value("listen", ""), one.value("client", ""),
                        one.value("connections", std::uint64_t{0}),
                        one.value("accepted", std::uint64_t{0}),
                        one.value("reachable", true) ? "" : ", cannot be reached");
@@ -162,7 +162,8 @@ std::vector<Metric> converter_metrics(const ConverterView& view) {
   add(kToServers, counts.relays.octets_to_server);
   add(kToClients, counts.relays.octets_to_client);
   for (const auto& one : view.incoming)
-    out.push_back({&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
+    out.push_back(
+        {&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
   return out;
 }
 

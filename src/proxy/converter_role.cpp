@@ -299,8 +299,7 @@ ConverterView Role::view() {
                     .counts = {}};
   const auto now = ConverterPool::Time::clock::now();
   for (const auto& incoming : incoming_)
-    out.incoming.push_back(
-        {incoming->port, incoming->pool.view(now).front().reachable, {}});
+    out.incoming.push_back({incoming->port, incoming->pool.view(now).front().reachable, {}});
   for (const auto& worker : workers_)
     worker->ask([&](Thread& thread) {
       out.counts += thread.clients->counts();
@@ -340,7 +339,8 @@ Result<void> Role::reload() {
       old->cookie_secret != now.cookie_secret || old->cookie_slot != now.cookie_slot ||
       old->source.mode != now.source.mode || old->source.log != now.source.log)
     log::warning(
-        "listen, workers, congestion of clients, cookies, mode and log of [source] are taken at the "
+        "listen, workers, congestion of clients, cookies, mode and log of [source] are taken at "
+        "the "
         "next start only");
   if (mappings_)
     if (const auto opened = mappings_->reopen(); !opened) log::error("{}", opened.error().text());
@@ -356,8 +356,7 @@ Result<void> Role::reload() {
 
 void Role::drain() {
   if (std::exchange(draining_, true)) return;
-  for (const auto& worker : workers_)
-    worker->ask([](Thread& thread) { thread.drain(); });
+  for (const auto& worker : workers_) worker->ask([](Thread& thread) { thread.drain(); });
   log::info("drains: no new connections; ends when the last one is over");
   service_.say("draining");
   look_whether_drained();

@@ -71,7 +71,7 @@ class ConverterSession {
   Endpoint peer_;
   Endpoint own_;
   Endpoint server_;
-  IpAddress source_;  ///< whose connection it is
+  IpAddress source_;             ///< whose connection it is
   bool proxy_protocol_ = false;  ///< the server wants to know who the client is
   bool mptcp_;
   bool upstream_mptcp_ = false;

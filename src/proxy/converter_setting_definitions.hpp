@@ -60,7 +60,8 @@ inline constexpr Setting kAllow{
     .kind = Kind::kTexts,
     .help =
         "Clients that are served: prefixes or addresses. All others are refused (error 32). "
-        "Everybody (\"0.0.0.0/0\", \"::/0\") is possible only where a cookie is required. The sender "
+        "Everybody (\"0.0.0.0/0\", \"::/0\") is possible only where a cookie is required. The "
+        "sender "
         "of a SYN can be forged: name what your network filters, or require a cookie.",
     .required = true,
     .example = "[\"192.0.2.0/24\", \"2001:db8:1::/48\"]"};
@@ -184,13 +185,12 @@ inline constexpr Setting kIdle{
     .low = 1'000,
     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr Setting kHalfClosed{
-    .key = "half_closed",
-    .kind = Kind::kDuration,
-    .help = "The same once one side has closed.",
-    .fallback = "5min",
-    .low = 1'000,
-    .high = 30LL * 24 * 3600 * 1000};
+inline constexpr Setting kHalfClosed{.key = "half_closed",
+                                     .kind = Kind::kDuration,
+                                     .help = "The same once one side has closed.",
+                                     .fallback = "5min",
+                                     .low = 1'000,
+                                     .high = 30LL * 24 * 3600 * 1000};
 
 inline constexpr Setting kErrors{
     .key = "errors_per_second",
@@ -211,25 +211,19 @@ inline constexpr Setting kConverter{.key = "converter",
                                     .help = "The converter itself.",
                                     .settings = own::kAll};
 
-inline constexpr Setting kClients{.key = "clients",
-                                  .kind = Kind::kTable,
-                                  .help = "Who may use it.",
-                                  .settings = clients::kAll};
+inline constexpr Setting kClients{
+    .key = "clients", .kind = Kind::kTable, .help = "Who may use it.", .settings = clients::kAll};
 
 inline constexpr Setting kDestinations{.key = "destinations",
                                        .kind = Kind::kTable,
                                        .help = "What is connected.",
                                        .settings = destinations::kAll};
 
-inline constexpr Setting kSource{.key = "source",
-                                 .kind = Kind::kTable,
-                                 .help = "What servers see.",
-                                 .settings = source::kAll};
+inline constexpr Setting kSource{
+    .key = "source", .kind = Kind::kTable, .help = "What servers see.", .settings = source::kAll};
 
-inline constexpr Setting kLimits{.key = "limits",
-                                 .kind = Kind::kTable,
-                                 .help = "How much.",
-                                 .settings = limits::kAll};
+inline constexpr Setting kLimits{
+    .key = "limits", .kind = Kind::kTable, .help = "How much.", .settings = limits::kAll};
 
 inline constexpr Setting kIncoming{
     .key = "incoming",

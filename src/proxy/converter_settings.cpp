@@ -92,8 +92,7 @@ Result<ConverterSettings> read(const config::Document& document) {
   out.congestion = section.text(own::kCongestion);
   out.upstream_mptcp = section.choice(own::kUpstream) == "mptcp";
   read_clients(root, out);
-  out.destinations = read_prefixes(root.section(key::kDestinations),
-                                   key::destinations::kAllow);
+  out.destinations = read_prefixes(root.section(key::kDestinations), key::destinations::kAllow);
   out.limits = read_limits(root.section(key::kLimits));
   read_source(root.section(key::kSource), out.source);
   out.rules = read_rules(root, key::kRule, definition::rule::kConverterAction);

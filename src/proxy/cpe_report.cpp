@@ -139,10 +139,10 @@ Result<std::string> cpe_report_text(const std::string& report) {
         "converter {} {}: {}{}\n", one.value("name", ""), one.value("endpoint", ""),
         one.value("reachable", false) ? "reachable" : "left out: " + one.value("why", ""),
         one.value("syn_data", true) ? "" : ", no data in SYNs");
-  out += fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
-                     number("connections"), number("connections_in_setup"),
-                     octets_text(number("octets_to_servers")),
-                     octets_text(number("octets_to_hosts")));
+  out +=
+      fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
+                  number("connections"), number("connections_in_setup"),
+                  octets_text(number("octets_to_servers")), octets_text(number("octets_to_hosts")));
   out += fmt::format(
       "{} taken so far, {} with the destination in the SYN, {} fell back to plain TCP; left alone: "
       "{} that speak MPTCP, {} refused lately\n",
@@ -178,9 +178,8 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   add(kConnections, counts.relays.running);
   add(kSettingUp, counts.setting_up);
   for (const auto& one : view.converters) {
-    out.push_back({&kDefinitions.at(kReachable),
-                   {{"converter", one.entry.name}},
-                   one.reachable ? 1.0 : 0.0});
+    out.push_back(
+        {&kDefinitions.at(kReachable), {{"converter", one.entry.name}}, one.reachable ? 1.0 : 0.0});
     out.push_back({&kDefinitions.at(kUnreachable),
                    {{"converter", one.entry.name}},
                    figure(one.times_unreachable)});
@@ -202,7 +201,8 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   add(kToServers, counts.relays.octets_to_server);
   add(kToHosts, counts.relays.octets_to_client);
   for (const auto& one : view.incoming)
-    out.push_back({&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
+    out.push_back(
+        {&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
   return out;
 }
 

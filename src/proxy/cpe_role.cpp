@@ -166,10 +166,10 @@ Result<void> Role::listen() {
 Result<void> Role::listen_to_converters() {
   for (auto& of_worker : sockets_)
     for (const auto& incoming : incoming_) {
-      auto listener = kernel::listen_on(incoming->port.listen,
-                                        {.transport = kernel::Transport::kMptcp,
-                                         .congestion = settings_->congestion,
-                                         .fast_open = true});
+      auto listener =
+          kernel::listen_on(incoming->port.listen, {.transport = kernel::Transport::kMptcp,
+                                                    .congestion = settings_->congestion,
+                                                    .fast_open = true});
       if (!listener) return std::unexpected(listener.error());
       of_worker.incoming.push_back(*std::move(listener));
     }
@@ -203,8 +203,8 @@ Result<void> Role::start_workers() {
 Result<void> Role::serve_metrics() {
   metrics_.reset();
   if (!settings_->metrics) return {};
-  auto served =
-      status::MetricsServer::open(loop_, *settings_->metrics, [this] { return cpe_metrics(view()); });
+  auto served = status::MetricsServer::open(loop_, *settings_->metrics,
+                                            [this] { return cpe_metrics(view()); });
   if (!served) return std::unexpected(served.error());
   metrics_ = *std::move(served);
   return {};
@@ -219,7 +219,8 @@ CpeView Role::view() {
               .packets = {},
               .counts = {}};
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
-  for (const auto& incoming : incoming_) out.incoming.push_back({.port = incoming->port, .counts = {}});
+  for (const auto& incoming : incoming_)
+    out.incoming.push_back({.port = incoming->port, .counts = {}});
   for (const auto& worker : workers_)
     worker->ask([&](Thread& thread) {
       out.counts += thread.hosts->counts();

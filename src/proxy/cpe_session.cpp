@@ -265,8 +265,8 @@ void CpeSession::go_direct(std::string_view why, kernel::Transport transport) {
       fd = std::unexpected(set.error());
   if (!fd) return end("starved");
   far_ = *std::move(fd);
-  // As if we were not there. Where that is not possible it is one connection of this machine's; so is
-  // one by MPTCP, whose further subflows can only have addresses of ours.
+  // As if we were not there. Where that is not possible it is one connection of this machine's; so
+  // is one by MPTCP, whose further subflows can only have addresses of ours.
   if (!bypass_) {
     const auto as_host = kernel::connect_as(far_.get(), peer_.address);
     if (!as_host) log::debug("{}", as_host.error().text());

@@ -23,13 +23,12 @@ inline constexpr Setting kLan{
     .required = true,
     .example = "[\"lan0\"]"};
 
-inline constexpr Setting kWorkers{
-    .key = "workers",
-    .kind = Kind::kNumber,
-    .help = "Threads that carry data. 0: one for each processor.",
-    .fallback = "1",
-    .low = 0,
-    .high = 256};
+inline constexpr Setting kWorkers{.key = "workers",
+                                  .kind = Kind::kNumber,
+                                  .help = "Threads that carry data. 0: one for each processor.",
+                                  .fallback = "1",
+                                  .low = 0,
+                                  .high = 256};
 
 inline constexpr Setting kCongestion{
     .key = "congestion",
@@ -99,17 +98,16 @@ inline constexpr Setting kIdle{
     .low = 1'000,
     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr Setting kHalfClosed{
-    .key = "half_closed",
-    .kind = Kind::kDuration,
-    .help = "The same once one side has closed.",
-    .fallback = "5min",
-    .low = 1'000,
-    .high = 30LL * 24 * 3600 * 1000};
+inline constexpr Setting kHalfClosed{.key = "half_closed",
+                                     .kind = Kind::kDuration,
+                                     .help = "The same once one side has closed.",
+                                     .fallback = "5min",
+                                     .low = 1'000,
+                                     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr std::array kAll{kLan,         kWorkers, kCongestion, kSynData,       kBypass,
-                                 kUnreachable, kRetry,   kSetup,      kRefusedDirect, kIdle,
-                                 kHalfClosed};
+inline constexpr std::array kAll{kLan,           kWorkers,     kCongestion, kSynData,
+                                 kBypass,        kUnreachable, kRetry,      kSetup,
+                                 kRefusedDirect, kIdle,        kHalfClosed};
 
 }  // namespace own
 
@@ -162,7 +160,8 @@ inline constexpr Setting kConverter{
 inline constexpr Setting kIncoming{
     .key = "incoming",
     .kind = Kind::kTables,
-    .help = "Connections from outside to a LAN host, which a converter brings. Read at the start only.",
+    .help =
+        "Connections from outside to a LAN host, which a converter brings. Read at the start only.",
     .settings = incoming::kCpe};
 
 inline constexpr Setting kRule{

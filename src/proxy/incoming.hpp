@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Connections from outside to a LAN host (RFC 8803 section 4.2): a remote host connects to a port of
-// the converter, the converter to the CPE with the remote host's address in its Connect, the CPE to
-// the LAN host. Each role is then what the other one is for outgoing connections: the converter has
-// the side that asks, the CPE the one that is asked.
+// Connections from outside to a LAN host (RFC 8803 section 4.2): a remote host connects to a port
+// of the converter, the converter to the CPE with the remote host's address in its Connect, the CPE
+// to the LAN host. Each role is then what the other one is for outgoing connections: the converter
+// has the side that asks, the CPE the one that is asked.
 #pragma once
 
 #include <memory>

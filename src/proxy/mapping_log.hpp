@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Who was behind a shared address and port, and when (RFC 6888 section 4, RFC 8803 section 9.1): one
-// line when a connection begins and one when it ends. Never waits for the disk on a worker thread:
-// lines are collected, and written by who calls flush().
+// Who was behind a shared address and port, and when (RFC 6888 section 4, RFC 8803 section 9.1):
+// one line when a connection begins and one when it ends. Never waits for the disk on a worker
+// thread: lines are collected, and written by who calls flush().
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,8 @@ void MptcpServers::learn(const Endpoint& server, Time now) {
   if (learned_.size() >= kMost && !learned_.contains(server)) {
     std::erase_if(learned_, [&](const auto& item) { return now - item.second >= kFor; });
     if (learned_.size() >= kMost)
-      learned_.erase(std::ranges::min_element(
-          learned_, {}, [](const auto& item) { return item.second; }));
+      learned_.erase(
+          std::ranges::min_element(learned_, {}, [](const auto& item) { return item.second; }));
   }
   learned_[server] = now;
 }

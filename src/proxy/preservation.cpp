@@ -22,14 +22,13 @@ std::string no_table() {
 Result<void> Preservation::start() {
   ANABRANCH_TRY(kDelivery.add());
   return kernel::apply_nft(
-      no_table() +
-      fmt::format("table inet {} {{\n"
-                  "  chain prerouting {{\n"
-                  "    type filter hook prerouting priority mangle; policy accept;\n"
-                  "    meta l4proto tcp socket transparent 1 meta mark set {} accept\n"
-                  "  }}\n"
-                  "}}\n",
-                  registry::kConverterNftTable, registry::kConverterMark));
+      no_table() + fmt::format("table inet {} {{\n"
+                               "  chain prerouting {{\n"
+                               "    type filter hook prerouting priority mangle; policy accept;\n"
+                               "    meta l4proto tcp socket transparent 1 meta mark set {} accept\n"
+                               "  }}\n"
+                               "}}\n",
+                               registry::kConverterNftTable, registry::kConverterMark));
 }
 
 Result<void> Preservation::stop() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a converter that keeps its clients' addresses needs of the kernel: answers of servers to these
-// addresses pass this machine, and belong to its sockets.
+// What a converter that keeps its clients' addresses needs of the kernel: answers of servers to
+// these addresses pass this machine, and belong to its sockets.
 #pragma once
 
 #include "base/result.hpp"

@@ -101,8 +101,8 @@ std::vector<IncomingPort> read_incoming(const Section& root, const Setting& inco
     return Endpoint{};
   };
   for (const auto& section : root.sections(incoming)) {
-    out.push_back({section.text(definition::incoming::kName), read(section, listen),
-                   read(section, to)});
+    out.push_back(
+        {section.text(definition::incoming::kName), read(section, listen), read(section, to)});
     const auto same = [&](const IncomingPort& one) { return one.listen == out.back().listen; };
     if (out.back().listen.port != 0 && std::ranges::count_if(out, same) > 1)
       section.complain(listen, out.back().listen.text() + " is there twice", "once is enough");

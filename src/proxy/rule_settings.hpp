@@ -24,8 +24,8 @@ enum class RuleAction : std::uint8_t {
 struct ProxyRule {
   std::string name;
   RuleAction action{};
-  std::vector<IpPrefix> from;  ///< empty: anybody
-  policy::Match match;         ///< of the destination
+  std::vector<IpPrefix> from;   ///< empty: anybody
+  policy::Match match;          ///< of the destination
   bool proxy_protocol = false;  ///< to the server; only at the converter
 
   bool holds(const IpAddress& source, const policy::Flow& flow) const;
@@ -86,17 +86,16 @@ inline constexpr Setting kPorts{.key = "ports",
                                 .help = "Ports of the destination, each one port or a range.",
                                 .example = "[\"22\", \"5000-5999\"]"};
 
-inline constexpr Setting kProxyProtocol{
-    .key = "proxy_protocol",
-    .kind = Kind::kFlag,
-    .help =
-        "Tell the server first who the client is, by the PROXY protocol version 2. For servers that "
-        "expect it only.",
-    .fallback = "false"};
+inline constexpr Setting kProxyProtocol{.key = "proxy_protocol",
+                                        .kind = Kind::kFlag,
+                                        .help =
+                                            "Tell the server first who the client is, by the PROXY "
+                                            "protocol version 2. For servers that "
+                                            "expect it only.",
+                                        .fallback = "false"};
 
 inline constexpr std::array kCpe{kName, kCpeAction, kFrom, kTo, kPorts};
-inline constexpr std::array kConverter{kName, kConverterAction, kFrom,
-                                       kTo,   kPorts,           kProxyProtocol};
+inline constexpr std::array kConverter{kName, kConverterAction, kFrom, kTo, kPorts, kProxyProtocol};
 
 }  // namespace definition::rule
 
@@ -116,11 +115,10 @@ inline constexpr Setting kConverterListen{
     .required = true,
     .example = "\"198.51.100.9:844%\""};
 
-inline constexpr Setting kClient{
-    .key = "client",
-    .help = "The CPE: address and port of its [[incoming]].",
-    .required = true,
-    .example = "\"192.0.2.7:844%\""};
+inline constexpr Setting kClient{.key = "client",
+                                 .help = "The CPE: address and port of its [[incoming]].",
+                                 .required = true,
+                                 .example = "\"192.0.2.7:844%\""};
 
 inline constexpr Setting kCpeListen{
     .key = "listen",

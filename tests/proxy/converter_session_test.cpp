@@ -106,16 +106,14 @@ class Converter : public ::testing::Test {
   }
 
   void serve(const std::string& more = {}) {
-    auto parsed =
-        parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
+    auto parsed = parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
     ASSERT_TRUE(parsed) << parsed.error().text();
     const auto settings = std::make_shared<const ConverterSettings>(*parsed);
     clients_ = std::make_unique<ClientTable>(settings->limits);
     shared_ = std::make_unique<ConverterShared>(
         ConverterShared{.clients = *clients_, .supported = {30}, .mappings = mappings_.get()});
     auto listener = kernel::listen_on(
-        kConverter,
-        {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
+        kConverter, {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
     ASSERT_TRUE(listener) << listener.error().text();
     auto listeners = std::make_shared<std::vector<UniqueFd>>();
     listeners->push_back(*std::move(listener));
@@ -194,9 +192,9 @@ TEST_F(Converter, CarriesEveryOctetBothWaysAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
 }
 
-// What is written to an MPTCP socket that was accepted out of a SYN with data, before the third ACK,
-// is never sent. Here the third ACK and all that follow are lost for a while, and the server speaks
-// first.
+// What is written to an MPTCP socket that was accepted out of a SYN with data, before the third
+// ACK, is never sent. Here the third ACK and all that follow are lost for a while, and the server
+// speaks first.
 TEST_F(Converter, AnswersAlsoWhenTheServerIsFasterThanTheThirdAck) {
   serve();
   const auto server = listen_as_server();
@@ -283,8 +281,8 @@ TEST_F(Converter, DoesNotRepeatErrorsWithoutEnd) {
 
 TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
   serve();
-  auto listener = kernel::listen_on(
-      kServer, {.transport = Transport::kMptcp, .congestion = "cubic"});
+  auto listener =
+      kernel::listen_on(kServer, {.transport = Transport::kMptcp, .congestion = "cubic"});
   ASSERT_TRUE(listener);
   const auto connect = "\x01\x07\x22\x63\x0a\x06"s + kConnect.substr(6) + "\x1e\x02\0\0"s;
   const auto client = ask(connect);
@@ -296,7 +294,8 @@ TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
 }
 
 TEST_F(Converter, TellsAServerThatWantsItWhoTheClientIs) {
-  serve("[[rule]]\nname = \"www\"\naction = \"convert\"\nports = [\"80\"]\nproxy_protocol = true\n");
+  serve(
+      "[[rule]]\nname = \"www\"\naction = \"convert\"\nports = [\"80\"]\nproxy_protocol = true\n");
   const auto server = listen_as_server();
   const auto client = ask(kConnect + "GET /");
   ASSERT_TRUE(readable(server.get()));
@@ -309,8 +308,8 @@ TEST_F(Converter, TellsAServerThatWantsItWhoTheClientIs) {
 }
 
 TEST_F(Converter, SharesAnAddressAndWritesDownWhoWasBehindIt) {
-  const auto file = std::filesystem::path(::testing::TempDir()) /
-                    ("mappings-" + std::to_string(::getpid()));
+  const auto file =
+      std::filesystem::path(::testing::TempDir()) / ("mappings-" + std::to_string(::getpid()));
   auto log = MappingLog::open(file);
   ASSERT_TRUE(log) << log.error().text();
   mappings_ = *std::move(log);
@@ -324,9 +323,9 @@ TEST_F(Converter, SharesAnAddressAndWritesDownWhoWasBehindIt) {
     EXPECT_EQ(read_from(client.get(), 4), kYes);
     ASSERT_TRUE(mappings_->flush());
     const auto begun = read_file(file).value();
-    EXPECT_EQ(begun.substr(begun.find('Z')),
-              "Z begin " + kernel::own_endpoint(client.get())->text() + " " + accepted.peer.text() +
-                  " 198.18.0.1:80\n");
+    EXPECT_EQ(begun.substr(begun.find('Z')), "Z begin " +
+                                                 kernel::own_endpoint(client.get())->text() + " " +
+                                                 accepted.peer.text() + " 198.18.0.1:80\n");
   }
   for (int i = 0; i < 200 && counts().relays.running != 0; ++i) ::poll(nullptr, 0, 10);
   ASSERT_TRUE(mappings_->flush());

@@ -51,9 +51,9 @@ TEST(CpeSettings, AnInterfaceNameIsNoPlaceForMore) {
 }
 
 TEST(CpeSettings, TwoOfOneNameAreAMistake) {
-  EXPECT_THAT(complaint(std::string(kLeast) +
-                        "[[converter]]\nname = \"one\"\naddress = \"198.18.0.10\"\n"),
-              HasSubstr("there are two converters 'one'"));
+  EXPECT_THAT(
+      complaint(std::string(kLeast) + "[[converter]]\nname = \"one\"\naddress = \"198.18.0.10\"\n"),
+      HasSubstr("there are two converters 'one'"));
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ TEST(CpeReport, TellsWhichConverterIsLeftOutAndWhy) {
   const auto settings = parse_cpe_settings(
       "[cpe]\nlan = [\"lan0\"]\n[[converter]]\nname = \"one\"\naddress = \"198.18.0.9\"\n", "t");
   ASSERT_TRUE(settings);
-  CpeView view{.file = "/etc/c.toml", .settings = *settings, .converters = {}, .packets = {}, .counts = {}};
+  CpeView view{
+      .file = "/etc/c.toml", .settings = *settings, .converters = {}, .packets = {}, .counts = {}};
   view.converters.push_back({.entry = settings->converters[0],
                              .reachable = false,
                              .why = "no answer",
