@@ -211,8 +211,11 @@ inline constexpr Setting kConverter{.key = "converter",
                                     .help = "The converter itself.",
                                     .settings = own::kAll};
 
-inline constexpr Setting kClients{
-    .key = "clients", .kind = Kind::kTable, .help = "Who may use it.", .settings = clients::kAll};
+inline constexpr Setting kClients{.key = "clients",
+                                  .kind = Kind::kTable,
+                                  .help = "Who may use it.",
+                                  .required = true,
+                                  .settings = clients::kAll};
 
 inline constexpr Setting kDestinations{.key = "destinations",
                                        .kind = Kind::kTable,

@@ -145,8 +145,11 @@ inline constexpr std::array kAll{kName, kAddress, kPort, kWeight};
 
 }  // namespace converter
 
-inline constexpr Setting kCpe{
-    .key = "cpe", .kind = Kind::kTable, .help = "The CPE itself.", .settings = own::kAll};
+inline constexpr Setting kCpe{.key = "cpe",
+                              .kind = Kind::kTable,
+                              .help = "The CPE itself.",
+                              .required = true,
+                              .settings = own::kAll};
 
 inline constexpr Setting kConverter{
     .key = "converter",
