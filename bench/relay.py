@@ -83,11 +83,13 @@ def cpu_seconds(pid):
     that have ended are in the sums of their parent and process, to 10 ms."""
     total = 0
     for process in processes(pid):
-        tasks = Path(f"/proc/{process}/task").iterdir()
-        living = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+            living = sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{process}").glob("task/*/schedstat"))
+        except OSError:
+            continue  # it ended meanwhile
         user, system, child_user, child_system = (int(field) / 100 for field in fields[11:15])
-        total += max(living, user + system) + child_user + child_system
+        total += max(living / 1e9, user + system) + child_user + child_system
     return total
 
 
@@ -249,12 +251,14 @@ def bench(options, forwarder, folder):
     for _ in range(options.rounds):
         for what, name, measure in plan(options):
             runs = figures.setdefault(f"{what} {name}", {})
-            for figure, value in measure(here).items():
+            measured = measure(here)
+            for figure, value in measured.items():
                 runs.setdefault(figure, []).append(value)
+            print(f"  {what} {name}:", *(f"{figure} {value:.3f}" for figure, value in measured.items()), flush=True)
+        if options.json:
+            Path(options.json).write_text(json.dumps(figures))
     for key, runs in figures.items():
         print(f"{key:24} " + "  ".join(f"{figure} {text(values)}" for figure, values in runs.items()))
-    if options.json:
-        Path(options.json).write_text(json.dumps(figures))
     missed = bounds_missed(figures)
     expect(not missed, "; ".join(missed))
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -177,6 +178,10 @@ void Reactor::post(std::function<void()> callback) {
 }
 
 void Reactor::run() {
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   while (!impl_->stopping.exchange(false, std::memory_order_acq_rel)) impl_->turn();
 }
 

@@ -76,7 +76,8 @@ class Reactor {
   /// Runs `callback` on the loop's thread soon. Any thread may call it. What was not run when the
   /// reactor is destroyed is dropped.
   void post(std::function<void()> callback);
-  /// Until stop().
+  /// Until stop(). Blocks SIGPIPE for this thread for good: a splice into a connection that was
+  /// reset raises it, and has no flag against it.
   void run();
   /// Ends run() after the turn it is in, or the next one at once. Any thread may call it.
   void stop();

@@ -2,14 +2,13 @@
 #include "relay/relay.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "relay/direction.hpp"
 
@@ -205,12 +204,7 @@ struct Relays::Impl {
 };
 
 Relays::Relays(Reactor& reactor, const RelaySettings& settings)
-    : impl_(std::make_unique<Impl>(Shared{reactor, settings})) {
-  sigset_t broken_pipe;
-  sigemptyset(&broken_pipe);
-  sigaddset(&broken_pipe, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
-}
+    : impl_(std::make_unique<Impl>(Shared{reactor, settings})) {}
 
 Relays::~Relays() {
   end_all();

@@ -79,7 +79,6 @@ class Relays {
     virtual void ended(const Summary& summary) = 0;
   };
 
-  /// Blocks SIGPIPE for this thread: a splice into a connection that was reset raises it.
   Relays(Reactor& reactor, const RelaySettings& settings);
   ~Relays();  ///< resets what still runs
   Relays(const Relays&) = delete;
