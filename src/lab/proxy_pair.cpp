@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lab/proxy_pair.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/endpoint.hpp"
@@ -10,9 +12,10 @@
 namespace anabranch::lab {
 namespace {
 
-// The administrator's own numbers: below everything of the registry.
+// The administrator's own numbers. His rules come behind the registry's: one that sends the LAN's
+// packets to a provider would else be met before the CPE's, which keeps them here.
 constexpr std::uint32_t kTableBase = 100;
-constexpr std::uint32_t kPriorityBase = 500;
+constexpr std::uint32_t kPriorityBase = 30000;
 constexpr std::uint32_t kMetricBase = 100;
 constexpr unsigned kSubflows = 8;
 constexpr nanoseconds kReadyPatience = seconds(10);
@@ -53,8 +56,8 @@ Numbers access(unsigned k) {
 Numbers backhaul(unsigned k) {
   return {fmt::format("172.20.{}.", k), fmt::format("2001:db8:{}::", 2000 + k)};
 }
-Numbers to_server() {
-  return {"172.21.1.", "2001:db8:2100::"};
+Numbers to_server(unsigned number) {
+  return {fmt::format("172.21.{}.", number), fmt::format("2001:db8:{}::", 2100 + number)};
 }
 Numbers to_converter() {
   return {"198.18.9.", "2001:db8:1989::"};
@@ -135,6 +138,25 @@ Node cpe_node(unsigned uplinks) {
   return cpe;
 }
 
+/// A server that speaks only TCP, at the next of the servers' addresses.
+void add_server(Topology& topology, Node& core, const std::string& name, unsigned number,
+                std::optional<LinkProfile> profile) {
+  const auto link = to_server(number);
+  const auto port = fmt::format("srv{}", number);
+  Node server{.name = name, .title = "server that speaks only TCP", .sysctls = kOnlyTcp};
+  give(core, port, link, 1);
+  give(server, "eth0", link, 2);
+  default_route(server, link, 1, "eth0");
+  for (const auto family : kFamilies) {
+    const auto here =
+        IpPrefix::host(number == 1 ? server_address(family) : far_server_address(family));
+    server.addresses.push_back({"lo", here});
+    core.routes.push_back({here, link.at(family, 2).address(), port});
+  }
+  topology.links.push_back({"core-" + name, {"core", port}, {name, "eth0"}, profile});
+  topology.nodes.push_back(std::move(server));
+}
+
 Result<void> wait_for_answer(const Network& network, std::string_view node, std::string_view role) {
   return wait_until(fmt::format("an answer of the {}", role), kReadyPatience,
                     [&] { return network.ask(node, role, "show").has_value(); });
@@ -142,12 +164,11 @@ Result<void> wait_for_answer(const Network& network, std::string_view node, std:
 
 }  // namespace
 
-Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks) {
+Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks, nanoseconds far_away) {
   const auto count = static_cast<unsigned>(uplinks.size());
   Topology out;
   Node host{.name = "host", .title = "host that speaks only TCP", .sysctls = kOnlyTcp};
   Node core{.name = "core", .title = "the provider's network", .sysctls = kRouter};
-  Node server{.name = "server", .title = "server that speaks only TCP", .sysctls = kOnlyTcp};
   Node converter{.name = "converter",
                  .title = "converter",
                  .mptcp_subflows = kSubflows,
@@ -178,26 +199,22 @@ Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks) {
   give(converter, "eth0", to_converter(), 9);
   default_route(converter, to_converter(), 1, "eth0");
   out.links.push_back({"core-converter", {"core", "conv0"}, {"converter", "eth0"}, std::nullopt});
-  give(core, "srv0", to_server(), 1);
-  give(server, "eth0", to_server(), 2);
-  default_route(server, to_server(), 1, "eth0");
-  for (const auto family : kFamilies) {
-    const auto here = IpPrefix::host(server_address(family));
-    server.addresses.push_back({"lo", here});
-    core.routes.push_back({here, to_server().at(family, 2).address(), "srv0"});
-  }
-  out.links.push_back({"core-server", {"core", "srv0"}, {"server", "eth0"}, std::nullopt});
+  add_server(out, core, "server", 1, std::nullopt);
+  if (far_away.count() > 0) add_server(out, core, "far", 2, LinkProfile{.delay = far_away});
 
   out.nodes.push_back(std::move(host));
   out.nodes.push_back(cpe_node(count));
   out.nodes.push_back(std::move(core));
   out.nodes.push_back(std::move(converter));
-  out.nodes.push_back(std::move(server));
   return out;
 }
 
 IpAddress lan_address(unsigned uplink, Family family) {
   return lan(uplink).at(family, 2).address();
+}
+
+IpAddress far_server_address(Family family) {
+  return Numbers{"198.18.0.", "2001:db8:1980::", 24}.at(family, 2).address();
 }
 
 IpAddress converter_address(Family family) {
@@ -272,7 +289,10 @@ Result<PairCounters> pair_counters(const Network& network) {
 
 Result<std::vector<std::uint64_t>> uplink_octets(const Network& network, bool upload) {
   std::vector<std::uint64_t> out;
-  for (unsigned k = 1; k <= uplink_count(network.topology()); ++k) {
+  const auto& links = network.topology().links;
+  const auto uplinks =
+      std::ranges::count(links, "cpe", [](const Link& link) { return link.a.node; });
+  for (unsigned k = 1; k <= uplinks; ++k) {
     const auto octets = network.interface_octets("cpe", fmt::format("up{}", k));
     if (!octets) return std::unexpected(octets.error());
     out.push_back(upload ? octets->sent : octets->received);

@@ -27,12 +27,14 @@
 
 namespace anabranch::lab {
 
-/// `uplinks`: two or more.
-Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks);
+/// `uplinks`: two or more. With `far_away` a second server, "far", is that far (one way) beyond the
+/// provider's network, where "server" and converter are next to each other.
+Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks, nanoseconds far_away = {});
 
 /// The host's address of provider `uplink`.
 IpAddress lan_address(unsigned uplink, Family family);
 IpAddress converter_address(Family family);
+IpAddress far_server_address(Family family);
 /// The host's addresses as paths, for measure_tcp().
 std::vector<HostPath> lan_paths(unsigned uplinks, Family family);
 

@@ -48,7 +48,7 @@ Result<PairTransfer> transfer_over_uplinks(ScenarioRun& run, const std::string& 
   if (!octets) return std::unexpected(octets.error());
   const auto after = pair_counters(run.network);
   if (!after) return std::unexpected(after.error());
-  PairTransfer out{*std::move(outcome)};
+  PairTransfer out{.outcome = *std::move(outcome), .octets = {}, .counters = {}};
   for (unsigned k = 0; k < uplinks; ++k) out.octets.push_back((*octets)[k] - (*octets_before)[k]);
   out.counters = {after->capable - before->capable, after->joined - before->joined,
                   after->upstream - before->upstream};

@@ -13,8 +13,8 @@ namespace anabranch::lab {
 
 struct PairTransfer {
   TransferOutcome outcome;
-  std::vector<std::uint64_t> octets = {};  ///< of each uplink, with headers
-  PairCounters counters;                   ///< of this transfer alone
+  std::vector<std::uint64_t> octets;  ///< of each uplink, with headers
+  PairCounters counters;              ///< of this transfer alone
   const TransferRecord& record() const { return outcome.records.front(); }
 };
 

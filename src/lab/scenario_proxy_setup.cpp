@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Short connections of a LAN host that speaks only TCP, one after the other: straight to the
 // server, through the pair with and without data in its SYN, and through a SOCKS5 proxy (dante)
-// that stands where the converter does. The ways take turns, so that what else the machine does
+// that stands where the converter does; to a server next to the converter and to one as far from it
+// as the host is. The ways take turns, so that what else the machine does
 // meets all alike.
+#include <iterator>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -22,6 +25,8 @@ constexpr const char* kDante = "/usr/sbin/danted";
 constexpr std::uint16_t kSocksPort = 1080;
 constexpr std::uint16_t kClientFirstPort = 7001;
 constexpr std::uint16_t kServerFirstPort = 7002;
+/// One way from the provider's network to the far server: as far as the host is from it.
+constexpr nanoseconds kFarAway = milliseconds(10);
 constexpr double kMedian = 0.5;
 constexpr double kTail = 0.9;
 
@@ -105,18 +110,19 @@ Result<nanoseconds> measure_rtt(ScenarioRun& run) {
       ask(run.network, "cpe", {.endpoint = {address, kClientFirstPort}, .via = {}, .count = 20});
   if (!exchanges) return std::unexpected(exchanges.error());
   SetupFigures figures;
-  figures.add(SetupWay::kDirect, false, *exchanges);
-  const auto rtt = figures.first_octet(SetupWay::kDirect, false, kMedian) / 2;
+  figures.add(SetupWay::kDirect, {}, *exchanges);
+  const auto rtt = figures.first_octet(SetupWay::kDirect, {}, kMedian) / 2;
   run.measure("rtt", static_cast<double>(rtt.count()) / 1e6, "ms");
   run.progress.finish_step(fmt::format("{:.2f} ms", static_cast<double>(rtt.count()) / 1e6));
   return rtt;
 }
 
 Result<void> measure_way(ScenarioRun& run, const Plan& plan, SetupWay way, SetupFigures& figures) {
-  for (const bool server_first : {false, true}) {
+  for (const auto asked : kSetupCases) {
     ExchangeOptions options{
-        .endpoint = {kServerAddress, server_first ? kServerFirstPort : kClientFirstPort},
-        .server_first = server_first,
+        .endpoint = {asked.far ? far_server_address(Family::kIpv4) : kServerAddress,
+                     asked.server_first ? kServerFirstPort : kClientFirstPort},
+        .server_first = asked.server_first,
         .via = {},
         .count = plan.connections};
     if (way == SetupWay::kSocks)
@@ -127,7 +133,7 @@ Result<void> measure_way(ScenarioRun& run, const Plan& plan, SetupWay way, Setup
       error.what = setup_way_name(way) + ": " + error.what;
       return std::unexpected(std::move(error));
     }
-    figures.add(way, server_first, *exchanges);
+    figures.add(way, asked, *exchanges);
   }
   return {};
 }
@@ -142,46 +148,55 @@ Result<void> measure_round(ScenarioRun& run, const Plan& plan, bool socks, Setup
     ANABRANCH_TRY(measure_way(run, plan, way, figures));
     const auto after = pair_counters(run.network);
     if (!before || !after) return fail("cannot read the converter's MPTCP counters");
-    if (after->capable - before->capable < 2 * plan.connections)
+    if (after->capable - before->capable < std::size(kSetupCases) * plan.connections)
       return fail("connections went past the converter", setup_way_name(way));
     ANABRANCH_TRY(stop_cpe(run.network));
   }
   return {};
 }
 
+/// p50 and p90 of one figure, into the row and the measurements.
+template <class Added>
+void put(ScenarioRun& run, std::vector<std::string>& row, const std::string& name, Added added) {
+  for (const double share : {kMedian, kTail}) {
+    row.push_back(fmt::format("{:+.2f}", added(share)));
+    run.measure(fmt::format("{}_p{:.0f}", name, 100 * share), added(share), "RTT");
+  }
+}
+
 void report(ScenarioRun& run, const SetupFigures& figures, nanoseconds rtt) {
   Table table{.title = "Until the first octet, against plain TCP, in RTTs of CPE - converter",
-              .head = {"way", "who speaks first", "request at server p50", "p90",
+              .head = {"way", "server", "first speaks", "request at server p50", "p90",
                        "server's octet at host p50", "p90"},
               .rows = {}};
-  for (const auto way : kSetupWays)
-    for (const bool server_first : {false, true}) {
-      if (figures.count(way, server_first) == 0) continue;
-      const auto name = setup_way_name(way) + (server_first ? "_server_first" : "");
-      std::vector<std::string> row = {setup_way_name(way), server_first ? "server" : "client"};
-      for (const double share : {kMedian, kTail}) {
-        const double added = figures.request_added(way, server_first, share, rtt);
-        row.push_back(fmt::format("{:+.2f}", added));
-        run.measure(fmt::format("request_added_{}_p{:.0f}", name, 100 * share), added, "RTT");
-      }
-      for (const double share : {kMedian, kTail}) {
-        const double added = figures.first_octet_added(way, server_first, share, rtt);
-        row.push_back(fmt::format("{:+.2f}", added));
-        run.measure(fmt::format("first_octet_added_{}_p{:.0f}", name, 100 * share), added, "RTT");
-      }
+  for (const auto asked : kSetupCases)
+    for (const auto way : kSetupWays) {
+      if (figures.count(way, asked) == 0) continue;
+      const auto name = setup_way_name(way) + setup_case_suffix(asked);
+      std::vector<std::string> row = {setup_way_name(way), asked.far ? "far" : "near",
+                                      asked.server_first ? "server" : "client"};
+      put(run, row, "request_added_" + name,
+          [&](double share) { return figures.request_added(way, asked, share, rtt); });
+      put(run, row, "first_octet_added_" + name,
+          [&](double share) { return figures.first_octet_added(way, asked, share, rtt); });
       table.rows.push_back(std::move(row));
     }
   run.result.tables.push_back(std::move(table));
-  run.expect(at_most("RTTs that Convert adds to the first request octet, client first, p50",
-                     figures.request_added(SetupWay::kConvert, false, kMedian, rtt), kBound));
+  for (const auto asked : kSetupCases)
+    run.expect(
+        at_most(fmt::format("RTTs that Convert adds to the first request octet, p50: {} "
+                            "server, {} speaks first",
+                            asked.far ? "far" : "near", asked.server_first ? "server" : "client"),
+                figures.request_added(SetupWay::kConvert, asked, kMedian, rtt), kBound));
 }
 
 Result<void> proxy_setup(ScenarioRun& run) {
   const Plan plan = plan_for(run.scale);
-  for (const bool server_first : {false, true})
+  for (const auto asked : kSetupCases)
     ANABRANCH_TRY(run.network.start_role(
-        "server", listener(kServerAddress, server_first ? kServerFirstPort : kClientFirstPort,
-                           server_first)));
+        asked.far ? "far" : "server",
+        listener(asked.far ? far_server_address(Family::kIpv4) : kServerAddress,
+                 asked.server_first ? kServerFirstPort : kClientFirstPort, asked.server_first)));
   const auto rtt = measure_rtt(run);
   if (!rtt) return std::unexpected(rtt.error());
   const bool socks = ::access(kDante, X_OK) == 0;
@@ -193,7 +208,7 @@ Result<void> proxy_setup(ScenarioRun& run) {
   SetupFigures figures;
   for (unsigned round = 1; round <= plan.rounds; ++round) {
     run.progress.step(fmt::format("connections over every way, round {}", round),
-                      plan.connections * milliseconds(800));
+                      plan.connections * milliseconds(2000));
     ANABRANCH_TRY(measure_round(run, plan, socks, figures));
     run.progress.finish_step("");
   }
@@ -206,7 +221,7 @@ Result<void> proxy_setup(ScenarioRun& run) {
 Scenario proxy_setup_scenario() {
   return {.name = "proxy-setup",
           .title = "What the proxy pair adds until the first octets of a connection are there",
-          .topology = [] { return proxy_pair_topology(uplinks()); },
+          .topology = [] { return proxy_pair_topology(uplinks(), kFarAway); },
           .steps = [](Scale scale) { return 1 + plan_for(scale).rounds; },
           .body = proxy_setup,
           .start = start_pair_for_shell};

@@ -23,25 +23,36 @@ std::string setup_way_name(SetupWay way);
 /// A percentile of times; the upper of two in the middle. Zero for none.
 nanoseconds percentile(std::vector<nanoseconds> times, double share);
 
+/// What is asked over a way.
+struct SetupCase {
+  bool far = false;           ///< the server is far from the converter
+  bool server_first = false;  ///< who speaks first
+  auto operator<=>(const SetupCase&) const = default;
+};
+inline constexpr SetupCase kSetupCases[] = {
+    {false, false}, {false, true}, {true, false}, {true, true}};
+/// "", "_server_first", "_far", "_far_server_first"
+std::string setup_case_suffix(SetupCase asked);
+
 class SetupFigures {
  public:
-  void add(SetupWay way, bool server_first, const std::vector<Exchange>& exchanges);
-  std::size_t count(SetupWay way, bool server_first) const;
+  void add(SetupWay way, SetupCase asked, const std::vector<Exchange>& exchanges);
+  std::size_t count(SetupWay way, SetupCase asked) const;
   /// From the SYN to the first octet of the request at the server.
-  nanoseconds request(SetupWay way, bool server_first, double share) const;
+  nanoseconds request(SetupWay way, SetupCase asked, double share) const;
   /// From the SYN to the first octet of the server at the client.
-  nanoseconds first_octet(SetupWay way, bool server_first, double share) const;
-  /// The same less the median of plain TCP.
-  double request_added(SetupWay way, bool server_first, double share, nanoseconds rtt) const;
-  double first_octet_added(SetupWay way, bool server_first, double share, nanoseconds rtt) const;
+  nanoseconds first_octet(SetupWay way, SetupCase asked, double share) const;
+  /// The same less the median of plain TCP in the same case.
+  double request_added(SetupWay way, SetupCase asked, double share, nanoseconds rtt) const;
+  double first_octet_added(SetupWay way, SetupCase asked, double share, nanoseconds rtt) const;
 
  private:
   struct Times {
     std::vector<nanoseconds> request;
     std::vector<nanoseconds> first_octet;
   };
-  const Times& of(SetupWay way, bool server_first) const;
-  std::map<std::pair<SetupWay, bool>, Times> times_;
+  const Times& of(SetupWay way, SetupCase asked) const;
+  std::map<std::pair<SetupWay, SetupCase>, Times> times_;
 };
 
 }  // namespace anabranch::lab

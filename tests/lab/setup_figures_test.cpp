@@ -6,6 +6,8 @@
 namespace anabranch::lab {
 namespace {
 
+constexpr SetupCase kNear{};
+constexpr SetupCase kGreeted{.server_first = true};
 constexpr nanoseconds kRtt = milliseconds(20);
 
 /// A connection that began at 1 s.
@@ -20,37 +22,37 @@ Exchange exchange(nanoseconds request, nanoseconds reply, nanoseconds greeted = 
 TEST(SetupFigures, AWayIsJudgedAgainstTheMedianOfPlainTcp) {
   SetupFigures figures;
   figures.add(
-      SetupWay::kDirect, false,
+      SetupWay::kDirect, kNear,
       {exchange(milliseconds(30), milliseconds(40)), exchange(milliseconds(30), milliseconds(40)),
        exchange(milliseconds(90), milliseconds(99))});
-  figures.add(SetupWay::kSocks, false, {exchange(milliseconds(70), milliseconds(80))});
-  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kSocks, false, 0.5, kRtt), 2.0);
-  EXPECT_DOUBLE_EQ(figures.first_octet_added(SetupWay::kSocks, false, 0.5, kRtt), 2.0);
-  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kDirect, false, 0.5, kRtt), 0.0);
-  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kDirect, false, 0.9, kRtt), 3.0);
+  figures.add(SetupWay::kSocks, kNear, {exchange(milliseconds(70), milliseconds(80))});
+  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kSocks, kNear, 0.5, kRtt), 2.0);
+  EXPECT_DOUBLE_EQ(figures.first_octet_added(SetupWay::kSocks, kNear, 0.5, kRtt), 2.0);
+  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kDirect, kNear, 0.5, kRtt), 0.0);
+  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kDirect, kNear, 0.9, kRtt), 3.0);
 }
 
 TEST(SetupFigures, AWayMayBeFasterThanPlainTcp) {
   SetupFigures figures;
-  figures.add(SetupWay::kDirect, false, {exchange(milliseconds(30), milliseconds(40))});
-  figures.add(SetupWay::kConvert, false, {exchange(milliseconds(10), milliseconds(30))});
-  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kConvert, false, 0.5, kRtt), -1.0);
-  EXPECT_DOUBLE_EQ(figures.first_octet_added(SetupWay::kConvert, false, 0.5, kRtt), -0.5);
+  figures.add(SetupWay::kDirect, kNear, {exchange(milliseconds(30), milliseconds(40))});
+  figures.add(SetupWay::kConvert, kNear, {exchange(milliseconds(10), milliseconds(30))});
+  EXPECT_DOUBLE_EQ(figures.request_added(SetupWay::kConvert, kNear, 0.5, kRtt), -1.0);
+  EXPECT_DOUBLE_EQ(figures.first_octet_added(SetupWay::kConvert, kNear, 0.5, kRtt), -0.5);
 }
 
 TEST(SetupFigures, WhereTheServerSpeaksFirstItsGreetingIsTheFirstOctet) {
   SetupFigures figures;
-  figures.add(SetupWay::kDirect, true,
+  figures.add(SetupWay::kDirect, kGreeted,
               {exchange(milliseconds(30), milliseconds(40), milliseconds(20))});
-  EXPECT_EQ(figures.first_octet(SetupWay::kDirect, true, 0.5), milliseconds(20));
-  EXPECT_EQ(figures.count(SetupWay::kDirect, true), 1U);
-  EXPECT_EQ(figures.count(SetupWay::kDirect, false), 0U);
+  EXPECT_EQ(figures.first_octet(SetupWay::kDirect, kGreeted, 0.5), milliseconds(20));
+  EXPECT_EQ(figures.count(SetupWay::kDirect, kGreeted), 1U);
+  EXPECT_EQ(figures.count(SetupWay::kDirect, kNear), 0U);
 }
 
 TEST(SetupFigures, AWayThatWasNotMeasuredHasNoTimes) {
   const SetupFigures figures;
-  EXPECT_EQ(figures.request(SetupWay::kSocks, false, 0.5), nanoseconds(0));
-  EXPECT_EQ(figures.count(SetupWay::kSocks, false), 0U);
+  EXPECT_EQ(figures.request(SetupWay::kSocks, kNear, 0.5), nanoseconds(0));
+  EXPECT_EQ(figures.count(SetupWay::kSocks, kNear), 0U);
 }
 
 }  // namespace

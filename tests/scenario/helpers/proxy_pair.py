@@ -17,6 +17,9 @@ CONVERTER6 = "2001:db8:1989::9"
 CONVERTER_PORT = 5124
 HOST = "10.1.0.2"
 CPE = "172.16.1.1"
+# Of each uplink. Faster than any home's two, and slow enough that what the kernel does when windows run full within
+# microseconds is not what is tested.
+RATE = "300mbit"
 
 CONVERTER_TOML = f"""[converter]
 listen = ["{CONVERTER}:{CONVERTER_PORT}", "[{CONVERTER6}]:{CONVERTER_PORT}"]
@@ -94,6 +97,8 @@ class Network:
             self.join(self.core, f"c{k}", f"172.16.{k}.2/24 2001:db8:{1640 + k}::2/64")
             self.default(self.cpe, f"172.16.{k}.2", f"2001:db8:{1640 + k}::2", f"metric {100 + k}")
             self.default(self.cpe, f"172.16.{k}.2", f"2001:db8:{1640 + k}::2", f"table {100 + k}")
+            for node, interface in ((self.cpe, f"up{k}"), (self.core, f"c{k}")):
+                node.run("tc", "qdisc", "add", "dev", interface, "root", "tbf", "rate", RATE, "burst", "256k", "latency", "30ms")
             for family, source in (("-4", f"172.16.{k}.0/24"), ("-6", f"2001:db8:{1640 + k}::/64")):
                 self.cpe.run("ip", family, "rule", "add", "from", source, "lookup", str(100 + k), "pref", str(500 + k))
             self.cpe.ip(f"mptcp endpoint add 172.16.{k}.1 dev up{k} subflow")
