@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
@@ -68,20 +69,17 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint, const ListenerOptions& opti
 }
 
 Accepted accept_from(int listener) {
-  Accepted out;
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  do {
-    out.fd = UniqueFd(::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length,
-                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+  for (;;) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    UniqueFd fd(::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) return {std::move(fd), endpoint_of(address).value_or(Endpoint()), 0};
+    const int error = errno;
+    if (ran_out(error)) return {UniqueFd(), {}, error};
+    if (error == EAGAIN || error == EINVAL || error == EBADF) return {};
     // What went wrong with the connection itself is reported here and says nothing of the next.
-  } while (!out.fd && errno != EAGAIN && errno != EINVAL && errno != EBADF && !ran_out(errno));
-  if (!out.fd) {
-    if (ran_out(errno)) out.error = errno;
-    return out;
   }
-  if (const auto peer = endpoint_of(address)) out.peer = *peer;
-  return out;
 }
 
 std::optional<Endpoint> own_endpoint(int fd) {

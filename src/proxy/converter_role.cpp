@@ -101,8 +101,8 @@ struct Sockets {
 
 class Role {
  public:
-  Role(std::filesystem::path file, ConverterSettings settings)
-      : file_(std::filesystem::absolute(std::move(file))),
+  Role(const std::filesystem::path& file, ConverterSettings settings)
+      : file_(std::filesystem::absolute(file)),
         settings_(std::make_shared<const ConverterSettings>(std::move(settings))),
         clients_(settings_->limits),
         fast_open_(runtime_directory() / "converter.sysctls", FastOpen::kServer),

@@ -193,7 +193,7 @@ void ConverterSession::connected() {
   answer_when_possible();
 }
 
-void ConverterSession::tell(signalling::Outcome outcome, std::string_view name) {
+void ConverterSession::tell(const signalling::Outcome& outcome, std::string_view name) {
   reply(acceptor_->answer(outcome), name);
 }
 

@@ -54,7 +54,7 @@ class ConverterSession {
   Result<UniqueFd> open_upstream(const signalling::Request& request);
   Result<void> choose_source(int fd, Family family);
   void connected();
-  void tell(signalling::Outcome outcome, std::string_view name);
+  void tell(const signalling::Outcome& outcome, std::string_view name);
   /// Sends `octets` when that is possible, and leaves.
   void reply(signalling::Octets octets, std::string_view name);
   void answer_when_possible();

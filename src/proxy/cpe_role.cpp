@@ -51,8 +51,8 @@ struct Sockets {
 
 class Role {
  public:
-  Role(std::filesystem::path file, CpeSettings settings)
-      : file_(std::filesystem::absolute(std::move(file))),
+  Role(const std::filesystem::path& file, CpeSettings settings)
+      : file_(std::filesystem::absolute(file)),
         settings_(std::make_shared<const CpeSettings>(std::move(settings))),
         pool_(settings_->converters, settings_->retry),
         fast_open_(runtime_directory() / "cpe.sysctls", FastOpen::kClient),
