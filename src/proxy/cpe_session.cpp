@@ -210,9 +210,9 @@ void CpeSession::failed(const signalling::Failed& answer) {
   log::debug("{} to {} by {}: {}", peer_.text(), destination_.text(), choice_.endpoint.text(),
              answer.reason);
   const auto now = plane_.reactor.now();
-  drop_far();
   if (asked_again_ < kMostAgain && may_ask_again(answer)) {
     ++asked_again_;
+    drop_far();
     return reach();
   }
   if (answer.peer_unusable) {
@@ -223,6 +223,7 @@ void CpeSession::failed(const signalling::Failed& answer) {
     case Verdict::kReset:
     case Verdict::kUnreachable:
     case Verdict::kNetworkFailure:
+      drop_far();
       return refuse(verdict_name(answer.verdict));
     case Verdict::kResourceExceeded:
       plane_.pool.pause(choice_.endpoint, answer.wait, now);

@@ -249,7 +249,8 @@ TEST_F(Cpe, AServerThatSpeaksMptcpIsRemembered) {
 TEST_F(Cpe, AConverterWithoutMptcpOfItsOwnIsAskedForTcp) {
   run("bypass = true\n");
   const auto host = dial();
-  say(asked().get(), "\x01\x02\x22\x63\x1e\x01\x21\x1e"s);
+  const auto first = asked();
+  say(first.get(), "\x01\x02\x22\x63\x1e\x01\x21\x1e"s);
   const auto second = asked();
   EXPECT_EQ(read_from(second.get(), kConnect.size()), kConnect);
 }
