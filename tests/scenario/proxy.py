@@ -271,11 +271,6 @@ def nothing_left(pair):
 
 def scenario(executable, folder):
     pair = Pair(executable, folder, converter=CONVERTER_RULES, cpe=CPE)
-    # Without a rate a receiver is slower than the network, and what the kernel sends beyond the window of an MPTCP
-    # connection with two subflows is dropped and repeated one segment in 200 ms.
-    for k in (1, 2):
-        for node, interface in ((pair.cpe, f"up{k}"), (pair.core, f"c{k}")):
-            node.run("tc", "qdisc", "add", "dev", interface, "root", "tbf", "rate", "100mbit", "burst", "64k", "latency", "50ms")
     for address in (SERVER, SERVER6):
         for port in (PORT, REFUSED_HERE):
             serve(pair.server, address, port)
