@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
 #include <utility>
 
 #include <linux/errqueue.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "kernel/mptcp_numbers.hpp"
+#include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
 namespace {
@@ -170,6 +172,22 @@ std::optional<std::uint8_t> icmp_code(int fd) {
       if (v4 || v6) return told.ee_code;
     }
   }
+}
+
+int largest_receive_buffer() {
+  constexpr int kUsual = 6 << 20;
+  std::istringstream numbers(read_sysctl("net/ipv4/tcp_rmem").value_or(""));
+  int least = 0;
+  int first = 0;
+  int most = 0;
+  numbers >> least >> first >> most;
+  return most > 0 ? most : kUsual;
+}
+
+void fix_receive_buffer(int fd, int octets) {
+  // The kernel doubles what it is told.
+  if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets / 2))
+    set_int(fd, SOL_SOCKET, SO_RCVBUF, octets / 2);
 }
 
 void let_close_reset(int fd) {

@@ -76,6 +76,11 @@ void note_icmp_errors(int fd, bool on);
 /// Code of the ICMP or ICMPv6 "destination unreachable" that ended the connection attempt.
 std::optional<std::uint8_t> icmp_code(int fd);
 
+/// The most that the kernel lets a receive buffer grow to by itself, in octets (net.ipv4.tcp_rmem).
+int largest_receive_buffer();
+/// Fixes the receive buffer at `octets`, beyond net.core.rmem_max where we may.
+void fix_receive_buffer(int fd, int octets);
+
 /// close() then sends a RST, on MPTCP with MP_FASTCLOSE.
 void let_close_reset(int fd);
 /// Packets of the socket carry this mark from now on (SO_MARK).

@@ -69,6 +69,7 @@ class CpePlane final {
   ConverterPool& pool;
   MptcpServers& mptcp_servers;
   ClientTable* const remote_hosts;
+  const int receive_buffer = kernel::largest_receive_buffer();
   bool incoming() const { return remote_hosts != nullptr; }
   /// No new connections; those that there are go on.
   void drain() { doors_.clear(); }

@@ -125,10 +125,14 @@ void CpeSession::reached() {
   phase_ = Phase::kAsking;
   if (syn_data_) {
     // The kernel sends what the SYN+ACK did not acknowledge again: nothing is lost but time.
-    if (kernel::stream_state(far_.get()).syn_data_taken)
+    if (kernel::stream_state(far_.get()).syn_data_taken) {
       ++plane_.tally.syn_data;
-    else
+      // Where the kernel lets the buffer of such a connection grow by itself, and there are two
+      // subflows, it drops what it has announced room for, and gets it again every 200 ms.
+      kernel::fix_receive_buffer(far_.get(), plane_.receive_buffer);
+    } else {
       plane_.pool.syn_data_lost(choice_.endpoint, plane_.reactor.now());
+    }
   }
   plane_.reactor.start(deadline_, plane_.settings->setup);
   if (!take_early()) return;

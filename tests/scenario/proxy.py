@@ -130,6 +130,20 @@ def whole_path(pair):
     print(f"two exchanges of {SIZE} octets each way, {joins} further subflows")
 
 
+def nothing_is_dropped(pair):
+    """Links without a rate, where windows are what limits: the kernel would drop what it has announced room for."""
+    for k in (1, 2):
+        for node, interface in ((pair.cpe, f"up{k}"), (pair.core, f"c{k}")):
+            node.run("tc", "qdisc", "del", "dev", interface, "root")
+    before = pair.counter(pair.cpe, "NoDSSInWindow")
+    for _ in range(8):
+        began = time.monotonic()
+        expect(exchange(pair, size=SIZE // 2) == CONVERTER, "not converted")
+        expect(time.monotonic() - began < 2, f"an exchange took {time.monotonic() - began:.1f} s")
+    dropped = pair.counter(pair.cpe, "NoDSSInWindow") - before
+    expect(dropped == 0, f"{dropped} segments were dropped beyond the window")
+
+
 def server_speaks_first_and_fast(pair):
     """The kernel loses what is written before the third ACK: here the ACK comes late."""
     pair.core.run("nft", "-f", "-", input="table inet late { chain f { type filter hook forward priority 0; policy accept;"
@@ -274,7 +288,7 @@ def scenario(executable, folder):
     for address in (SERVER, SERVER6):
         for port in (PORT, REFUSED_HERE):
             serve(pair.server, address, port)
-    steps = ((whole_path, (pair,)), (server_speaks_first_and_fast, (pair,)), (said_no, (pair,)), (cookie, (pair,)),
+    steps = ((whole_path, (pair,)), (nothing_is_dropped, (pair,)), (server_speaks_first_and_fast, (pair,)), (said_no, (pair,)), (cookie, (pair,)),
              (drained, (pair, executable, folder)), (bypassed, (pair,)),
              (addresses_kept, (pair,)), (incoming, (pair,)), (without_syn_data, (pair,)), (cpe_killed, (pair,)), (nothing_left, (pair,)))
     for step, arguments in steps:
