@@ -7,6 +7,7 @@
 //                                            32764 and 32765
 //   nft list table inet anabranch_gateway    translation of the gateway
 //   nft list table inet anabranch_cpe        connections that the CPE takes
+//   nft list table inet anabranch_converter  answers to clients whose addresses a converter keeps
 //
 // Route table numbers leave 1-252 to the operator and 253-255 to the kernel.
 #pragma once
@@ -72,13 +73,18 @@ inline constexpr std::uint32_t kPathsRuleSource = 32764;  ///< from a path's add
 inline constexpr std::uint32_t kPathsRulePrefer = 32765;  ///< what has no source address yet
 inline constexpr std::uint32_t kMainRule = 32766;
 
-// CPE: packets of connections it takes have a mark, whose table leads to this machine. The reset that
-// tells a LAN host of a refused destination has another, by which the nft table learns of it.
+// CPE: packets of connections it takes have a mark, whose table leads to this machine. The reset
+// that tells a LAN host of a refused destination has another, by which the nft table learns of it.
 inline constexpr std::string_view kCpeNftTable = "anabranch_cpe";
 inline constexpr std::uint32_t kCpeMark = 0x616e0100;
 inline constexpr std::uint32_t kCpeRefusedMark = 0x616e0101;
 inline constexpr std::uint32_t kCpeTable = 17800;
 inline constexpr std::uint32_t kCpeRule = 790;
+// Converter that keeps its clients' addresses: the same for what servers answer to these.
+inline constexpr std::string_view kConverterNftTable = "anabranch_converter";
+inline constexpr std::uint32_t kConverterMark = 0x616e0110;
+inline constexpr std::uint32_t kConverterTable = 17801;
+inline constexpr std::uint32_t kConverterRule = 791;
 
 /// Service "convert" (RFC 8803 section 10.1).
 inline constexpr std::uint16_t kConvertPort = 5124;

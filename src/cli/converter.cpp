@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// anabranch converter run|check|show|reload|drain
+// anabranch converter run|check|show|reload|drain|cleanup
 #include <memory>
 
 #include <fmt/core.h>
@@ -80,6 +80,11 @@ void add_converter(CLI::App& app, Outcome& outcome) {
        [](const Options&) { return tell("reload"); });
   verb("drain", "Take no new connections, and end when the last one is over",
        [](const Options&) { return tell("drain"); });
+  verb("cleanup", "Remove everything that a killed converter has left in the kernel",
+       [](const Options&) -> Result<ExitCode> {
+         ANABRANCH_TRY(proxy::clean_up_converter());
+         return ExitCode::kOk;
+       });
 }
 
 }  // namespace anabranch::cli

@@ -57,8 +57,8 @@ Result<ExitCode> tell(const char* verb) {
 }  // namespace
 
 void add_cpe(CLI::App& app, Outcome& outcome) {
-  auto* object = app.add_subcommand(
-      "cpe", "Proxy in a home gateway for endpoints that speak only TCP");
+  auto* object =
+      app.add_subcommand("cpe", "Proxy in a home gateway for endpoints that speak only TCP");
   object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
   const auto verb = [&](const char* name, const char* what, auto action) {

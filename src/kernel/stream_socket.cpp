@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
+#include <utility>
 
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
@@ -12,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "kernel/mptcp_numbers.hpp"
+#include "kernel/sysctl.hpp"
 
 namespace anabranch::kernel {
 namespace {
@@ -68,20 +71,17 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint, const ListenerOptions& opti
 }
 
 Accepted accept_from(int listener) {
-  Accepted out;
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  do {
-    out.fd = UniqueFd(::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length,
-                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+  for (;;) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    UniqueFd fd(::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) return {std::move(fd), endpoint_of(address).value_or(Endpoint()), 0};
+    const int error = errno;
+    if (ran_out(error)) return {UniqueFd(), {}, error};
+    if (error == EAGAIN || error == EINVAL || error == EBADF) return {};
     // What went wrong with the connection itself is reported here and says nothing of the next.
-  } while (!out.fd && errno != EAGAIN && errno != EINVAL && errno != EBADF && !ran_out(errno));
-  if (!out.fd) {
-    if (ran_out(errno)) out.error = errno;
-    return out;
   }
-  if (const auto peer = endpoint_of(address)) out.peer = *peer;
-  return out;
 }
 
 std::optional<Endpoint> own_endpoint(int fd) {
@@ -93,12 +93,16 @@ std::optional<Endpoint> own_endpoint(int fd) {
 
 Result<void> connect_as(int fd, const IpAddress& source) {
   if (!set_transparent(fd, source.family())) return fail_errno("IP_TRANSPARENT", source.text());
+  return connect_from(fd, source);
+}
+
+Result<void> connect_from(int fd, const IpAddress& source) {
   // The port is taken at connect(), where one serves many destinations.
   set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   sockaddr_storage address{};
   const socklen_t length = source.to_sockaddr(0, address);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0)
-    return fail_errno("cannot connect as", source.text());
+    return fail_errno("cannot connect from", source.text());
   return {};
 }
 
@@ -168,6 +172,22 @@ std::optional<std::uint8_t> icmp_code(int fd) {
       if (v4 || v6) return told.ee_code;
     }
   }
+}
+
+int largest_receive_buffer() {
+  constexpr int kUsual = 6 << 20;
+  std::istringstream numbers(read_sysctl("net/ipv4/tcp_rmem").value_or(""));
+  int least = 0;
+  int first = 0;
+  int most = 0;
+  numbers >> least >> first >> most;
+  return most > 0 ? most : kUsual;
+}
+
+void fix_receive_buffer(int fd, int octets) {
+  // The kernel doubles what it is told.
+  if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets / 2))
+    set_int(fd, SOL_SOCKET, SO_RCVBUF, octets / 2);
 }
 
 void let_close_reset(int fd) {

@@ -45,6 +45,9 @@ std::optional<Endpoint> own_endpoint(int fd);
 /// CAP_NET_ADMIN, and its packets must find the way to us), at a port of the kernel's choice.
 Result<void> connect_as(int fd, const IpAddress& source);
 
+/// The same with an address of this machine; an error when it is none.
+Result<void> connect_from(int fd, const IpAddress& source);
+
 /// Begins a connection with `data` in its SYN, which may go without a cookie. Returns the octets
 /// that were taken, of which the SYN carries as many as fit. 0 for no `data`: a plain connect.
 /// Errors that come at once have the errno in `error`, which is 0 else.
@@ -72,6 +75,11 @@ StreamState stream_state(int fd);
 void note_icmp_errors(int fd, bool on);
 /// Code of the ICMP or ICMPv6 "destination unreachable" that ended the connection attempt.
 std::optional<std::uint8_t> icmp_code(int fd);
+
+/// The most that the kernel lets a receive buffer grow to by itself, in octets (net.ipv4.tcp_rmem).
+int largest_receive_buffer();
+/// Fixes the receive buffer at `octets`, beyond net.core.rmem_max where we may.
+void fix_receive_buffer(int fd, int octets);
 
 /// close() then sends a RST, on MPTCP with MP_FASTCLOSE.
 void let_close_reset(int fd);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What each client of a converter has open, and how often it was told an error: the limits that keep
-// one client from taking everything. One table for all worker threads.
+// What each client of a converter has open, and how often it was told an error: the limits that
+// keep one client from taking everything. One table for all worker threads.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,11 @@ class ClientTable {
     Ticket(ClientTable& table, const IpPrefix& client) : table_(&table), client_(client) {}
     Ticket(Ticket&& other) noexcept
         : table_(std::exchange(other.table_, nullptr)), client_(other.client_) {}
-    Ticket& operator=(Ticket&&) = delete;
+    Ticket& operator=(Ticket&& other) noexcept {
+      std::swap(table_, other.table_);
+      std::swap(client_, other.client_);
+      return *this;
+    }
     ~Ticket() {
       if (table_ != nullptr) table_->leave(client_);
     }

@@ -23,4 +23,7 @@ struct Access {
 Access access(const ConverterSettings& settings, const IpAddress& client,
               const Endpoint& destination, const Endpoint& own);
 
+/// Of the client alone.
+Access client_access(const ConverterSettings& settings, const IpAddress& client);
+
 }  // namespace anabranch::proxy

@@ -24,8 +24,8 @@ ConverterInquiry::~ConverterInquiry() {
 }
 
 void ConverterInquiry::begin() {
-  auto fd = kernel::open_stream_socket(choice_.endpoint.address.family(),
-                                       kernel::Transport::kMptcp);
+  auto fd =
+      kernel::open_stream_socket(choice_.endpoint.address.family(), kernel::Transport::kMptcp);
   if (!fd) return end(false);
   fd_ = *std::move(fd);
   if (kernel::begin_connect(fd_.get(), choice_.endpoint, {}).error != 0 ||

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Asks a converter that was unreachable whether it is there again: a connection of our own with an
-// Info TLV (RFC 8803 section 6.2.3), so that no host has to try. Whatever is said in Convert's words
-// is a yes.
+// Info TLV (RFC 8803 section 6.2.3), so that no host has to try. Whatever is said in Convert's
+// words is a yes.
 #pragma once
 
 #include <memory>

@@ -50,8 +50,8 @@ ConverterCounts ConverterPlane::counts() const {
 void ConverterPlane::enter(kernel::Accepted accepted) {
   ++tally.accepted;
   auto admitted = shared.clients.admit(accepted.peer.address);
-  auto session = std::make_unique<ConverterSession>(*this, std::move(accepted),
-                                                    std::move(admitted.ticket));
+  auto session =
+      std::make_unique<ConverterSession>(*this, std::move(accepted), std::move(admitted.ticket));
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
   entered.begin(admitted.admission);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "proxy/client_table.hpp"
 #include "proxy/converter_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/mapping_log.hpp"
 #include "relay/relay.hpp"
 #include "signalling/convert.hpp"
 
@@ -22,12 +24,12 @@ namespace anabranch::proxy {
 class ConverterSession;
 
 struct ConverterCounts {
-  std::uint64_t accepted = 0;            ///< connections of clients
-  std::uint64_t mptcp = 0;               ///< of these by MPTCP
-  std::uint64_t upstream_mptcp = 0;      ///< established ones whose server speaks MPTCP
-  std::uint64_t errors_unsaid = 0;       ///< beyond errors_per_second: reset instead
-  std::uint64_t starved = 0;             ///< times that descriptors or memory had run out
-  std::uint64_t setting_up = 0;          ///< now
+  std::uint64_t accepted = 0;                     ///< connections of clients
+  std::uint64_t mptcp = 0;                        ///< of these by MPTCP
+  std::uint64_t upstream_mptcp = 0;               ///< established ones whose server speaks MPTCP
+  std::uint64_t errors_unsaid = 0;                ///< beyond errors_per_second: reset instead
+  std::uint64_t starved = 0;                      ///< times that descriptors or memory had run out
+  std::uint64_t setting_up = 0;                   ///< now
   std::map<std::string, std::uint64_t> outcomes;  ///< of set-ups, by name
   std::map<std::string, std::uint64_t> rules;     ///< connections a rule decided on, by its name
   relay::RelayCounts relays;
@@ -40,6 +42,10 @@ struct ConverterShared {
   ClientTable& clients;
   const signalling::ConvertCookies* cookies = nullptr;  ///< null: not required
   std::vector<std::uint8_t> supported;                  ///< kinds we can place in a SYN
+  MappingLog* mappings = nullptr;                       ///< null: none is kept
+  /// Incoming connections: whoever asks, this host is connected, as if from the address that was
+  /// asked for.
+  std::optional<Endpoint> deliver_to = std::nullopt;
 };
 
 class ConverterPlane {

@@ -27,7 +27,7 @@ ConverterPool::Known* ConverterPool::find(const Endpoint& converter) {
 }
 
 ConverterPool::Choice ConverterPool::choice_of(const Known& one, Time now) {
-  return {one.entry.endpoint, one.cookie, now >= one.syn_data_off_until};
+  return {one.entry.endpoint, one.cookie, now >= one.syn_data_off_until, one.mptcp};
 }
 
 std::optional<ConverterPool::Choice> ConverterPool::choose(std::uint32_t draw, Time now) const {
@@ -90,6 +90,11 @@ void ConverterPool::syn_data_lost(const Endpoint& converter, Time now) {
     log::info("data in SYNs does not reach converter {} ({}): none for 10 minutes", one.entry.name,
               one.entry.endpoint.text());
   one.syn_data_off_until = now + kSynDataPause;
+}
+
+void ConverterPool::without_mptcp(const Endpoint& converter) {
+  const std::lock_guard lock(mutex_);
+  if (auto* one = find(converter)) one->mptcp = false;
 }
 
 void ConverterPool::set_cookie(const Endpoint& converter, signalling::Octets cookie) {

@@ -31,6 +31,7 @@ class ConverterPool {
     Endpoint endpoint;
     signalling::Octets cookie;  ///< as it gave it earlier; empty: none
     bool syn_data = true;       ///< its path carries data in SYNs, as far as is known
+    bool mptcp = true;          ///< it can offer MPTCP to servers, as far as is known
   };
   /// By weight, with `draw` from all numbers alike. Nothing: none can be reached.
   std::optional<Choice> choose(std::uint32_t draw, Time now) const;
@@ -42,6 +43,8 @@ class ConverterPool {
   void pause(const Endpoint& converter, std::chrono::seconds wait, Time now);
   /// Data in a SYN did not arrive: none for some minutes.
   void syn_data_lost(const Endpoint& converter, Time now);
+  /// It cannot offer MPTCP to servers (Error 33).
+  void without_mptcp(const Endpoint& converter);
   void set_cookie(const Endpoint& converter, signalling::Octets cookie);
 
   /// Those that are to be asked now whether they are there again; each is told once an interval.
@@ -69,6 +72,7 @@ class ConverterPool {
     Time paused_until{};
     Time syn_data_off_until{};
     signalling::Octets cookie = {};
+    bool mptcp = true;
     std::uint64_t times_unreachable = 0;
   };
 

@@ -29,6 +29,7 @@ enum : std::size_t {
   kStarved,
   kToServers,
   kToClients,
+  kIncoming,
   kCount,
 };
 
@@ -51,7 +52,22 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Times that descriptors or memory had run out and nobody was let in for a moment."},
     {"anabranch_converter_to_servers_bytes_total", kCounter, "Carried from clients to servers."},
     {"anabranch_converter_to_clients_bytes_total", kCounter, "Carried from servers to clients."},
+    {"anabranch_converter_incoming_connections_total", kCounter,
+     "Connections of remote hosts to a port of [[incoming]]."},
 }};
+
+json incoming_json(const ConverterView& view) {
+  auto out = json::array();
+  for (const auto& one : view.incoming)
+    out.push_back({{"name", one.port.name},
+                   {"listen", one.port.listen.text()},
+                   {"client", one.port.to.text()},
+                   {"reachable", one.reachable},
+                   {"connections", one.counts.relays.running},
+                   {"accepted", one.counts.accepted},
+                   {"outcomes", one.counts.outcomes}});
+  return out;
+}
 
 double figure(std::uint64_t count) {
   return static_cast<double>(count);
@@ -82,6 +98,7 @@ std::string converter_report_json(const ConverterView& view) {
                  {"upstream_mptcp", counts.upstream_mptcp},
                  {"outcomes", counts.outcomes},
                  {"rules", std::move(rules)},
+                 {"incoming", incoming_json(view)},
                  {"errors_unsaid", counts.errors_unsaid},
                  {"starved", counts.starved},
                  {"octets_to_servers", counts.relays.octets_to_server},
@@ -99,17 +116,24 @@ Result<std::string> converter_report_text(const std::string& report) {
   auto out = fmt::format("converter on {}, {} worker{}{}\n", listen, number("workers"),
                          number("workers") == 1 ? "" : "s",
                          view.value("draining", false) ? ", draining" : "");
-  out += fmt::format("{} connections of {} clients, {} being set up; {} to servers, {} to clients\n",
-                     number("connections"), number("clients"), number("connections_in_setup"),
-                     octets_text(number("octets_to_servers")),
-                     octets_text(number("octets_to_clients")));
+  out += fmt::format(
+      "{} connections of {} clients, {} being set up; {} to servers, {} to clients\n",
+      number("connections"), number("clients"), number("connections_in_setup"),
+      octets_text(number("octets_to_servers")), octets_text(number("octets_to_clients")));
   out += fmt::format("{} accepted so far, {} by MPTCP; {} servers by MPTCP\n", number("accepted"),
                      number("accepted_mptcp"), number("upstream_mptcp"));
-  for (const auto& [name, count] : view.value("outcomes", json::object()).items())
+  const auto outcomes = view.value("outcomes", json::object());
+  for (const auto& [name, count] : outcomes.items())
     out += fmt::format("  {:<20} {}\n", name, count.get<std::uint64_t>());
   for (const auto& rule : view.value("rules", json::array()))
     out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
                        rule.value("connections", std::uint64_t{0}));
+  for (const auto& one : view.value("incoming", json::array()))
+    out += fmt::format("  incoming {} {} to {}: {} connections, {} so far{}\n",
+                       one.value("name", ""), one.value("listen", ""), one.value("client", ""),
+                       one.value("connections", std::uint64_t{0}),
+                       one.value("accepted", std::uint64_t{0}),
+                       one.value("reachable", true) ? "" : ", cannot be reached");
   return out;
 }
 
@@ -137,6 +161,9 @@ std::vector<Metric> converter_metrics(const ConverterView& view) {
   add(kStarved, counts.starved);
   add(kToServers, counts.relays.octets_to_server);
   add(kToClients, counts.relays.octets_to_client);
+  for (const auto& one : view.incoming)
+    out.push_back(
+        {&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
   return out;
 }
 

@@ -10,9 +10,16 @@
 #include "base/result.hpp"
 #include "proxy/converter_plane.hpp"
 #include "proxy/converter_settings.hpp"
+#include "proxy/cpe_plane.hpp"
 #include "status/metrics.hpp"
 
 namespace anabranch::proxy {
+
+struct IncomingToCpe {
+  IncomingPort port;
+  bool reachable = true;  ///< the CPE
+  CpeCounts counts;
+};
 
 struct ConverterView {
   std::string file;
@@ -21,6 +28,7 @@ struct ConverterView {
   bool draining = false;
   std::uint64_t clients = 0;  ///< with a connection
   ConverterCounts counts;
+  std::vector<IncomingToCpe> incoming = {};
 };
 
 std::string converter_report_json(const ConverterView& view);

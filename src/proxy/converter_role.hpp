@@ -11,4 +11,7 @@ namespace anabranch::proxy {
 /// Serves clients until SIGTERM or SIGINT, or, once it drains, until the last connection is over.
 Result<void> run_converter(const std::filesystem::path& file);
 
+/// Removes what a converter that was killed has left in the kernel.
+Result<void> clean_up_converter();
+
 }  // namespace anabranch::proxy

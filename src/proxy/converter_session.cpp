@@ -15,7 +15,7 @@
 #include "kernel/mptcp_socket.hpp"
 #include "proxy/converter_plane.hpp"
 #include "proxy/upstream.hpp"
-#include "relay/relay.hpp"
+#include "wire/proxy_protocol.hpp"
 
 namespace anabranch::proxy {
 namespace {
@@ -30,13 +30,27 @@ constexpr std::chrono::seconds kLimitWait{1};
 constexpr std::uint32_t kGone = EPOLLHUP | EPOLLERR;
 
 /// Keeps the connection counted while it is relayed.
-class Relayed final : public relay::Relays::Listener {
+class Relayed : public relay::Relays::Listener {
  public:
   explicit Relayed(ClientTable::Ticket ticket) : ticket_(std::move(ticket)) {}
   void ended(const relay::Summary&) override {}
 
  private:
   ClientTable::Ticket ticket_;
+};
+
+/// And in the log, where there is one: a connection at rest is larger for that.
+class LoggedRelay final : public Relayed {
+ public:
+  LoggedRelay(ClientTable::Ticket ticket, MappingLog& log, const Mapping& mapping)
+      : Relayed(std::move(ticket)), log_(log), mapping_(mapping) {
+    log_.write("begin", mapping_);
+  }
+  void ended(const relay::Summary&) override { log_.write("end", mapping_); }
+
+ private:
+  MappingLog& log_;
+  Mapping mapping_;
 };
 
 bool asks_for_mptcp(const signalling::Request& request) {
@@ -109,21 +123,25 @@ void ConverterSession::connect(const signalling::Asked& asked) {
   if (admission_ != ClientTable::Admission::kYes)
     return tell({.verdict = Verdict::kResourceExceeded, .wait = kLimitWait},
                 admission_ == ClientTable::Admission::kTotalReached ? "total" : "per-client");
-  const auto& to = asked.request.endpoint;
-  const auto allowed = access(*plane_.settings, peer_.address, to, own_);
+  const Endpoint named{asked.request.endpoint.address.unmapped(), asked.request.endpoint.port};
+  const auto& to = plane_.shared.deliver_to;
+  const auto allowed = to ? client_access(*plane_.settings, peer_.address)
+                          : access(*plane_.settings, peer_.address, named, own_);
   if (allowed.rule != nullptr) ++plane_.tally.rules[allowed.rule->name];
   if (!allowed.allowed()) {
-    log::debug("{} is not connected to {}: {}", peer_.text(), to.text(), allowed.reason);
+    log::debug("{} is not connected to {}: {}", peer_.text(), named.text(), allowed.reason);
     return tell({.verdict = allowed.verdict}, allowed.reason);
   }
+  server_ = to.value_or(named);
+  source_ = to ? named.address : peer_.address;
+  proxy_protocol_ = allowed.rule != nullptr && allowed.rule->proxy_protocol;
   auto upstream = open_upstream(asked.request);
   if (!upstream) {
-    log::debug("{}: {}", to.text(), upstream.error().text());
+    log::debug("{}: {}", server_.text(), upstream.error().text());
     return tell({.verdict = Verdict::kResourceExceeded, .wait = kLimitWait}, "starved");
   }
   upstream_ = *std::move(upstream);
-  const auto begun = kernel::begin_connect(
-      upstream_.get(), {to.address.unmapped(), to.port}, {});
+  const auto begun = kernel::begin_connect(upstream_.get(), server_, {});
   if (begun.error != 0) {
     const auto outcome = outcome_of(begun.error, std::nullopt);
     return tell(outcome, verdict_name(outcome.verdict));
@@ -135,12 +153,22 @@ void ConverterSession::connect(const signalling::Asked& asked) {
 Result<UniqueFd> ConverterSession::open_upstream(const signalling::Request& request) {
   const bool mptcp = plane_.settings->upstream_mptcp || asks_for_mptcp(request);
   const auto transport = mptcp ? kernel::Transport::kMptcp : kernel::Transport::kTcp;
-  auto fd = kernel::open_stream_socket(request.endpoint.address.unmapped().family(), transport);
+  const auto family = server_.address.family();
+  auto fd = kernel::open_stream_socket(family, transport);
   if (!fd) return fd;
   ANABRANCH_TRY(kernel::set_congestion_control(fd->get(), plane_.settings->congestion));
+  ANABRANCH_TRY(choose_source(fd->get(), family));
   kernel::note_icmp_errors(fd->get(), true);
   upstream_mptcp_ = mptcp;
   return fd;
+}
+
+Result<void> ConverterSession::choose_source(int fd, Family family) {
+  const auto& source = plane_.settings->source;
+  const bool keep = plane_.shared.deliver_to || source.mode == SourceMode::kPreservation;
+  if (keep && source_.family() == family) return kernel::connect_as(fd, source_);
+  const auto* shared = paired_address(source.pool, peer_.address, family);
+  return shared == nullptr ? Result<void>() : kernel::connect_from(fd, *shared);
 }
 
 void ConverterSession::upstream_ready(std::uint32_t events) {
@@ -165,7 +193,7 @@ void ConverterSession::connected() {
   answer_when_possible();
 }
 
-void ConverterSession::tell(signalling::Outcome outcome, std::string_view name) {
+void ConverterSession::tell(const signalling::Outcome& outcome, std::string_view name) {
   reply(acceptor_->answer(outcome), name);
 }
 
@@ -204,11 +232,20 @@ void ConverterSession::relay_on() {
   reactor.forget(client_.get(), client_side_);
   reactor.forget(upstream_.get(), upstream_side_);
   relay::Leg client{std::move(client_), mptcp_, std::move(answer_)};
-  heard_.erase(heard_.begin(), heard_.begin() + static_cast<std::ptrdiff_t>(consumed_));
-  relay::Leg server{std::move(upstream_), upstream_mptcp_, std::move(heard_)};
-  plane_.relays.add(std::move(client), std::move(server),
-                    std::make_unique<Relayed>(std::move(ticket_)));
+  // The client's octets that came with the request; before them who it is, where that is wanted.
+  auto first = proxy_protocol_ ? wire::encode_proxy_protocol(peer_, server_) : signalling::Octets();
+  first.insert(first.end(), heard_.begin() + static_cast<std::ptrdiff_t>(consumed_), heard_.end());
+  auto listener = relayed();
+  relay::Leg server{std::move(upstream_), upstream_mptcp_, std::move(first)};
+  plane_.relays.add(std::move(client), std::move(server), std::move(listener));
   plane_.remove(*this);
+}
+
+std::unique_ptr<relay::Relays::Listener> ConverterSession::relayed() {
+  auto* log = plane_.shared.mappings;
+  if (log == nullptr) return std::make_unique<Relayed>(std::move(ticket_));
+  const auto source = kernel::own_endpoint(upstream_.get()).value_or(Endpoint());
+  return std::make_unique<LoggedRelay>(std::move(ticket_), *log, Mapping{peer_, source, server_});
 }
 
 void ConverterSession::leave() {

@@ -24,6 +24,7 @@
 #include "proxy/converter_access.hpp"
 #include "proxy/watching.hpp"
 #include "relay/reactor.hpp"
+#include "relay/relay.hpp"
 #include "signalling/signalling.hpp"
 
 namespace anabranch::proxy {
@@ -51,12 +52,14 @@ class ConverterSession {
   void hear();
   void connect(const signalling::Asked& asked);
   Result<UniqueFd> open_upstream(const signalling::Request& request);
+  Result<void> choose_source(int fd, Family family);
   void connected();
-  void tell(signalling::Outcome outcome, std::string_view name);
+  void tell(const signalling::Outcome& outcome, std::string_view name);
   /// Sends `octets` when that is possible, and leaves.
   void reply(signalling::Octets octets, std::string_view name);
   void answer_when_possible();
   void relay_on();
+  std::unique_ptr<relay::Relays::Listener> relayed();
   void leave();
   void drain();
   void end(std::string_view name);
@@ -67,6 +70,9 @@ class ConverterSession {
   UniqueFd upstream_;
   Endpoint peer_;
   Endpoint own_;
+  Endpoint server_;
+  IpAddress source_;             ///< whose connection it is
+  bool proxy_protocol_ = false;  ///< the server wants to know who the client is
   bool mptcp_;
   bool upstream_mptcp_ = false;
   Phase phase_ = Phase::kHearing;

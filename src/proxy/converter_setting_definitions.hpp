@@ -60,7 +60,8 @@ inline constexpr Setting kAllow{
     .kind = Kind::kTexts,
     .help =
         "Clients that are served: prefixes or addresses. All others are refused (error 32). "
-        "Everybody (\"0.0.0.0/0\", \"::/0\") is possible only where a cookie is required. The sender "
+        "Everybody (\"0.0.0.0/0\", \"::/0\") is possible only where a cookie is required. The "
+        "sender "
         "of a SYN can be forged: name what your network filters, or require a cookie.",
     .required = true,
     .example = "[\"192.0.2.0/24\", \"2001:db8:1::/48\"]"};
@@ -111,6 +112,39 @@ inline constexpr std::array kAll{kAllow};
 
 }  // namespace destinations
 
+namespace source {
+
+inline constexpr std::array<std::string_view, 2> kModes{"sharing", "preservation"};
+inline constexpr Setting kMode{
+    .key = "mode",
+    .kind = Kind::kChoice,
+    .help =
+        "Where connections to servers come from. \"sharing\": from an address of the converter. "
+        "\"preservation\": from the client's own address, where the server has one of the same "
+        "family; what servers answer must come by way of the converter. Read at the start only.",
+    .fallback = "sharing",
+    .choices = kModes};
+
+inline constexpr Setting kPool{
+    .key = "pool",
+    .kind = Kind::kTexts,
+    .help =
+        "Addresses of this machine that are shared by all clients, IPv4 and IPv6. A client has one "
+        "of each family for all its connections. Without this key the kernel chooses.",
+    .example = "[\"198.51.100.8\", \"198.51.100.9\"]"};
+
+inline constexpr Setting kLog{
+    .key = "log",
+    .help =
+        "A file that gets a line when a connection begins and when it ends: time, client, address "
+        "and port towards the server, server. Opened anew on SIGHUP. Without this key nothing is "
+        "kept of who was behind an address. Read at the start only.",
+    .example = "\"/var/log/anabranch/mappings\""};
+
+inline constexpr std::array kAll{kMode, kPool, kLog};
+
+}  // namespace source
+
 namespace limits {
 
 inline constexpr Setting kTotal{
@@ -151,13 +185,12 @@ inline constexpr Setting kIdle{
     .low = 1'000,
     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr Setting kHalfClosed{
-    .key = "half_closed",
-    .kind = Kind::kDuration,
-    .help = "The same once one side has closed.",
-    .fallback = "5min",
-    .low = 1'000,
-    .high = 30LL * 24 * 3600 * 1000};
+inline constexpr Setting kHalfClosed{.key = "half_closed",
+                                     .kind = Kind::kDuration,
+                                     .help = "The same once one side has closed.",
+                                     .fallback = "5min",
+                                     .low = 1'000,
+                                     .high = 30LL * 24 * 3600 * 1000};
 
 inline constexpr Setting kErrors{
     .key = "errors_per_second",
@@ -181,6 +214,7 @@ inline constexpr Setting kConverter{.key = "converter",
 inline constexpr Setting kClients{.key = "clients",
                                   .kind = Kind::kTable,
                                   .help = "Who may use it.",
+                                  .required = true,
                                   .settings = clients::kAll};
 
 inline constexpr Setting kDestinations{.key = "destinations",
@@ -188,10 +222,17 @@ inline constexpr Setting kDestinations{.key = "destinations",
                                        .help = "What is connected.",
                                        .settings = destinations::kAll};
 
-inline constexpr Setting kLimits{.key = "limits",
-                                 .kind = Kind::kTable,
-                                 .help = "How much.",
-                                 .settings = limits::kAll};
+inline constexpr Setting kSource{
+    .key = "source", .kind = Kind::kTable, .help = "What servers see.", .settings = source::kAll};
+
+inline constexpr Setting kLimits{
+    .key = "limits", .kind = Kind::kTable, .help = "How much.", .settings = limits::kAll};
+
+inline constexpr Setting kIncoming{
+    .key = "incoming",
+    .kind = Kind::kTables,
+    .help = "A port for connections from outside to a host behind a CPE. Read at the start only.",
+    .settings = incoming::kConverter};
 
 inline constexpr Setting kRule{
     .key = "rule",
@@ -202,7 +243,7 @@ inline constexpr Setting kRule{
         "Connections without a rule are converted.",
     .settings = rule::kConverter};
 
-inline constexpr std::array kAll{kConverter, kClients, kDestinations,
-                                 kLimits,    kRule,    status::kMetrics};
+inline constexpr std::array kAll{kConverter, kClients, kDestinations, kSource,
+                                 kLimits,    kRule,    kIncoming,     status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::converter

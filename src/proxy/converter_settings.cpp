@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/address_scope.hpp"
 #include "base/registry.hpp"
 #include "proxy/converter_setting_definitions.hpp"
 
@@ -51,6 +52,21 @@ void read_clients(const Section& root, ConverterSettings& out) {
                        "name your clients' prefixes, or set cookie = \"required\"");
 }
 
+void read_source(const Section& section, ConverterSource& out) {
+  namespace source = key::source;
+  out.mode = section.choice(source::kMode) == "preservation" ? SourceMode::kPreservation
+                                                             : SourceMode::kSharing;
+  out.log = section.text(source::kLog);
+  for (const auto& text : section.texts(source::kPool)) {
+    const auto address = IpAddress::parse(text);
+    if (!address || (!is_global(*address) && !is_loopback(*address)))
+      section.complain(source::kPool, "'" + text + "' is not an address that can be shared",
+                       "a unicast address of this machine, like \"198.51.100.8\"");
+    else
+      out.pool.push_back(*address);
+  }
+}
+
 ConverterLimits read_limits(const Section& section) {
   namespace limits = key::limits;
   const auto in_seconds = [&](const Setting& setting) {
@@ -76,10 +92,21 @@ Result<ConverterSettings> read(const config::Document& document) {
   out.congestion = section.text(own::kCongestion);
   out.upstream_mptcp = section.choice(own::kUpstream) == "mptcp";
   read_clients(root, out);
-  out.destinations = read_prefixes(root.section(key::kDestinations),
-                                   key::destinations::kAllow);
+  out.destinations = read_prefixes(root.section(key::kDestinations), key::destinations::kAllow);
   out.limits = read_limits(root.section(key::kLimits));
+  read_source(root.section(key::kSource), out.source);
   out.rules = read_rules(root, key::kRule, definition::rule::kConverterAction);
+  const auto sections = root.sections(key::kRule);
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    auto& rule = out.rules.at(i);
+    rule.proxy_protocol = sections[i].flag(definition::rule::kProxyProtocol);
+    if (rule.proxy_protocol && rule.action == RuleAction::kReject)
+      sections[i].complain(definition::rule::kProxyProtocol,
+                           "'proxy_protocol' has no meaning beside action = \"reject\"",
+                           "leave it out");
+  }
+  out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kConverterListen,
+                               definition::incoming::kClient);
   out.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   return out;

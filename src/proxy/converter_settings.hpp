@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "proxy/rule_settings.hpp"
+#include "proxy/source.hpp"
 #include "status/metrics_settings.hpp"
 
 namespace anabranch::proxy {
@@ -27,6 +28,12 @@ struct ConverterLimits {
   std::uint32_t errors_per_second = 0;  ///< of one client
 };
 
+struct ConverterSource {
+  SourceMode mode = SourceMode::kSharing;
+  std::vector<IpAddress> pool;  ///< of ours; empty: as the kernel chooses
+  std::filesystem::path log;    ///< of mappings; empty: none
+};
+
 struct ConverterSettings {
   std::vector<Endpoint> listen;
   unsigned workers = 0;  ///< 0: one for each processor
@@ -37,8 +44,10 @@ struct ConverterSettings {
   std::filesystem::path cookie_secret;  ///< empty: a random one
   seconds cookie_slot{};
   std::vector<IpPrefix> destinations;  ///< of those that are not public
+  ConverterSource source;
   ConverterLimits limits;
   std::vector<ProxyRule> rules;
+  std::vector<IncomingPort> incoming;
   std::optional<status::MetricsAddress> metrics;
 };
 

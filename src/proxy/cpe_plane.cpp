@@ -22,12 +22,14 @@ relay::RelaySettings relay_settings(const CpeSettings& settings) {
 
 }  // namespace
 
-CpePlane::CpePlane(relay::Reactor& reactor_of_thread, Settings first, ConverterPool& pool_of_all,
+CpePlane::CpePlane(relay::Reactor& reactor_of_thread, Settings first, const CpeShared& shared,
                    std::vector<UniqueFd> listeners, bool asks)
     : reactor(reactor_of_thread),
       relays(reactor, relay_settings(*first)),
       settings(std::move(first)),
-      pool(pool_of_all) {
+      pool(shared.pool),
+      mptcp_servers(shared.mptcp_servers),
+      remote_hosts(shared.remote_hosts) {
   for (auto& listener : listeners)
     doors_.push_back(std::make_unique<Door>(
         reactor, std::move(listener),
@@ -52,7 +54,16 @@ CpeCounts CpePlane::counts() const {
 
 void CpePlane::enter(kernel::Accepted accepted) {
   ++tally.accepted;
-  auto session = std::make_unique<CpeSession>(*this, std::move(accepted));
+  ClientTable::Ticket ticket;
+  if (incoming()) {
+    auto admitted = remote_hosts->admit(accepted.peer.address);
+    if (admitted.admission != ClientTable::Admission::kYes) {
+      ++tally.outcomes["limit"];
+      return kernel::let_close_reset(accepted.fd.get());
+    }
+    ticket = std::move(admitted.ticket);
+  }
+  auto session = std::make_unique<CpeSession>(*this, std::move(accepted), std::move(ticket));
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
   entered.begin();

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "proxy/client_table.hpp"
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/mptcp_servers.hpp"
 #include "relay/relay.hpp"
 
 namespace anabranch::proxy {
@@ -37,12 +39,21 @@ struct CpeCounts {
   CpeCounts& operator+=(const CpeCounts& other);
 };
 
+/// What all worker threads of a CPE share; safe from any thread.
+struct CpeShared {
+  ConverterPool& pool;
+  MptcpServers& mptcp_servers;
+  /// Incoming connections (the side of a converter that asks a CPE): these are limits of remote
+  /// hosts, who connects is what the CPE is told, and nothing goes direct. Null: outgoing ones.
+  ClientTable* remote_hosts = nullptr;
+};
+
 class CpePlane final {
  public:
   using Settings = std::shared_ptr<const CpeSettings>;
 
   /// `asks`: this thread asks converters that were unreachable.
-  CpePlane(relay::Reactor& reactor, Settings settings, ConverterPool& pool,
+  CpePlane(relay::Reactor& reactor, Settings settings, const CpeShared& shared,
            std::vector<UniqueFd> listeners, bool asks);
   ~CpePlane();
   CpePlane(const CpePlane&) = delete;
@@ -56,6 +67,13 @@ class CpePlane final {
   relay::Relays relays;
   Settings settings;
   ConverterPool& pool;
+  MptcpServers& mptcp_servers;
+  ClientTable* const remote_hosts;
+  const int receive_buffer = kernel::largest_receive_buffer();
+  bool incoming() const { return remote_hosts != nullptr; }
+  /// No new connections; those that there are go on.
+  void drain() { doors_.clear(); }
+  std::uint64_t running() const { return sessions_.size() + relays.counts().running; }
   CpeCounts tally;
   std::uint32_t draw() { return spread_(random_); }
   void remove(CpeSession& session);

@@ -33,6 +33,7 @@ enum : std::size_t {
   kStarved,
   kToServers,
   kToHosts,
+  kIncoming,
   kCount,
 };
 
@@ -61,10 +62,24 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
      "Times that descriptors or memory had run out and no connection was taken for a moment."},
     {"anabranch_cpe_to_servers_bytes_total", kCounter, "Carried from hosts to servers."},
     {"anabranch_cpe_to_hosts_bytes_total", kCounter, "Carried from servers to hosts."},
+    {"anabranch_cpe_incoming_connections_total", kCounter,
+     "Connections that a converter brought to a port of [[incoming]]."},
 }};
 
 double figure(std::uint64_t count) {
   return static_cast<double>(count);
+}
+
+json incoming_json(const CpeView& view) {
+  auto out = json::array();
+  for (const auto& one : view.incoming)
+    out.push_back({{"name", one.port.name},
+                   {"listen", one.port.listen.text()},
+                   {"host", one.port.to.text()},
+                   {"connections", one.counts.relays.running},
+                   {"accepted", one.counts.accepted},
+                   {"outcomes", one.counts.outcomes}});
+  return out;
 }
 
 std::uint64_t packets(const CpeView& view, std::string_view counter) {
@@ -97,6 +112,7 @@ std::string cpe_report_json(const CpeView& view) {
                  {"port", view.port},
                  {"converters", std::move(converters)},
                  {"rules", std::move(rules)},
+                 {"incoming", incoming_json(view)},
                  {"connections", counts.relays.running},
                  {"connections_in_setup", counts.setting_up},
                  {"accepted", counts.accepted},
@@ -123,22 +139,29 @@ Result<std::string> cpe_report_text(const std::string& report) {
         "converter {} {}: {}{}\n", one.value("name", ""), one.value("endpoint", ""),
         one.value("reachable", false) ? "reachable" : "left out: " + one.value("why", ""),
         one.value("syn_data", true) ? "" : ", no data in SYNs");
-  out += fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
-                     number("connections"), number("connections_in_setup"),
-                     octets_text(number("octets_to_servers")),
-                     octets_text(number("octets_to_hosts")));
+  out +=
+      fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
+                  number("connections"), number("connections_in_setup"),
+                  octets_text(number("octets_to_servers")), octets_text(number("octets_to_hosts")));
   out += fmt::format(
       "{} taken so far, {} with the destination in the SYN, {} fell back to plain TCP; left alone: "
       "{} that speak MPTCP, {} refused lately\n",
       number("accepted"), number("syn_data"), number("plain_tcp"), number("own_mptcp_syns"),
       number("refused_lately_syns"));
-  for (const auto& [name, count] : view.value("outcomes", json::object()).items())
+  const auto outcomes = view.value("outcomes", json::object());
+  for (const auto& [name, count] : outcomes.items())
     out += fmt::format("  {:<24} {}\n", name, count.get<std::uint64_t>());
-  for (const auto& [name, count] : view.value("direct", json::object()).items())
+  const auto direct = view.value("direct", json::object());
+  for (const auto& [name, count] : direct.items())
     out += fmt::format("  direct: {:<16} {}\n", name, count.get<std::uint64_t>());
   for (const auto& rule : view.value("rules", json::array()))
     out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
                        rule.value("syns", std::uint64_t{0}));
+  for (const auto& one : view.value("incoming", json::array()))
+    out += fmt::format("  incoming {} {} to {}: {} connections, {} so far\n", one.value("name", ""),
+                       one.value("listen", ""), one.value("host", ""),
+                       one.value("connections", std::uint64_t{0}),
+                       one.value("accepted", std::uint64_t{0}));
   return out;
 }
 
@@ -155,9 +178,8 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   add(kConnections, counts.relays.running);
   add(kSettingUp, counts.setting_up);
   for (const auto& one : view.converters) {
-    out.push_back({&kDefinitions.at(kReachable),
-                   {{"converter", one.entry.name}},
-                   one.reachable ? 1.0 : 0.0});
+    out.push_back(
+        {&kDefinitions.at(kReachable), {{"converter", one.entry.name}}, one.reachable ? 1.0 : 0.0});
     out.push_back({&kDefinitions.at(kUnreachable),
                    {{"converter", one.entry.name}},
                    figure(one.times_unreachable)});
@@ -178,6 +200,9 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   add(kStarved, counts.starved);
   add(kToServers, counts.relays.octets_to_server);
   add(kToHosts, counts.relays.octets_to_client);
+  for (const auto& one : view.incoming)
+    out.push_back(
+        {&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
   return out;
 }
 

@@ -9,12 +9,18 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "proxy/converter_plane.hpp"
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_plane.hpp"
 #include "proxy/cpe_settings.hpp"
 #include "status/metrics.hpp"
 
 namespace anabranch::proxy {
+
+struct IncomingToHost {
+  IncomingPort port;
+  ConverterCounts counts;
+};
 
 struct CpeView {
   std::string file;
@@ -24,6 +30,7 @@ struct CpeView {
   std::vector<ConverterPool::View> converters;
   std::map<std::string, std::uint64_t> packets;  ///< of the counters of interception_rules()
   CpeCounts counts;
+  std::vector<IncomingToHost> incoming = {};
 };
 
 std::string cpe_report_json(const CpeView& view);

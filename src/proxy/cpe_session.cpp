@@ -27,6 +27,18 @@ constexpr std::uint32_t kGone = EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t kBothWays = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
 /// What a host may send before the converter has answered; more waits in its socket.
 constexpr std::size_t kMostEarly = std::size_t{64} << 10;
+/// With a cookie, and without an option.
+constexpr unsigned kMostAgain = 2;
+
+/// Keeps a remote host's connection counted while it is relayed.
+class Counted final : public relay::Relays::Listener {
+ public:
+  explicit Counted(ClientTable::Ticket ticket) : ticket_(std::move(ticket)) {}
+  void ended(const relay::Summary&) override {}
+
+ private:
+  ClientTable::Ticket ticket_;
+};
 
 std::string error_text(int error) {
   return error == 0 ? "the connection was reset" : std::generic_category().message(error);
@@ -34,11 +46,13 @@ std::string error_text(int error) {
 
 }  // namespace
 
-CpeSession::CpeSession(CpePlane& plane, kernel::Accepted accepted)
+CpeSession::CpeSession(CpePlane& plane, kernel::Accepted accepted, ClientTable::Ticket ticket)
     : plane_(plane),
+      ticket_(std::move(ticket)),
       host_(std::move(accepted.fd)),
       peer_(accepted.peer),
-      destination_(kernel::own_endpoint(host_.get()).value_or(Endpoint())) {}
+      destination_(plane.incoming() ? peer_
+                                    : kernel::own_endpoint(host_.get()).value_or(Endpoint())) {}
 
 CpeSession::~CpeSession() {
   if (host_) plane_.reactor.forget(host_.get(), host_side_);
@@ -47,6 +61,12 @@ CpeSession::~CpeSession() {
 
 void CpeSession::begin() {
   if (!plane_.reactor.watch(host_.get(), EPOLLIN | EPOLLRDHUP, host_side_)) return end("starved");
+  if (plane_.settings->bypass && plane_.mptcp_servers.knows(destination_, plane_.reactor.now()))
+    return go_direct("speaks-mptcp", kernel::Transport::kMptcp);
+  choose();
+}
+
+void CpeSession::choose() {
   const auto choice = plane_.pool.choose(plane_.draw(), plane_.reactor.now());
   if (!choice) return go_direct("no-converter");
   choice_ = *choice;
@@ -69,13 +89,16 @@ void CpeSession::reach() {
   initiator_ = signalling::convert_initiator({.cookie = choice_.cookie});
   // When it is asked once more: what the host has sent so far follows anew.
   const Octets early(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end());
-  out_ = initiator_->opening({.endpoint = destination_});
+  signalling::Request request{.endpoint = destination_};
+  if (plane_.settings->bypass && choice_.mptcp)
+    request.options.push_back({.kind = wire::tcp_kind::kMptcp});
+  out_ = initiator_->opening(request);
   opening_ = out_.size();
   heard_.clear();
   syn_data_ = plane_.settings->syn_data && choice_.syn_data;
   const auto begun =
       kernel::begin_connect(far_.get(), choice_.endpoint, syn_data_ ? out_ : Octets());
-  if (begun.error != 0) return converter_unreachable(error_text(begun.error));
+  if (begun.error != 0) return converter_refuses(begun.error);
   sent_ = begun.taken;
   out_.insert(out_.end(), early.begin(), early.end());
   if (!plane_.reactor.watch(far_.get(), kBothWays, far_side_)) return go_direct("starved");
@@ -85,8 +108,7 @@ void CpeSession::reach() {
 void CpeSession::far_ready(std::uint32_t events) {
   switch (phase_) {
     case Phase::kReaching: {
-      if ((events & kGone) != 0)
-        return converter_unreachable(error_text(kernel::take_error(far_.get())));
+      if ((events & kGone) != 0) return converter_refuses(kernel::take_error(far_.get()));
       if ((events & EPOLLOUT) != 0) reached();
       return;
     }
@@ -103,10 +125,14 @@ void CpeSession::reached() {
   phase_ = Phase::kAsking;
   if (syn_data_) {
     // The kernel sends what the SYN+ACK did not acknowledge again: nothing is lost but time.
-    if (kernel::stream_state(far_.get()).syn_data_taken)
+    if (kernel::stream_state(far_.get()).syn_data_taken) {
       ++plane_.tally.syn_data;
-    else
+      // Where the kernel lets the buffer of such a connection grow by itself, and there are two
+      // subflows, it drops what it has announced room for, and gets it again every 200 ms.
+      kernel::fix_receive_buffer(far_.get(), plane_.receive_buffer);
+    } else {
       plane_.pool.syn_data_lost(choice_.endpoint, plane_.reactor.now());
+    }
   }
   plane_.reactor.start(deadline_, plane_.settings->setup);
   if (!take_early()) return;
@@ -176,6 +202,7 @@ void CpeSession::hear() {
 
 void CpeSession::accepted(const signalling::Accepted& answer) {
   plane_.pool.reached(choice_.endpoint);
+  if (answer.destination_mptcp) plane_.mptcp_servers.learn(destination_, plane_.reactor.now());
   if (!kernel::is_mptcp(far_.get())) ++plane_.tally.fell_back;
   Octets to_host(heard_.begin() + static_cast<std::ptrdiff_t>(answer.consumed), heard_.end());
   Octets to_far(out_.begin() + static_cast<std::ptrdiff_t>(sent_), out_.end());
@@ -187,11 +214,9 @@ void CpeSession::failed(const signalling::Failed& answer) {
   log::debug("{} to {} by {}: {}", peer_.text(), destination_.text(), choice_.endpoint.text(),
              answer.reason);
   const auto now = plane_.reactor.now();
-  drop_far();
-  if ((!answer.cookie.empty() || answer.cookie_refused) && !asked_again_) {
-    asked_again_ = true;
-    plane_.pool.set_cookie(choice_.endpoint, answer.cookie);
-    choice_.cookie = answer.cookie;
+  if (asked_again_ < kMostAgain && may_ask_again(answer)) {
+    ++asked_again_;
+    drop_far();
     return reach();
   }
   if (answer.peer_unusable) {
@@ -202,6 +227,7 @@ void CpeSession::failed(const signalling::Failed& answer) {
     case Verdict::kReset:
     case Verdict::kUnreachable:
     case Verdict::kNetworkFailure:
+      drop_far();
       return refuse(verdict_name(answer.verdict));
     case Verdict::kResourceExceeded:
       plane_.pool.pause(choice_.endpoint, answer.wait, now);
@@ -211,25 +237,45 @@ void CpeSession::failed(const signalling::Failed& answer) {
   }
 }
 
-void CpeSession::converter_unreachable(std::string_view why) {
-  plane_.pool.unreachable(choice_.endpoint, std::string(why), plane_.reactor.now());
-  go_direct("converter-unreachable");
+bool CpeSession::may_ask_again(const signalling::Failed& answer) {
+  if (!answer.cookie.empty() || answer.cookie_refused) {
+    plane_.pool.set_cookie(choice_.endpoint, answer.cookie);
+    choice_.cookie = answer.cookie;
+    return true;
+  }
+  if (answer.verdict != Verdict::kUnsupportedOption || !choice_.mptcp) return false;
+  plane_.pool.without_mptcp(choice_.endpoint);
+  choice_.mptcp = false;
+  return true;
 }
 
-void CpeSession::go_direct(std::string_view why) {
+// It took no time: another one may be there.
+void CpeSession::converter_refuses(int error) {
   drop_far();
+  plane_.pool.unreachable(choice_.endpoint, error_text(error), plane_.reactor.now());
+  choose();
+}
+
+void CpeSession::go_direct(std::string_view why, kernel::Transport transport) {
+  drop_far();
+  // Who connects from outside has no other way to the LAN host.
+  if (plane_.incoming()) return end(why);
   ++plane_.tally.direct[std::string(why)];
   phase_ = Phase::kDirect;
-  auto fd = kernel::open_stream_socket(destination_.address.family(), kernel::Transport::kTcp);
+  bypass_ = transport == kernel::Transport::kMptcp;
+  auto fd = kernel::open_stream_socket(destination_.address.family(), transport);
   if (fd)
     if (const auto set = kernel::set_congestion_control(fd->get(), plane_.settings->congestion);
         !set)
       fd = std::unexpected(set.error());
   if (!fd) return end("starved");
   far_ = *std::move(fd);
-  // As if we were not there. Where that is not possible it is one connection of this machine's.
-  if (const auto as_host = kernel::connect_as(far_.get(), peer_.address); !as_host)
-    log::debug("{}", as_host.error().text());
+  // As if we were not there. Where that is not possible it is one connection of this machine's; so
+  // is one by MPTCP, whose further subflows can only have addresses of ours.
+  if (!bypass_) {
+    const auto as_host = kernel::connect_as(far_.get(), peer_.address);
+    if (!as_host) log::debug("{}", as_host.error().text());
+  }
   if (const auto begun = kernel::begin_connect(far_.get(), destination_, {}); begun.error != 0)
     return refuse("direct-" + std::string(verdict_name(outcome_of(begun.error, {}).verdict)));
   if (!plane_.reactor.watch(far_.get(), EPOLLOUT, far_side_)) return end("starved");
@@ -243,21 +289,24 @@ void CpeSession::direct_ready(std::uint32_t events) {
                                   outcome_of(error == 0 ? ECONNRESET : error, {}).verdict)));
   if ((events & EPOLLOUT) == 0) return;
   ++plane_.tally.outcomes["direct"];
-  relay_on({}, Octets(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end()), false);
+  if (bypass_ && !kernel::is_mptcp(far_.get())) plane_.mptcp_servers.forget(destination_);
+  relay_on({}, Octets(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end()), bypass_);
 }
 
 void CpeSession::relay_on(Octets to_host, Octets to_far, bool mptcp) {
   plane_.reactor.forget(host_.get(), host_side_);
   plane_.reactor.forget(far_.get(), far_side_);
   plane_.relays.add({std::move(host_), false, std::move(to_host)},
-                    {std::move(far_), mptcp, std::move(to_far)}, nullptr);
+                    {std::move(far_), mptcp, std::move(to_far)},
+                    plane_.incoming() ? std::make_unique<Counted>(std::move(ticket_)) : nullptr);
   plane_.remove(*this);
 }
 
 void CpeSession::too_late() {
   switch (phase_) {
     case Phase::kReaching:
-      return converter_unreachable("no answer");
+      plane_.pool.unreachable(choice_.endpoint, "no answer", plane_.reactor.now());
+      return go_direct("converter-silent");
     case Phase::kAsking:
       drop_far();
       return end("converter-silent");
@@ -274,7 +323,7 @@ void CpeSession::drop_far() {
 }
 
 void CpeSession::refuse(std::string_view name) {
-  kernel::set_mark(host_.get(), registry::kCpeRefusedMark);
+  if (!plane_.incoming()) kernel::set_mark(host_.get(), registry::kCpeRefusedMark);
   end(name);
 }
 

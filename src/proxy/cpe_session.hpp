@@ -21,6 +21,7 @@
 #include "base/endpoint.hpp"
 #include "base/fd.hpp"
 #include "kernel/stream_socket.hpp"
+#include "proxy/client_table.hpp"
 #include "proxy/converter_pool.hpp"
 #include "proxy/watching.hpp"
 #include "signalling/signalling.hpp"
@@ -31,7 +32,7 @@ class CpePlane;
 
 class CpeSession {
  public:
-  CpeSession(CpePlane& plane, kernel::Accepted accepted);
+  CpeSession(CpePlane& plane, kernel::Accepted accepted, ClientTable::Ticket ticket);
   ~CpeSession();
   CpeSession(const CpeSession&) = delete;
   CpeSession& operator=(const CpeSession&) = delete;
@@ -46,6 +47,7 @@ class CpeSession {
   void far_ready(std::uint32_t events);
   void too_late();
 
+  void choose();
   void reach();
   void reached();
   /// Takes octets of the host while the converter is asked. False: the session is gone.
@@ -54,8 +56,10 @@ class CpeSession {
   void hear();
   void accepted(const signalling::Accepted& answer);
   void failed(const signalling::Failed& answer);
-  void converter_unreachable(std::string_view why);
-  void go_direct(std::string_view why);
+  /// With what the answer has told, if that can help.
+  bool may_ask_again(const signalling::Failed& answer);
+  void converter_refuses(int error);
+  void go_direct(std::string_view why, kernel::Transport transport = kernel::Transport::kTcp);
   void direct_ready(std::uint32_t events);
   void relay_on(signalling::Octets to_host, signalling::Octets to_far, bool mptcp);
   void drop_far();
@@ -64,12 +68,14 @@ class CpeSession {
   void end(std::string_view name);
 
   CpePlane& plane_;
+  ClientTable::Ticket ticket_;
   UniqueFd host_;
   UniqueFd far_;  ///< the converter, or the destination
   Endpoint peer_;
-  Endpoint destination_;
+  Endpoint destination_;  ///< what the other side is told: of incoming ones, who connects
   Phase phase_ = Phase::kReaching;
-  bool asked_again_ = false;  ///< with a cookie it has given, or without one it refused
+  unsigned asked_again_ = 0;
+  bool bypass_ = false;  ///< direct by MPTCP
   bool syn_data_ = false;
   bool host_done_ = false;
   ConverterPool::Choice choice_;

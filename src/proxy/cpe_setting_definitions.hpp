@@ -23,13 +23,12 @@ inline constexpr Setting kLan{
     .required = true,
     .example = "[\"lan0\"]"};
 
-inline constexpr Setting kWorkers{
-    .key = "workers",
-    .kind = Kind::kNumber,
-    .help = "Threads that carry data. 0: one for each processor.",
-    .fallback = "1",
-    .low = 0,
-    .high = 256};
+inline constexpr Setting kWorkers{.key = "workers",
+                                  .kind = Kind::kNumber,
+                                  .help = "Threads that carry data. 0: one for each processor.",
+                                  .fallback = "1",
+                                  .low = 0,
+                                  .high = 256};
 
 inline constexpr Setting kCongestion{
     .key = "congestion",
@@ -45,6 +44,15 @@ inline constexpr Setting kSynData{
         "Put the destination into the SYN to the converter, so that it costs no round trip. false: "
         "it follows the handshake.",
     .fallback = "true"};
+
+inline constexpr Setting kBypass{
+    .key = "bypass",
+    .kind = Kind::kFlag,
+    .help =
+        "Ask the converter to offer MPTCP to servers, and connect to those that speak it without "
+        "the converter from then on, by MPTCP (RFC 8803 section 7.5). They see an address of this "
+        "machine in place of the converter's. Forgotten after an hour.",
+    .fallback = "false"};
 
 inline constexpr Setting kUnreachable{
     .key = "unreachable_after",
@@ -90,16 +98,16 @@ inline constexpr Setting kIdle{
     .low = 1'000,
     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr Setting kHalfClosed{
-    .key = "half_closed",
-    .kind = Kind::kDuration,
-    .help = "The same once one side has closed.",
-    .fallback = "5min",
-    .low = 1'000,
-    .high = 30LL * 24 * 3600 * 1000};
+inline constexpr Setting kHalfClosed{.key = "half_closed",
+                                     .kind = Kind::kDuration,
+                                     .help = "The same once one side has closed.",
+                                     .fallback = "5min",
+                                     .low = 1'000,
+                                     .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr std::array kAll{kLan,   kWorkers, kCongestion,    kSynData, kUnreachable,
-                                 kRetry, kSetup,   kRefusedDirect, kIdle,    kHalfClosed};
+inline constexpr std::array kAll{kLan,           kWorkers,     kCongestion, kSynData,
+                                 kBypass,        kUnreachable, kRetry,      kSetup,
+                                 kRefusedDirect, kIdle,        kHalfClosed};
 
 }  // namespace own
 
@@ -137,8 +145,11 @@ inline constexpr std::array kAll{kName, kAddress, kPort, kWeight};
 
 }  // namespace converter
 
-inline constexpr Setting kCpe{
-    .key = "cpe", .kind = Kind::kTable, .help = "The CPE itself.", .settings = own::kAll};
+inline constexpr Setting kCpe{.key = "cpe",
+                              .kind = Kind::kTable,
+                              .help = "The CPE itself.",
+                              .required = true,
+                              .settings = own::kAll};
 
 inline constexpr Setting kConverter{
     .key = "converter",
@@ -148,6 +159,13 @@ inline constexpr Setting kConverter{
         "weights; one that cannot be reached is left out until it can.",
     .required = true,
     .settings = converter::kAll};
+
+inline constexpr Setting kIncoming{
+    .key = "incoming",
+    .kind = Kind::kTables,
+    .help =
+        "Connections from outside to a LAN host, which a converter brings. Read at the start only.",
+    .settings = incoming::kCpe};
 
 inline constexpr Setting kRule{
     .key = "rule",
@@ -159,6 +177,6 @@ inline constexpr Setting kRule{
         "they are direct.",
     .settings = rule::kCpe};
 
-inline constexpr std::array kAll{kCpe, kConverter, kRule, status::kMetrics};
+inline constexpr std::array kAll{kCpe, kConverter, kRule, kIncoming, status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::cpe

@@ -63,6 +63,7 @@ Result<CpeSettings> read(const config::Document& document) {
   out.workers = static_cast<unsigned>(section.number(own::kWorkers));
   out.congestion = section.text(own::kCongestion);
   out.syn_data = section.flag(own::kSynData);
+  out.bypass = section.flag(own::kBypass);
   out.unreachable_after = in_milliseconds(own::kUnreachable);
   out.retry = in_milliseconds(own::kRetry);
   out.setup = in_milliseconds(own::kSetup);
@@ -71,6 +72,8 @@ Result<CpeSettings> read(const config::Document& document) {
   out.half_closed = in_seconds(own::kHalfClosed);
   out.converters = read_converters(root);
   out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
+  out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,
+                               definition::incoming::kHost);
   out.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   return out;

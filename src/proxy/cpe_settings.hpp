@@ -28,6 +28,7 @@ struct CpeSettings {
   unsigned workers = 0;  ///< 0: one for each processor
   std::string congestion;
   bool syn_data = true;
+  bool bypass = false;  ///< servers that speak MPTCP are connected without a converter
   milliseconds unreachable_after{};
   milliseconds retry{};
   milliseconds setup{};
@@ -36,6 +37,7 @@ struct CpeSettings {
   seconds half_closed{};
   std::vector<ConverterEntry> converters;
   std::vector<ProxyRule> rules;
+  std::vector<IncomingPort> incoming;
   std::optional<status::MetricsAddress> metrics;
 };
 

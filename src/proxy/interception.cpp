@@ -5,62 +5,18 @@
 
 #include "base/registry.hpp"
 #include "kernel/nft.hpp"
-#include "kernel/reconcile.hpp"
-#include "kernel/rtnetlink.hpp"
 #include "proxy/interception_rules.hpp"
+#include "proxy/local_delivery.hpp"
 
 namespace anabranch::proxy {
 namespace {
 
-using kernel::Route;
-using kernel::Rule;
-
-kernel::Scope scope() {
-  return {.first_table = registry::kCpeTable,
-          .last_table = registry::kCpeTable,
-          .first_priority = registry::kCpeRule,
-          .last_priority = registry::kCpeRule,
-          .interfaces = {}};
-}
-
-/// Whatever has the mark is for this machine.
-kernel::NetworkState wanted(unsigned loopback) {
-  kernel::NetworkState out;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    Rule rule;
-    rule.priority = registry::kCpeRule;
-    rule.family = family;
-    rule.table = registry::kCpeTable;
-    rule.protocol = registry::kRouteProtocol;
-    rule.mark = registry::kCpeMark;
-    out.rules.push_back(rule);
-    Route route;
-    route.table = registry::kCpeTable;
-    route.to = IpPrefix::any(family);
-    route.type = Route::Type::kLocal;
-    route.ifindex = loopback;
-    route.protocol = registry::kRouteProtocol;
-    route.metric = family == Family::kIpv4 ? 0 : 1024;  // what the kernel makes of none
-    out.routes.push_back(route);
-  }
-  return out;
-}
-
-Result<void> reconcile(bool present) {
-  auto netlink = kernel::Rtnetlink::open();
-  if (!netlink) return std::unexpected(netlink.error());
-  const auto loopback = netlink->link("lo");
-  if (!loopback) return std::unexpected(loopback.error());
-  const auto done = kernel::reconcile(
-      *netlink, present ? wanted(loopback->index) : kernel::NetworkState{}, scope());
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
+constexpr LocalDelivery kDelivery{registry::kCpeMark, registry::kCpeTable, registry::kCpeRule};
 
 }  // namespace
 
 Result<void> Interception::start(const CpeSettings& settings, std::uint16_t port) {
-  ANABRANCH_TRY(reconcile(true));
+  ANABRANCH_TRY(kDelivery.add());
   ANABRANCH_TRY(kernel::apply_nft(no_interception_rules()));
   return kernel::apply_nft(interception_rules(settings, port));
 }
@@ -71,7 +27,7 @@ Result<void> Interception::change(const CpeSettings& settings, std::uint16_t por
 
 Result<void> Interception::stop() {
   const auto table = kernel::apply_nft(no_interception_rules());
-  const auto routes = reconcile(false);
+  const auto routes = kDelivery.remove();
   return table ? routes : table;
 }
 

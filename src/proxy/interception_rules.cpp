@@ -178,7 +178,8 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port) 
       "  }}\n"
       "  chain output {{\n"
       "    type filter hook output priority mangle; policy accept;\n"
-      "    meta mark {refused} tcp flags & rst == rst add @refused4 {{ ip saddr . tcp sport timeout "
+      "    meta mark {refused} tcp flags & rst == rst add @refused4 {{ ip saddr . tcp sport "
+      "timeout "
       "{seconds}s }}\n"
       "    meta mark {refused} tcp flags & rst == rst add @refused6 {{ ip6 saddr . tcp sport "
       "timeout {seconds}s }}\n"
@@ -188,9 +189,9 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port) 
       fmt::arg("taken", kTakenCounter), fmt::arg("port", port), fmt::arg("mark", mark),
       fmt::arg("mptcp", kMptcpCounter), fmt::arg("lan", lan),
       fmt::arg("converters", converters_left_alone(settings)),
-      fmt::arg("refused_counter", kRefusedCounter),
-      fmt::arg("rules", rule_lines(settings.rules)), fmt::arg("alone", addresses_left_alone()),
-      fmt::arg("refused", refused), fmt::arg("seconds", seconds));
+      fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings.rules)),
+      fmt::arg("alone", addresses_left_alone()), fmt::arg("refused", refused),
+      fmt::arg("seconds", seconds));
 }
 
 std::string no_interception_rules() {

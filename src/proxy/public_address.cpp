@@ -17,8 +17,7 @@ IpPrefix prefix(std::string_view text) {
 std::optional<IpAddress> embedded(const IpAddress& address) {
   static const IpPrefix kTranslated = prefix("64:ff9b::/96");
   static const IpPrefix k6to4 = prefix("2002::/16");
-  if (kTranslated.contains(address))
-    return IpAddress::v4(address.octets().subspan<12, 4>());
+  if (kTranslated.contains(address)) return IpAddress::v4(address.octets().subspan<12, 4>());
   if (k6to4.contains(address)) return IpAddress::v4(address.octets().subspan<2, 4>());
   return std::nullopt;
 }
@@ -27,10 +26,10 @@ std::optional<IpAddress> embedded(const IpAddress& address) {
 
 std::span<const IpPrefix> not_public() {
   static const std::array kAll{
-      prefix("0.0.0.0/8"),      prefix("10.0.0.0/8"),    prefix("100.64.0.0/10"),
+      prefix("0.0.0.0/8"),      prefix("10.0.0.0/8"),     prefix("100.64.0.0/10"),
       prefix("127.0.0.0/8"),    prefix("169.254.0.0/16"), prefix("172.16.0.0/12"),
-      prefix("192.168.0.0/16"), prefix("224.0.0.0/3"),   prefix("::/127"),
-      prefix("64:ff9b:1::/48"), prefix("fc00::/7"),      prefix("fe80::/10"),
+      prefix("192.168.0.0/16"), prefix("224.0.0.0/3"),    prefix("::/127"),
+      prefix("64:ff9b:1::/48"), prefix("fc00::/7"),       prefix("fe80::/10"),
       prefix("ff00::/8")};
   return kAll;
 }

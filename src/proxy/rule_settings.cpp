@@ -16,9 +16,8 @@ namespace {
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t out = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, out);
-  if (error != std::errc() || stop != end || out == 0) return std::nullopt;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc() || stop != text.data() + text.size() || out == 0) return std::nullopt;
   return out;
 }
 
@@ -84,6 +83,28 @@ std::vector<IpPrefix> read_prefixes(const Section& section, const Setting& setti
                        "write \"" + prefix->without_host_bits().text() + "\"");
     else
       out.push_back(*prefix);
+  }
+  return out;
+}
+
+std::vector<IncomingPort> read_incoming(const Section& root, const Setting& incoming,
+                                        const Setting& listen, const Setting& to) {
+  std::vector<IncomingPort> out;
+  const auto read = [](const Section& section, const Setting& setting) {
+    const auto text = section.text(setting);
+    const auto endpoint = Endpoint::parse(text);
+    if (endpoint && endpoint->port != 0) return *endpoint;
+    if (!text.empty())
+      section.complain(setting, "'" + text + "' is not an address with a port",
+                       "write it like \"192.0.2.1:443\" or \"[2001:db8::1]:443\"");
+    return Endpoint{};
+  };
+  for (const auto& section : root.sections(incoming)) {
+    out.push_back(
+        {section.text(definition::incoming::kName), read(section, listen), read(section, to)});
+    const auto same = [&](const IncomingPort& one) { return one.listen == out.back().listen; };
+    if (out.back().listen.port != 0 && std::ranges::count_if(out, same) > 1)
+      section.complain(listen, out.back().listen.text() + " is there twice", "once is enough");
   }
   return out;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/config.hpp"
+#include "base/endpoint.hpp"
 #include "policy/rules.hpp"
 
 namespace anabranch::proxy {
@@ -23,10 +24,18 @@ enum class RuleAction : std::uint8_t {
 struct ProxyRule {
   std::string name;
   RuleAction action{};
-  std::vector<IpPrefix> from;  ///< empty: anybody
-  policy::Match match;         ///< of the destination
+  std::vector<IpPrefix> from;   ///< empty: anybody
+  policy::Match match;          ///< of the destination
+  bool proxy_protocol = false;  ///< to the server; only at the converter
 
   bool holds(const IpAddress& source, const policy::Flow& flow) const;
+};
+
+/// [[incoming]]: a port that connections from outside come to, and where they go.
+struct IncomingPort {
+  std::string name;
+  Endpoint listen;
+  Endpoint to;
 };
 
 namespace definition::rule {
@@ -77,10 +86,63 @@ inline constexpr Setting kPorts{.key = "ports",
                                 .help = "Ports of the destination, each one port or a range.",
                                 .example = "[\"22\", \"5000-5999\"]"};
 
+inline constexpr Setting kProxyProtocol{.key = "proxy_protocol",
+                                        .kind = Kind::kFlag,
+                                        .help =
+                                            "Tell the server first who the client is, by the PROXY "
+                                            "protocol version 2. For servers that "
+                                            "expect it only.",
+                                        .fallback = "false"};
+
 inline constexpr std::array kCpe{kName, kCpeAction, kFrom, kTo, kPorts};
-inline constexpr std::array kConverter{kName, kConverterAction, kFrom, kTo, kPorts};
+inline constexpr std::array kConverter{kName, kConverterAction, kFrom, kTo, kPorts, kProxyProtocol};
 
 }  // namespace definition::rule
+
+namespace definition::incoming {
+
+using config::Kind;
+using config::Setting;
+
+inline constexpr Setting kName{.key = "name",
+                               .help = "A name of your choice, which \"show\" tells.",
+                               .required = true,
+                               .example = "\"port%\""};
+
+inline constexpr Setting kConverterListen{
+    .key = "listen",
+    .help = "Address and port of the converter that remote hosts connect to.",
+    .required = true,
+    .example = "\"198.51.100.9:844%\""};
+
+inline constexpr Setting kClient{.key = "client",
+                                 .help = "The CPE: address and port of its [[incoming]].",
+                                 .required = true,
+                                 .example = "\"192.0.2.7:844%\""};
+
+inline constexpr Setting kCpeListen{
+    .key = "listen",
+    .help =
+        "Address and port of this machine that converters connect to. Only the addresses of "
+        "[[converter]] are served.",
+    .required = true,
+    .example = "\"192.0.2.7:844%\""};
+
+inline constexpr Setting kHost{
+    .key = "host",
+    .help = "The LAN host: address and port. It sees the remote host's address.",
+    .required = true,
+    .example = "\"192.168.1.20:443\""};
+
+inline constexpr std::array kConverter{kName, kConverterListen, kClient};
+inline constexpr std::array kCpe{kName, kCpeListen, kHost};
+
+}  // namespace definition::incoming
+
+/// `incoming`: the definition of the section; `listen` and `to`: those of its keys.
+std::vector<IncomingPort> read_incoming(const config::Section& root,
+                                        const config::Setting& incoming,
+                                        const config::Setting& listen, const config::Setting& to);
 
 /// A list of prefixes, each written with its host bits clear; complains of the others.
 std::vector<IpPrefix> read_prefixes(const config::Section& section, const config::Setting& setting);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "proxy/client_table.hpp"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace anabranch::proxy {
 namespace {

@@ -19,9 +19,9 @@ ConverterSettings settings(const std::string& more = {}) {
 
 std::string reason(const ConverterSettings& settings, const std::string& client,
                    const std::string& destination) {
-  return std::string(access(settings, IpAddress::parse(client).value(),
-                            Endpoint::parse(destination).value(), kOwn)
-                         .reason);
+  return std::string(
+      access(settings, IpAddress::parse(client).value(), Endpoint::parse(destination).value(), kOwn)
+          .reason);
 }
 
 TEST(ConverterAccess, AClientReachesPublicServers) {

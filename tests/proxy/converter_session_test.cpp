@@ -3,7 +3,10 @@
 // 198.18.9.9:5124, server 198.18.0.1.
 #include "proxy/converter_session.hpp"
 
-#include <future>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,6 +17,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/directories.hpp"
 #include "kernel/nft.hpp"
 #include "kernel/rtnetlink.hpp"
 #include "kernel/stream_socket.hpp"
@@ -60,6 +64,27 @@ std::string read_from(int fd, std::size_t wanted = 4096) {
   return out;
 }
 
+std::string read_all(int fd) {
+  std::string out;
+  std::string buffer(1 << 18, '\0');
+  while (readable(fd)) {
+    const auto got = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (got <= 0) return got == 0 ? out : out + "reset";
+    out.append(buffer, 0, static_cast<std::size_t>(got));
+  }
+  return out + "silence";
+}
+
+void send_all(int fd, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    pollfd one{fd, POLLOUT, 0};
+    ASSERT_EQ(::poll(&one, 1, kPatience), 1);
+    const auto sent = ::send(fd, text.data() + done, text.size() - done, MSG_NOSIGNAL);
+    if (sent > 0) done += static_cast<std::size_t>(sent);
+  }
+  ::shutdown(fd, SHUT_WR);
+}
+
 class Converter : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -70,7 +95,7 @@ class Converter : public ::testing::Test {
     const auto loopback = netlink->link("lo");
     ASSERT_TRUE(loopback);
     ASSERT_TRUE(netlink->set_up(loopback->index, true));
-    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.0.1"}) {
+    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.9.10", "198.18.0.1"}) {
       kernel::Address own;
       own.ifindex = loopback->index;
       own.prefix = IpPrefix::host(IpAddress::parse(address).value());
@@ -81,15 +106,14 @@ class Converter : public ::testing::Test {
   }
 
   void serve(const std::string& more = {}) {
-    auto parsed =
-        parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
+    auto parsed = parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
     ASSERT_TRUE(parsed) << parsed.error().text();
     const auto settings = std::make_shared<const ConverterSettings>(*parsed);
     clients_ = std::make_unique<ClientTable>(settings->limits);
-    shared_ = std::make_unique<ConverterShared>(ConverterShared{.clients = *clients_, .supported = {30}});
+    shared_ = std::make_unique<ConverterShared>(
+        ConverterShared{.clients = *clients_, .supported = {30}, .mappings = mappings_.get()});
     auto listener = kernel::listen_on(
-        kConverter,
-        {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
+        kConverter, {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
     ASSERT_TRUE(listener) << listener.error().text();
     auto listeners = std::make_shared<std::vector<UniqueFd>>();
     listeners->push_back(*std::move(listener));
@@ -124,6 +148,7 @@ class Converter : public ::testing::Test {
     return out;
   }
 
+  std::unique_ptr<MappingLog> mappings_;
   std::unique_ptr<ClientTable> clients_;
   std::unique_ptr<ConverterShared> shared_;
   std::unique_ptr<Worker<ConverterPlane>> worker_;
@@ -144,9 +169,32 @@ TEST_F(Converter, ConnectsWhatTheSynAsksForAndCarriesBothWays) {
   EXPECT_EQ(counts().mptcp, 1u);
 }
 
-// What is written to an MPTCP socket that was accepted out of a SYN with data, before the third ACK,
-// is never sent. Here the third ACK and all that follow are lost for a while, and the server speaks
-// first.
+TEST_F(Converter, CarriesEveryOctetBothWaysAtOnce) {
+  serve();
+  const auto server = listen_as_server();
+  std::string up(8'000'000, '\0');
+  for (std::size_t i = 0; i < up.size(); ++i) up[i] = static_cast<char>(i * i >> 8);
+  const std::string down(up.rbegin(), up.rend());
+  const auto client = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  const auto began = std::chrono::steady_clock::now();
+  std::string got_up;
+  std::string got_down;
+  {
+    const std::jthread a([&] { send_all(client.get(), up); });
+    const std::jthread b([&] { send_all(accepted.fd.get(), down); });
+    const std::jthread c([&] { got_up = read_all(accepted.fd.get()); });
+    got_down = read_all(client.get());
+  }
+  EXPECT_TRUE(got_up == up) << got_up.size() << " octets";
+  EXPECT_TRUE(got_down == kYes + down) << got_down.size() << " octets";
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+}
+
+// What is written to an MPTCP socket that was accepted out of a SYN with data, before the third
+// ACK, is never sent. Here the third ACK and all that follow are lost for a while, and the server
+// speaks first.
 TEST_F(Converter, AnswersAlsoWhenTheServerIsFasterThanTheThirdAck) {
   serve();
   const auto server = listen_as_server();
@@ -233,8 +281,8 @@ TEST_F(Converter, DoesNotRepeatErrorsWithoutEnd) {
 
 TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
   serve();
-  auto listener = kernel::listen_on(
-      kServer, {.transport = Transport::kMptcp, .congestion = "cubic"});
+  auto listener =
+      kernel::listen_on(kServer, {.transport = Transport::kMptcp, .congestion = "cubic"});
   ASSERT_TRUE(listener);
   const auto connect = "\x01\x07\x22\x63\x0a\x06"s + kConnect.substr(6) + "\x1e\x02\0\0"s;
   const auto client = ask(connect);
@@ -243,6 +291,56 @@ TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
   EXPECT_TRUE(kernel::is_mptcp(accepted.fd.get()));
   // Extended TCP Header with kind 30: the server speaks MPTCP (RFC 8803 section 7.5).
   EXPECT_EQ(read_from(client.get(), 12), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\0\0"s);
+}
+
+TEST_F(Converter, TellsAServerThatWantsItWhoTheClientIs) {
+  serve(
+      "[[rule]]\nname = \"www\"\naction = \"convert\"\nports = [\"80\"]\nproxy_protocol = true\n");
+  const auto server = listen_as_server();
+  const auto client = ask(kConnect + "GET /");
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  const auto said = read_from(accepted.fd.get(), 33);
+  EXPECT_EQ(said.substr(0, 16), "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"s);
+  EXPECT_EQ(said.substr(16, 8), "\xc0\x00\x02\x07\xc6\x12\x00\x01"s) << "192.0.2.7 to 198.18.0.1";
+  EXPECT_EQ(said.substr(28), "GET /");
+  EXPECT_EQ(counts().rules["www"], 1u);
+}
+
+TEST_F(Converter, SharesAnAddressAndWritesDownWhoWasBehindIt) {
+  const auto file =
+      std::filesystem::path(::testing::TempDir()) / ("mappings-" + std::to_string(::getpid()));
+  auto log = MappingLog::open(file);
+  ASSERT_TRUE(log) << log.error().text();
+  mappings_ = *std::move(log);
+  serve("[source]\npool = [\"198.18.9.10\"]\n");
+  const auto server = listen_as_server();
+  {
+    const auto client = ask(kConnect);
+    ASSERT_TRUE(readable(server.get()));
+    const auto accepted = kernel::accept_from(server.get());
+    EXPECT_EQ(accepted.peer.address.text(), "198.18.9.10");
+    EXPECT_EQ(read_from(client.get(), 4), kYes);
+    ASSERT_TRUE(mappings_->flush());
+    const auto begun = read_file(file).value();
+    EXPECT_EQ(begun.substr(begun.find('Z')), "Z begin " +
+                                                 kernel::own_endpoint(client.get())->text() + " " +
+                                                 accepted.peer.text() + " 198.18.0.1:80\n");
+  }
+  for (int i = 0; i < 200 && counts().relays.running != 0; ++i) ::poll(nullptr, 0, 10);
+  ASSERT_TRUE(mappings_->flush());
+  const auto whole = read_file(file).value();
+  EXPECT_NE(whole.find("Z end 192.0.2.7:"), whole.npos) << whole;
+  std::filesystem::remove(file);
+}
+
+// Servers answer to the client's own address: here that is one of this machine, too.
+TEST_F(Converter, KeepsTheClientsAddress) {
+  serve("[source]\nmode = \"preservation\"\n");
+  const auto server = listen_as_server();
+  const auto client = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  EXPECT_EQ(kernel::accept_from(server.get()).peer.address.text(), "192.0.2.7");
 }
 
 TEST_F(Converter, LosesNothingOverAThousandBadClients) {

@@ -39,7 +39,7 @@ TEST(ConverterSettings, WithoutClientsItIsNoConverter) {
 
 TEST(ConverterSettings, ARelayOpenToEverybodyIsRefused) {
   EXPECT_THAT(complaint("[clients]\nallow = [\"0.0.0.0/0\"]\n"),
-              HasSubstr("converter.toml:2:1: 0.0.0.0/0 makes this a relay open to everybody"));
+              HasSubstr("converter.toml:2:9: 0.0.0.0/0 makes this a relay open to everybody"));
   EXPECT_THAT(complaint("[clients]\nallow = [\"::/0\"]\n"), HasSubstr("open to everybody"));
 }
 
@@ -52,7 +52,7 @@ TEST(ConverterSettings, WithACookieEverybodyMay) {
 
 TEST(ConverterSettings, AnAddressWithoutAPortIsNoPlaceToListen) {
   EXPECT_THAT(complaint("[converter]\nlisten = [\"192.0.2.1\"]\n[clients]\nallow = [\"::1\"]\n"),
-              HasSubstr("converter.toml:2:1: '192.0.2.1' is not an address with a port\n"
+              HasSubstr("converter.toml:2:10: '192.0.2.1' is not an address with a port\n"
                         "  hint: write it like \"192.0.2.1:5124\""));
 }
 

@@ -40,7 +40,7 @@ TEST(CpeSettings, TellsWhatIsMissing) {
 TEST(CpeSettings, AConverterIsOneHostBeyondTheLink) {
   const std::string before = "[cpe]\nlan = [\"lan0\"]\n[[converter]]\nname = \"a\"\naddress = ";
   EXPECT_THAT(complaint(before + "\"224.0.0.9\"\n"),
-              HasSubstr("cpe.toml:5:1: 224.0.0.9 cannot be a converter's address"));
+              HasSubstr("cpe.toml:5:11: 224.0.0.9 cannot be a converter's address"));
   EXPECT_THAT(complaint(before + "\"fe80::9\"\n"), HasSubstr("cannot be a converter's address"));
 }
 
@@ -51,9 +51,9 @@ TEST(CpeSettings, AnInterfaceNameIsNoPlaceForMore) {
 }
 
 TEST(CpeSettings, TwoOfOneNameAreAMistake) {
-  EXPECT_THAT(complaint(std::string(kLeast) +
-                        "[[converter]]\nname = \"one\"\naddress = \"198.18.0.10\"\n"),
-              HasSubstr("there are two converters 'one'"));
+  EXPECT_THAT(
+      complaint(std::string(kLeast) + "[[converter]]\nname = \"one\"\naddress = \"198.18.0.10\"\n"),
+      HasSubstr("there are two converters 'one'"));
 }
 
 }  // namespace

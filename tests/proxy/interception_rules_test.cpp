@@ -66,11 +66,11 @@ TEST(InterceptionRules, ARuleOfOneFamilyIsOneLine) {
 
 // nft refuses intervals that overlap.
 TEST(InterceptionRules, OverlapsAreTakenOut) {
-  const auto rules = interception_rules(
-      settings("[[rule]]\nname = \"x\"\naction = \"convert\"\n"
-               "to = [\"10.1.0.0/16\", \"10.0.0.0/8\", \"10.0.0.0/8\"]\n"
-               "ports = [\"80-90\", \"85-100\", \"101\", \"22\"]\n"),
-      4000);
+  const auto rules =
+      interception_rules(settings("[[rule]]\nname = \"x\"\naction = \"convert\"\n"
+                                  "to = [\"10.1.0.0/16\", \"10.0.0.0/8\", \"10.0.0.0/8\"]\n"
+                                  "ports = [\"80-90\", \"85-100\", \"101\", \"22\"]\n"),
+                         4000);
   EXPECT_EQ(lines(rules, "rule_1"),
             "meta nfproto ipv4 ip daddr { 10.0.0.0/8 } tcp dport { 22-22, 80-101 } counter name "
             "rule_1 goto take\n");

@@ -9,7 +9,6 @@ Usage: proxy.py ANABRANCH, as root or as an ordinary user. Ends with "ok", "SKIP
 import hashlib
 import json
 import os
-import signal
 import socket
 import sys
 import threading
@@ -19,11 +18,25 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from namespaces import expect, main, wait_until
 from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE_TOML, HOST, SERVER, SERVER6, Pair, Role
 
-PORT, REFUSED_HERE = 9000, 9001
+PORT, REFUSED_HERE, MPTCP_PORT = 9000, 9001, 9002
+MPTCP = 262
 SECOND_PORT = 5125
 SIZE = 8_000_000
-CPE = CPE_TOML.replace("[cpe]\n", '[cpe]\nretry = "1s"\n')
+CPE_ADDRESS, REMOTE = "172.16.1.1", "172.21.1.2"
+OUTSIDE_PORT, INSIDE_PORT = 8080, 8081
+CONNECT = bytes.fromhex("010622630a0501bb00000000000000000000ffffc0000250")  # 192.0.2.80:443
+CPE = CPE_TOML.replace("[cpe]\n", '[cpe]\nretry = "1s"\n') + f"""
+[[incoming]]
+name = "host"
+listen = "{CPE_ADDRESS}:{INSIDE_PORT}"
+host = "{HOST}:9000"
+"""
 CONVERTER_RULES = CONVERTER_TOML + f"""
+[[incoming]]
+name = "host"
+listen = "{CONVERTER}:{OUTSIDE_PORT}"
+client = "{CPE_ADDRESS}:{INSIDE_PORT}"
+
 [[rule]]
 name = "not from here"
 action = "reject"
@@ -35,7 +48,7 @@ def pattern(size):
     return hashlib.shake_128(b"anabranch").digest(size)
 
 
-def serve(node, address, port):
+def serve(node, address, port, protocol=socket.IPPROTO_TCP):
     """Tells first whom it sees; then takes octets until their end, and answers with their hash and as many of its own."""
     def talk(peer, seen):
         with peer:
@@ -55,15 +68,15 @@ def serve(node, address, port):
             peer, seen = listener.accept()
             threading.Thread(target=talk, args=(peer, seen[0]), daemon=True).start()
 
-    listener = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    listener = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, port))
     listener.listen(100)
     threading.Thread(target=accept, daemon=True).start()
 
 
-def dial(pair, address=SERVER, port=PORT, patience=10.0):
-    connection = pair.host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+def dial(pair, address=SERVER, port=PORT, patience=10.0, node=None):
+    connection = (node or pair.host).socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     connection.settimeout(patience)
     connection.connect((address, port))
     return connection
@@ -78,10 +91,10 @@ def greeting(connection):
     return out.decode().strip()
 
 
-def exchange(pair, address=SERVER, port=PORT, size=SIZE):
+def exchange(pair, address=SERVER, port=PORT, size=SIZE, node=None):
     """Whom the server saw, when every octet was right both ways."""
     data = pattern(size)
-    with dial(pair, address, port) as connection:
+    with dial(pair, address, port, node=node) as connection:
         seen = greeting(connection)
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -92,6 +105,12 @@ def exchange(pair, address=SERVER, port=PORT, size=SIZE):
     expect(answer[:32] == hashlib.sha256(data).digest(), f"{address}: the server got other octets than were sent")
     expect(answer[32:] == data, f"{address}: other octets than the server sent")
     return seen
+
+
+def read_again(role, text):
+    """Returns when the new settings hold."""
+    role.config.write_text(text)
+    role.namespace.run(role.executable, role.name, "reload", env=role.environment)
 
 
 def shown(role):
@@ -109,6 +128,20 @@ def whole_path(pair):
     joins = pair.mptcp_joins()
     expect(joins >= 1, "no second subflow")
     print(f"two exchanges of {SIZE} octets each way, {joins} further subflows")
+
+
+def nothing_is_dropped(pair):
+    """Links without a rate, where windows are what limits: the kernel would drop what it has announced room for."""
+    for k in (1, 2):
+        for node, interface in ((pair.cpe, f"up{k}"), (pair.core, f"c{k}")):
+            node.run("tc", "qdisc", "del", "dev", interface, "root")
+    before = pair.counter(pair.cpe, "NoDSSInWindow")
+    for _ in range(8):
+        began = time.monotonic()
+        expect(exchange(pair, size=SIZE // 2) == CONVERTER, "not converted")
+        expect(time.monotonic() - began < 2, f"an exchange took {time.monotonic() - began:.1f} s")
+    dropped = pair.counter(pair.cpe, "NoDSSInWindow") - before
+    expect(dropped == 0, f"{dropped} segments were dropped beyond the window")
 
 
 def server_speaks_first_and_fast(pair):
@@ -160,10 +193,8 @@ def drained(pair, executable, folder):
     second = Role(executable, pair.converter, folder / "second", "converter",
                   CONVERTER_TOML.replace(f":{CONVERTER_PORT}\"", f":{SECOND_PORT}\""))
     second.start()
-    pair.cpe_role.config.write_text(CPE + f'\n[[converter]]\nname = "second"\naddress = "{CONVERTER}"\nport = {SECOND_PORT}\n'
-                                    "weight = 0\n")
-    pair.cpe_role.process.send_signal(signal.SIGHUP)
-    wait_until("the second converter is known", lambda: len(shown(pair.cpe_role)["converters"]) == 2)
+    read_again(pair.cpe_role,
+               CPE + f'\n[[converter]]\nname = "second"\naddress = "{CONVERTER}"\nport = {SECOND_PORT}\nweight = 0\n')
     with dial(pair) as connection:
         expect(greeting(connection) == CONVERTER, "not converted")
         first = pair.converter_role
@@ -177,11 +208,59 @@ def drained(pair, executable, folder):
     wait_until("the draining converter ends", lambda: first.process.poll() is not None)
     expect(first.process.returncode == 0, f"it ended with {first.process.returncode}")
     second.stop()
-    pair.cpe_role.config.write_text(CPE)
-    pair.cpe_role.process.send_signal(signal.SIGHUP)
+    read_again(pair.cpe_role, CPE)
     first.config.write_text(CONVERTER_RULES)
     first.start()
     wait_until("the first one is used again", lambda: exchange(pair, size=10) == CONVERTER)
+
+
+def bypassed(pair):
+    """A server that speaks MPTCP is connected without the converter from the second time on."""
+    read_again(pair.cpe_role, CPE.replace("[cpe]\n", "[cpe]\nbypass = true\n"))
+    pair.sysctl(pair.server, "net/mptcp/enabled", 1)
+    serve(pair.server, SERVER, MPTCP_PORT, MPTCP)
+    expect(exchange(pair, port=MPTCP_PORT, size=100_000) == CONVERTER, "the first connection is not converted")
+    expect(exchange(pair, port=MPTCP_PORT, size=SIZE) == "172.16.1.1", "the second connection is not the CPE's own")
+    expect(exchange(pair, port=PORT, size=10) == CONVERTER, "a server without MPTCP is not converted")
+    expect(pair.counter(pair.server, "MPCapableACKRX") == 2, "not by MPTCP")
+    pair.sysctl(pair.server, "net/mptcp/enabled", 0)
+    read_again(pair.cpe_role, CPE)
+
+
+def addresses_kept(pair):
+    """Servers see the client of the converter, the CPE, and answer by way of the converter."""
+    pair.converter_role.stop()
+    pair.core.ip(f"rule add iif srv0 to 172.16.1.1 ipproto tcp sport {PORT} lookup 300 pref 300",
+                 f"route add default via {CONVERTER} table 300")
+    pair.converter_role.config.write_text(CONVERTER_RULES + '[source]\nmode = "preservation"\n')
+    pair.converter_role.start()
+    wait_until("the converter is used again", lambda: shown(pair.cpe_role)["converters"][0]["reachable"])
+    expect(exchange(pair, size=SIZE) == "172.16.1.1", "the server does not see the client's address")
+    pair.core.ip("rule del pref 300")
+    pair.converter_role.stop()
+    expect("anabranch" not in pair.converter.run("nft", "list", "tables"), "the converter leaves a table")
+    expect("proto 173" not in pair.converter.run("ip", "rule"), "the converter leaves a rule")
+    pair.converter_role.config.write_text(CONVERTER_RULES)
+    pair.converter_role.start()
+    wait_until("the converter is used again", lambda: shown(pair.cpe_role)["converters"][0]["reachable"])
+
+
+def incoming(pair):
+    """From a remote host to a port of the converter, and on to a LAN host, which sees the remote host's address."""
+    serve(pair.host, HOST, PORT)
+    before = pair.counter(pair.cpe, "MPCapableACKRX")
+    seen = exchange(pair, CONVERTER, OUTSIDE_PORT, node=pair.server)
+    expect(seen == REMOTE, f"the LAN host sees {seen}")
+    expect(pair.counter(pair.cpe, "MPCapableACKRX") == before + 1, "not by MPTCP")
+    view = shown(pair.cpe_role)["incoming"][0]
+    expect(view["accepted"] == 1 and view["outcomes"] == {"established": 1}, f"{view}")
+    stranger = pair.core.socket(socket.AF_INET, socket.SOCK_STREAM)
+    stranger.settimeout(5)
+    stranger.connect((CPE_ADDRESS, INSIDE_PORT))
+    stranger.sendall(CONNECT)
+    expect(stranger.recv(100) == bytes.fromhex("010222631e012000"), "the CPE serves others than its converter")
+    stranger.close()
+    expect(shown(pair.converter_role)["incoming"][0]["outcomes"] == {"converted": 1}, "the converter counts otherwise")
 
 
 def cpe_killed(pair):
@@ -209,12 +288,13 @@ def scenario(executable, folder):
     for address in (SERVER, SERVER6):
         for port in (PORT, REFUSED_HERE):
             serve(pair.server, address, port)
-    steps = ((whole_path, (pair,)), (server_speaks_first_and_fast, (pair,)), (said_no, (pair,)), (cookie, (pair,)),
-             (drained, (pair, executable, folder)), (without_syn_data, (pair,)), (cpe_killed, (pair,)), (nothing_left, (pair,)))
+    steps = ((whole_path, (pair,)), (nothing_is_dropped, (pair,)), (server_speaks_first_and_fast, (pair,)), (said_no, (pair,)), (cookie, (pair,)),
+             (drained, (pair, executable, folder)), (bypassed, (pair,)),
+             (addresses_kept, (pair,)), (incoming, (pair,)), (without_syn_data, (pair,)), (cpe_killed, (pair,)), (nothing_left, (pair,)))
     for step, arguments in steps:
         began = time.monotonic()
         step(*arguments)
         print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
 
 
-main(scenario, ["nft", "ss"])
+main(scenario, ["nft", "ss", "tc"])

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+// A CPE between a LAN host (192.0.2.7) and a converter that the test plays (198.18.9.9:5124), in a
+// network namespace of its own. The host connects to 198.18.0.1:80.
+#include "proxy/cpe_session.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "kernel/nft.hpp"
+#include "kernel/rtnetlink.hpp"
+#include "kernel/stream_socket.hpp"
+#include "kernel/sysctl.hpp"
+#include "proxy/cpe_plane.hpp"
+#include "proxy/worker.hpp"
+#include "support/private_network.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+using namespace std::string_literals;
+using kernel::Transport;
+
+const Endpoint kConverter = Endpoint::parse("198.18.9.9:5124").value();
+const Endpoint kServer = Endpoint::parse("198.18.0.1:80").value();
+constexpr int kPatience = 5000;  // milliseconds
+
+const std::string kConnect =
+    "\x01\x06\x22\x63\x0a\x05\x00\x50\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x12\x00\x01"s;
+const std::string kYes = "\x01\x01\x22\x63"s;
+
+std::string error(char code, char value = 0) {
+  return "\x01\x02\x22\x63\x1e\x01"s + code + value;
+}
+
+bool readable(int fd, int patience = kPatience) {
+  pollfd one{fd, POLLIN, 0};
+  return ::poll(&one, 1, patience) == 1;
+}
+
+std::string read_from(int fd, std::size_t wanted = 4096) {
+  std::string out;
+  while (out.size() < wanted && readable(fd)) {
+    char buffer[4096];
+    const auto got = ::recv(fd, buffer, std::min(sizeof buffer, wanted - out.size()), 0);
+    if (got < 0 && errno == ECONNRESET) return out + "reset";
+    if (got <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(got));
+  }
+  return out;
+}
+
+void say(int fd, const std::string& text) {
+  EXPECT_EQ(::send(fd, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+}
+
+class Cpe : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace";
+    if (!kernel::mptcp_available()) GTEST_SKIP() << "no MPTCP";
+    auto netlink = kernel::Rtnetlink::open();
+    ASSERT_TRUE(netlink);
+    const auto loopback = netlink->link("lo");
+    ASSERT_TRUE(loopback);
+    ASSERT_TRUE(netlink->set_up(loopback->index, true));
+    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.0.1"}) {
+      kernel::Address own;
+      own.ifindex = loopback->index;
+      own.prefix = IpPrefix::host(IpAddress::parse(address).value());
+      ASSERT_TRUE(netlink->add(own));
+    }
+    ASSERT_TRUE(kernel::write_sysctl("net/ipv4/tcp_fastopen", "3"));
+    ASSERT_TRUE(kernel::write_sysctl("net/mptcp/blackhole_timeout", "0"));
+    auto converter = kernel::listen_on(
+        kConverter, {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
+    ASSERT_TRUE(converter) << converter.error().text();
+    converter_ = *std::move(converter);
+  }
+
+  /// The destination's own address stands for what tproxy does.
+  void run(const std::string& more = {}) {
+    auto parsed =
+        parse_cpe_settings("[cpe]\nlan = [\"lan0\"]\n" + more +
+                               "[[converter]]\nname = \"one\"\naddress = \"198.18.9.9\"\n",
+                           "t");
+    ASSERT_TRUE(parsed) << parsed.error().text();
+    const auto settings = std::make_shared<const CpeSettings>(*parsed);
+    pool_ = std::make_unique<ConverterPool>(settings->converters, settings->retry);
+    shared_ = std::make_unique<CpeShared>(CpeShared{*pool_, servers_});
+    auto listener = kernel::listen_on(kServer, {.congestion = "cubic", .transparent = true});
+    ASSERT_TRUE(listener) << listener.error().text();
+    auto listeners = std::make_shared<std::vector<UniqueFd>>();
+    listeners->push_back(*std::move(listener));
+    auto worker = Worker<CpePlane>::start([=, this](relay::Reactor& reactor) {
+      return std::make_unique<CpePlane>(reactor, settings, *shared_, std::move(*listeners), false);
+    });
+    ASSERT_TRUE(worker);
+    worker_ = *std::move(worker);
+  }
+
+  static UniqueFd dial() {
+    auto fd = kernel::open_stream_socket(Family::kIpv4, Transport::kTcp);
+    EXPECT_TRUE(fd && kernel::connect_from(fd->get(), IpAddress::parse("192.0.2.7").value()));
+    EXPECT_EQ(kernel::begin_connect(fd->get(), kServer, {}).error, 0);
+    return *std::move(fd);
+  }
+
+  /// The CPE's next connection to the converter.
+  UniqueFd asked() {
+    EXPECT_TRUE(readable(converter_.get()));
+    auto accepted = kernel::accept_from(converter_.get());
+    EXPECT_TRUE(accepted.fd);
+    // What is written before the third ACK would never be sent.
+    for (int i = 0; i < 1000 && kernel::stream_state(accepted.fd.get()).state == TCP_SYN_RECV; ++i)
+      ::poll(nullptr, 0, 1);
+    return std::move(accepted.fd);
+  }
+
+  CpeCounts counts() {
+    CpeCounts out;
+    worker_->ask([&](CpePlane& plane) { out = plane.counts(); });
+    return out;
+  }
+
+  UniqueFd converter_;
+  std::unique_ptr<ConverterPool> pool_;
+  MptcpServers servers_;
+  std::unique_ptr<CpeShared> shared_;
+  std::unique_ptr<Worker<CpePlane>> worker_;
+};
+
+TEST_F(Cpe, TellsTheConverterInTheSynWhereAConnectionGoes) {
+  run();
+  const auto host = dial();
+  const auto converter = asked();
+  EXPECT_TRUE(kernel::is_mptcp(converter.get()));
+  EXPECT_EQ(read_from(converter.get(), kConnect.size()), kConnect);
+  say(host.get(), "hello");
+  EXPECT_EQ(read_from(converter.get(), 5), "hello") << "before the converter has answered";
+  say(converter.get(), kYes + "world");
+  EXPECT_EQ(read_from(host.get(), 5), "world");
+  say(host.get(), "more");
+  EXPECT_EQ(read_from(converter.get(), 4), "more");
+  EXPECT_EQ(counts().syn_data, 1u);
+  EXPECT_EQ(counts().outcomes["converted"], 1u);
+}
+
+// No octet of the host may be delivered by two ways. Here all that follows the SYN is lost for a
+// while.
+TEST_F(Cpe, ASynCarriesNothingOfTheHosts) {
+  run();
+  ASSERT_TRUE(kernel::apply_nft(
+      "table inet late { chain out { type filter hook output priority 0; policy accept;"
+      " ip daddr 198.18.9.9 tcp dport 5124 tcp flags & (syn | ack) == ack drop; }; }"));
+  const auto host = dial();
+  say(host.get(), "hello");
+  ASSERT_TRUE(readable(converter_.get()));
+  const auto accepted = kernel::accept_from(converter_.get());
+  EXPECT_EQ(read_from(accepted.fd.get(), kConnect.size()), kConnect);
+  EXPECT_FALSE(readable(accepted.fd.get(), 100));
+  ASSERT_TRUE(kernel::apply_nft("delete table inet late"));
+  EXPECT_EQ(read_from(accepted.fd.get(), 5), "hello");
+}
+
+TEST_F(Cpe, ARefusalReachesTheHostAsAReset) {
+  run();
+  for (const auto& [said, name] : {std::pair{error(96), "refused"},
+                                   {error(97, 1), "unreachable"},
+                                   {error(65), "network-failure"}}) {
+    const auto host = dial();
+    const auto converter = asked();
+    say(converter.get(), said);
+    EXPECT_EQ(read_from(host.get()), "reset") << name;
+    EXPECT_EQ(counts().outcomes[name], 1u) << name;
+  }
+  EXPECT_TRUE(pool_->view(ConverterPool::Time::clock::now())[0].reachable);
+}
+
+TEST_F(Cpe, AsksAgainWithTheCookieItWasGiven) {
+  run();
+  const auto host = dial();
+  say(host.get(), "hello");
+  const auto first = asked();
+  EXPECT_EQ(read_from(first.get(), kConnect.size() + 5), kConnect + "hello");
+  const auto cookie = "\x00\x11\x22\x33\x44\x55\x66\x77"s;
+  say(first.get(), "\x01\x04\x22\x63\x1e\x03\x03\x00"s + cookie);
+  const auto second = asked();
+  const auto with_cookie = "\x01\x09\x22\x63\x16\x03\0\0"s + cookie + kConnect.substr(4);
+  EXPECT_EQ(read_from(second.get(), with_cookie.size() + 5), with_cookie + "hello");
+  say(second.get(), kYes + "x");
+  EXPECT_EQ(read_from(host.get(), 1), "x");
+  EXPECT_TRUE(pool_->view(ConverterPool::Time::clock::now())[0].cookie);
+}
+
+TEST_F(Cpe, AConverterThatDiesWithDataOfTheHostIsNotGoneAround) {
+  run();
+  const auto host = dial();
+  say(host.get(), "pay 100");
+  {
+    const auto converter = asked();
+    EXPECT_EQ(read_from(converter.get(), kConnect.size() + 7), kConnect + "pay 100");
+  }
+  EXPECT_EQ(read_from(host.get()), "reset");
+  EXPECT_EQ(counts().outcomes["converter-lost"], 1u);
+  EXPECT_TRUE(counts().direct.empty());
+}
+
+TEST_F(Cpe, WhatIsNoConverterIsLeftOut) {
+  run();
+  const auto host = dial();
+  const auto converter = asked();
+  say(converter.get(), "220 mail.example ESMTP\r\n");
+  EXPECT_EQ(read_from(converter.get()), kConnect + "reset");
+  const auto view = pool_->view(ConverterPool::Time::clock::now())[0];
+  EXPECT_FALSE(view.reachable);
+  EXPECT_NE(view.why.find("is no converter"), view.why.npos) << view.why;
+  EXPECT_EQ(counts().direct["converter-unusable"], 1u);
+}
+
+TEST_F(Cpe, AHostThatGoesEndsTheConvertersConnection) {
+  run();
+  auto host = dial();
+  const auto converter = asked();
+  EXPECT_EQ(read_from(converter.get(), kConnect.size()), kConnect);
+  kernel::let_close_reset(host.get());
+  host.reset();
+  EXPECT_EQ(read_from(converter.get()), "reset");
+  EXPECT_EQ(counts().outcomes["host-gone"], 1u);
+}
+
+TEST_F(Cpe, AServerThatSpeaksMptcpIsRemembered) {
+  run("bypass = true\n");
+  const auto host = dial();
+  const auto converter = asked();
+  const auto wanted = "\x01\x07\x22\x63\x0a\x06"s + kConnect.substr(6) + "\x1e\x02\0\0"s;
+  EXPECT_EQ(read_from(converter.get(), wanted.size()), wanted);
+  say(converter.get(), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\0\0"s + "x");
+  EXPECT_EQ(read_from(host.get(), 1), "x");
+  EXPECT_TRUE(servers_.knows(kServer, MptcpServers::Time::clock::now()));
+}
+
+TEST_F(Cpe, AConverterWithoutMptcpOfItsOwnIsAskedForTcp) {
+  run("bypass = true\n");
+  const auto host = dial();
+  const auto first = asked();
+  say(first.get(), "\x01\x02\x22\x63\x1e\x01\x21\x1e"s);
+  const auto second = asked();
+  EXPECT_EQ(read_from(second.get(), kConnect.size()), kConnect);
+}
+
+}  // namespace
+}  // namespace anabranch::proxy

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy/converter_report.hpp"
+#include "proxy/cpe_report.hpp"
+#include "support/metrics_table.hpp"
+
+namespace anabranch::proxy {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ProxyMetrics, AreInTheManual) {
+  test_support::expect_in_manual("anabranch_cpe_", cpe_metric_definitions());
+  test_support::expect_in_manual("anabranch_converter_", converter_metric_definitions());
+}
+
+TEST(ConverterReport, TellsWhatBecameOfConnections) {
+  const auto settings = parse_converter_settings(
+      "[clients]\nallow = [\"192.0.2.0/24\"]\n"
+      "[[rule]]\nname = \"mail\"\naction = \"reject\"\nports = [\"25\"]\n",
+      "t");
+  ASSERT_TRUE(settings);
+  ConverterView view{.file = "/etc/c.toml", .settings = *settings, .workers = 2, .counts = {}};
+  view.counts.accepted = 7;
+  view.counts.outcomes = {{"established", 5}, {"rule", 2}};
+  view.counts.rules = {{"mail", 2}};
+  const auto text = converter_report_text(converter_report_json(view));
+  ASSERT_TRUE(text);
+  EXPECT_THAT(*text, HasSubstr("converter on 0.0.0.0:5124, [::]:5124, 2 workers\n"));
+  EXPECT_THAT(*text, HasSubstr("7 accepted so far"));
+  EXPECT_THAT(*text, HasSubstr("established          5\n"));
+  EXPECT_THAT(*text, HasSubstr("rule mail (reject): 2\n"));
+  EXPECT_EQ(converter_metrics(view).size(), 13u);
+}
+
+TEST(CpeReport, TellsWhichConverterIsLeftOutAndWhy) {
+  const auto settings = parse_cpe_settings(
+      "[cpe]\nlan = [\"lan0\"]\n[[converter]]\nname = \"one\"\naddress = \"198.18.0.9\"\n", "t");
+  ASSERT_TRUE(settings);
+  CpeView view{
+      .file = "/etc/c.toml", .settings = *settings, .converters = {}, .packets = {}, .counts = {}};
+  view.converters.push_back({.entry = settings->converters[0],
+                             .reachable = false,
+                             .why = "no answer",
+                             .syn_data = false});
+  const auto text = cpe_report_text(cpe_report_json(view));
+  ASSERT_TRUE(text);
+  EXPECT_THAT(*text,
+              HasSubstr("converter one 198.18.0.9:5124: left out: no answer, no data in SYNs\n"));
+}
+
+}  // namespace
+}  // namespace anabranch::proxy
