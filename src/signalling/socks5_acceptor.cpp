@@ -14,8 +14,12 @@ using namespace socks5;
 
 Octets reply_of(Reply reply, const Endpoint& bound = {}) {
   const auto octets = bound.address.octets();
-  Octets out{kVersion, static_cast<std::uint8_t>(reply), 0, bound.address.is_v4() ? kIpv4 : kIpv6};
-  out.insert(out.end(), octets.begin(), octets.end());
+  Octets out;
+  out.reserve(4 + octets.size() + 2);
+  for (const std::uint8_t one : {kVersion, static_cast<std::uint8_t>(reply), std::uint8_t{0},
+                                 bound.address.is_v4() ? kIpv4 : kIpv6})
+    out.push_back(one);
+  for (const auto octet : octets) out.push_back(octet);
   out.push_back(static_cast<std::uint8_t>(bound.port >> 8));
   out.push_back(static_cast<std::uint8_t>(bound.port));
   return out;
