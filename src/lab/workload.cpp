@@ -141,7 +141,7 @@ Result<UniqueFd> Workload::prepared_socket() const {
 }
 
 Result<void> Workload::accept_one() {
-  if (::listen(listener_.get(), 8) != 0) return fail_errno("listen");
+  if (::listen(listener_.get(), SOMAXCONN) != 0) return fail_errno("listen");
   ANABRANCH_TRY(report(event::Listening{}));
   while (MonotonicClock::now() < deadline_) {
     ANABRANCH_TRY(wait_for(listener_.get(), POLLIN, deadline_));

@@ -33,18 +33,6 @@ struct RemoveAddress {
   std::uint8_t id = 0;
 };
 
-/// REMOVE_ADDR once more: it is not acknowledged, and one that got lost leaves the peer a subflow
-/// that takes the place of others for good. The kernel sends it for ids it knows only, so it is
-/// made to know this one again by a subflow from `local`, an address that works with a port of its
-/// own, which goes with the REMOVE_ADDR before it comes about.
-struct RemoveAgain {
-  Token token = 0;
-  std::uint8_t id = 0;
-  Endpoint local;
-  unsigned ifindex = 0;
-  Endpoint remote;
-};
-
 /// MP_PRIO (RFC 8684 section 3.3.8). The kernel may pass it over: the next samples tell.
 struct SetBackup {
   Token token = 0;
@@ -119,9 +107,9 @@ struct Action {
   std::uint64_t number = 0;  ///< of this daemon's life, for input::Failed
   std::string reason;        ///< a stable code: why
   std::variant<action::CreateSubflow, action::DestroySubflow, action::RemoveAddress,
-               action::RemoveAgain, action::SetBackup, action::Announce, action::AskListening,
-               action::OpenListener, action::CloseListener, action::Probe, action::Measure,
-               action::PreferPath, action::LimitSubflows, action::Note>
+               action::SetBackup, action::Announce, action::AskListening, action::OpenListener,
+               action::CloseListener, action::Probe, action::Measure, action::PreferPath,
+               action::LimitSubflows, action::Note>
       what;
 };
 

@@ -34,13 +34,19 @@ constexpr std::array<std::string_view, 13> kInputNames{
 static_assert(kInputNames.size() == std::variant_size_v<Input>);
 
 using What = decltype(Action::what);
-constexpr std::array<std::string_view, 14> kActionNames{"create_subflow", "destroy_subflow",
-                                                        "remove_address", "remove_again",
-                                                        "set_backup",     "announce",
-                                                        "ask_listening",  "open_listener",
-                                                        "close_listener", "probe",
-                                                        "measure",        "prefer_path",
-                                                        "limit_subflows", "note"};
+constexpr std::array<std::string_view, 13> kActionNames{"create_subflow",
+                                                        "destroy_subflow",
+                                                        "remove_address",
+                                                        "set_backup",
+                                                        "announce",
+                                                        "ask_listening",
+                                                        "open_listener",
+                                                        "close_listener",
+                                                        "probe",
+                                                        "measure",
+                                                        "prefer_path",
+                                                        "limit_subflows",
+                                                        "note"};
 static_assert(kActionNames.size() == std::variant_size_v<What>);
 
 using namespace members;

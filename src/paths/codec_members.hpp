@@ -238,14 +238,6 @@ void describe(auto& visit, Is<action::RemoveAddress> auto& value) {
   visit("token", token);
   visit("id", id);
 }
-void describe(auto& visit, Is<action::RemoveAgain> auto& value) {
-  auto& [token, id, local, ifindex, remote] = value;
-  visit("token", token);
-  visit("id", id);
-  visit("local", local);
-  visit("ifindex", ifindex);
-  visit("remote", remote);
-}
 void describe(auto& visit, Is<action::SetBackup> auto& value) {
   auto& [token, key, backup] = value;
   visit("token", token);

@@ -252,15 +252,10 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
   const Pair pair{key.local.address, key.remote.address};
   const auto found = connection.subflows.find(key);
   if (found == connection.subflows.end()) {
-    const auto& removed = tracks[connection.token].removed;
-    if (key.local.port != 0 &&
-        std::ranges::find(removed, key.local.port, &Removed::port) != removed.end())
-      return;
     // Refused or never answered: what was asked for does not come.
     auto& pending = tracks[connection.token].pending;
     const auto asked = std::ranges::find_if(pending, [&](const Pending& one) {
-      return one.local == pair.local && one.remote == key.remote &&
-             (event.local_id == 0 || one.id == event.local_id);
+      return one.local == pair.local && one.remote == key.remote;
     });
     if (asked == pending.end()) return;
     pending.erase(asked);
@@ -270,14 +265,12 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
     const auto why = reset_words(event);
     note(connection.token, "join-reset",
          fmt::format("{} takes no subflow from {}: {}", key.remote.text(), pair.local.text(), why));
-    remind(connection, now);
     return lost(connection, pair, "join-reset", {}, now, why);
   }
   const auto gone = found->second;
   const auto lived = now - gone.since;
   drop_subflow(connection, key);
   ++totals[key.local.address].subflows_lost;
-  if (lived < kLived) remind(connection, now);
   if (event.error != 0 || event.reset_reason) left_behind(connection, gone, now);
   if (event.reset_reason) {
     const auto why = reset_words(event);

@@ -89,7 +89,6 @@ struct Pending {
   std::string rule;
   MonotonicTime asked{};
   std::uint64_t action = 0;
-  std::uint8_t id = 0;  ///< of the local address
 };
 
 /// When a pair may be tried again in a connection.
@@ -101,18 +100,8 @@ struct Retry {
   std::optional<MonotonicTime> worked = {};  ///< when it last lost an established subflow
 };
 
-/// An id that was taken back. Nothing tells whether the peer has heard of it.
-struct Removed {
-  std::uint8_t id = 0;
-  MonotonicTime since{};
-  bool again = false;      ///< told a second time
-  std::uint16_t port = 0;  ///< from which
-};
-
 struct Track {
   std::map<SubflowKey, SubflowTrack> subflows;
-  std::vector<Removed> removed;  ///< the last ones, oldest first
-  MonotonicTime reminded{};      ///< last time that all of them were told again
   std::vector<Pending> pending;
   std::map<Pair, Retry> retries;
   std::map<IpAddress, MonotonicTime> settled;  ///< no change of active or backup before
@@ -285,11 +274,7 @@ struct Decider::Impl {
   bool reliable(const Connection& connection, const Subflow& subflow, MonotonicTime now) const;
   void take_back(Connection& connection, std::uint8_t id, const std::string& why,
                  MonotonicTime now);
-  void give_up_joins(Connection& connection, const IpAddress& local, const Endpoint& remote,
-                     MonotonicTime now);
   void left_behind(Connection& connection, const Subflow& gone, MonotonicTime now);
-  void tell_again(Connection& connection, MonotonicTime now);
-  void remind(Connection& connection, MonotonicTime now);
   void finish_doomed(Connection& connection, MonotonicTime now);
 
   // decider_limits.cpp

@@ -12,14 +12,6 @@ namespace {
 
 /// How often it is looked whether a subflow that is to go can go now.
 constexpr milliseconds kDoomedStep{20};
-/// After that time an address that was taken back is told once more.
-constexpr seconds kAgainAfter{1};
-/// How often it is looked whether it can be told.
-constexpr milliseconds kAgainStep{200};
-/// A peer holds eight subflows (the kernel's limit), of which these can be dead.
-constexpr std::size_t kRemembered = 16;
-/// All of them are told again at most so often, however often the peer refuses joins.
-constexpr seconds kRemindAll{5};
 
 }  // namespace
 
@@ -105,37 +97,12 @@ void Decider::Impl::take_back(Connection& connection, std::uint8_t id, const std
   announcer.removed(connection, id, now);
   if (id == 0) return;
   connection.ids.release(id, now);
-  auto& removed = tracks[connection.token].removed;
-  if (removed.size() == kRemembered) removed.erase(removed.begin());
-  removed.push_back({id, now});
-  plan_later(connection.token, kAgainAfter, now);
-}
-
-/// A try that nothing has been heard of gives way to the next one. Its socket would go on sending
-/// SYNs for two minutes, and when the path is back each of them takes a place in the queue of the
-/// peer's listener, until that answers none any more.
-void Decider::Impl::give_up_joins(Connection& connection, const IpAddress& local,
-                                  const Endpoint& remote, MonotonicTime now) {
-  auto& track = tracks[connection.token];
-  const auto unheard = [&](const Pending& one) {
-    return one.local == local && one.remote == remote;
-  };
-  const auto found = std::ranges::find_if(track.pending, unheard);
-  if (found == track.pending.end()) return;
-  const auto id = found->id;
-  std::erase_if(track.pending, unheard);
-  const bool shared =
-      std::ranges::any_of(connection.subflows,
-                          [&](const auto& entry) { return entry.second.local_id == id; }) ||
-      std::ranges::any_of(track.pending, [&](const Pending& one) { return one.id == id; });
-  if (id == 0 || shared || !connection.ids.used(id)) return;
-  take_back(connection, id, "join-unanswered", now);
-  track.removed.back().again = true;  // the peer has nothing of it, most likely
 }
 
 /// The kernel has closed a subflow whose end the peer may know nothing of: what a middlebox reset,
 /// or what nothing was heard of any more. There it would take the place of another one, and when
-/// eight places are taken no subflow can come any more.
+/// eight places are taken no subflow can come any more. The kernel sends REMOVE_ADDR only as long
+/// as it has a subflow from that address, this one included: mostly it still has.
 void Decider::Impl::left_behind(Connection& connection, const Subflow& gone, MonotonicTime now) {
   auto& track = tracks[connection.token];
   const auto id = gone.local_id;
@@ -146,50 +113,6 @@ void Decider::Impl::left_behind(Connection& connection, const Subflow& gone, Mon
   const bool asked = std::ranges::any_of(
       track.pending, [&](const Pending& one) { return one.local == gone.key.local.address; });
   if (!shared && !asked) take_back(connection, id, "subflow-lost", now);
-}
-
-/// REMOVE_ADDR is not acknowledged (RFC 8684 section 3.4.2), and when paths fail together it may
-/// have left by one that was dead, too.
-void Decider::Impl::tell_again(Connection& connection, MonotonicTime now) {
-  auto& track = tracks[connection.token];
-  const auto is_due = [&](const Removed& one) {
-    return !one.again && now - one.since >= kAgainAfter;
-  };
-  const auto next = std::ranges::find(track.removed, false, &Removed::again);
-  if (next == track.removed.end()) return;
-  if (std::ranges::none_of(track.removed, is_due))
-    return plan_later(connection.token, next->since + kAgainAfter - now, now);
-  const Subflow* best = nullptr;
-  for (const auto& [key, subflow] : connection.subflows)
-    if (reliable(connection, subflow, now) &&
-        (best == nullptr ||
-         track.subflows.at(key).progressed > track.subflows.at(best->key).progressed))
-      best = &subflow;
-  if (best == nullptr) return plan_later(connection.token, kAgainStep, now);
-  for (auto& one : track.removed) {
-    if (!is_due(one)) continue;
-    // Any port that is likely to be free; a command that is refused is no harm.
-    constexpr std::uint64_t kLowest = 32768, kPorts = 28232, kApart = 7919;
-    one.port = static_cast<std::uint16_t>(kLowest + next_action * kApart % kPorts);
-    one.again = true;
-    act(action::RemoveAgain{connection.token,
-                            one.id,
-                            {best->key.local.address, one.port},
-                            best->ifindex,
-                            best->key.remote},
-        "not-acknowledged");
-  }
-}
-
-/// The peer takes no subflow: perhaps it still has others that are gone.
-void Decider::Impl::remind(Connection& connection, MonotonicTime now) {
-  auto& track = tracks[connection.token];
-  if (track.removed.empty() ||
-      (track.reminded != MonotonicTime{} && now - track.reminded < kRemindAll))
-    return;
-  track.reminded = now;
-  for (auto& one : track.removed) one.again = false;
-  plan_later(connection.token, kAgainAfter, now);
 }
 
 void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool remove,

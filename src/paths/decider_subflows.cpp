@@ -262,7 +262,6 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
     if (now - one.asked < kPendingPatience)
       plan_later(connection.token, one.asked + kPendingPatience + milliseconds(10) - now, now);
   finish_doomed(connection, now);
-  tell_again(connection, now);
   measure_unknown(connection, now);
   const auto wishes = assess(connection, now);
   settle(connection, wishes, now);
@@ -353,18 +352,20 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
 void Decider::Impl::create(Connection& connection, const Path& path, const Endpoint& remote,
                            const Assessment& wish, MonotonicTime now) {
   auto& track = tracks[connection.token];
-  give_up_joins(connection, path.address, remote, now);
   const auto id = connection.ids.of(path.address, now);
   if (id == 0) {
     track.retries[{path.address, remote.address}] = {now + seconds(10), seconds(10), "no-id"};
     return;
   }
-  std::erase_if(track.removed, [&](const Removed& one) { return one.id == id; });
   const bool backup = wish.wish == Wish::kBackup;
   const auto number =
       act(action::CreateSubflow{connection.token, id, path.address, path.ifindex, remote, backup},
           wish.code);
-  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number, id});
+  // A try that nothing has been heard of gives way to the new one.
+  std::erase_if(track.pending, [&](const Pending& one) {
+    return one.local == path.address && one.remote == remote;
+  });
+  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number});
   plan_later(connection.token, kPendingPatience + milliseconds(10), now);
 }
 

@@ -62,17 +62,6 @@ Result<void> Role::apply(const action::RemoveAddress& what) {
   return commands_->remove(what.token, what.id);
 }
 
-Result<void> Role::apply(const action::RemoveAgain& what) {
-  ANABRANCH_TRY(commands_->create({.token = what.token,
-                                   .local_id = what.id,
-                                   .local = what.local.address,
-                                   .local_port = what.local.port,
-                                   .ifindex = what.ifindex,
-                                   .remote = what.remote,
-                                   .backup = true}));
-  return commands_->remove(what.token, what.id);
-}
-
 Result<void> Role::apply(const action::SetBackup& what) {
   return commands_->set_backup(what.token, what.key.local, what.key.remote, what.backup);
 }

@@ -73,7 +73,6 @@ class Role {
   Result<void> apply(const action::CreateSubflow& what);
   Result<void> apply(const action::DestroySubflow& what);
   Result<void> apply(const action::RemoveAddress& what);
-  Result<void> apply(const action::RemoveAgain& what);
   Result<void> apply(const action::SetBackup& what);
   Result<void> apply(const action::Announce& what);
   Result<void> apply(const action::AskListening& what);

@@ -129,7 +129,6 @@ std::vector<Action> every_action() {
       {1, "join", action::CreateSubflow{1, 2, address("10.2.0.2"), 4, kThere, true}},
       {2, "silent", action::DestroySubflow{1, key}},
       {3, "silent", action::RemoveAddress{1, 0}},
-      {17, "not-acknowledged", action::RemoveAgain{1, 9, kHere, 4, kThere}},
       {4, "slow", action::SetBackup{1, key, true}},
       {5, "new-path", action::Announce{1, 9, {address("2001:db8::9"), 0}, 4}},
       {6, "announce", action::AskListening{kHere}},
