@@ -101,8 +101,8 @@ class Tally:
             self.count(seconds, name)
             print(f"         known misses of {name}: " + "; ".join(missed), flush=True)
         elif again:
-            print(f"again    {name}: " + "; ".join(line.strip() for line in lines if "MISSED" in line or "error" in line),
-                  flush=True)
+            told = [line.strip() for line in lines if any(word in line for word in ("MISSED", "FAILED", "error"))]
+            print(f"again    {name}: " + "; ".join(told[-10:]), flush=True)
             return False
         else:
             print("\n".join("    " + line for line in lines[-60:]), flush=True)
