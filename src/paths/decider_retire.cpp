@@ -94,15 +94,14 @@ bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey&
 void Decider::Impl::take_back(Connection& connection, std::uint8_t id, const std::string& why,
                               MonotonicTime now) {
   act(action::RemoveAddress{connection.token, id}, why);
+  if (id != 0) connection.ids.release(id, now);
   announcer.removed(connection, id, now);
-  if (id == 0) return;
-  connection.ids.release(id, now);
 }
 
 /// The kernel has closed a subflow whose end the peer may know nothing of: what a middlebox reset,
 /// or what nothing was heard of any more. There it would take the place of another one, and when
 /// eight places are taken no subflow can come any more. The kernel sends REMOVE_ADDR only as long
-/// as it has a subflow from that address, this one included: mostly it still has.
+/// as it has a subflow from that address, this one included: often it has none any more.
 void Decider::Impl::left_behind(Connection& connection, const Subflow& gone, MonotonicTime now) {
   auto& track = tracks[connection.token];
   const auto id = gone.local_id;

@@ -4,8 +4,8 @@
 
 Usage: paths_neighbour.py ANABRANCH. The kernel looks for a neighbour that does not answer once a second, and a path that is
 back would wait for that. `anabranch paths run` makes it look with each question it asks over a failed path. The kernel
-of this test forgets within a second; after ten outages that end at any moment of the kernel's own second a subflow
-over the path is there again before that second could have passed each time.
+of this test forgets within a second; ten outages end at different moments of the kernel's own second, and a subflow over
+the path is there again sooner than waiting for the kernel would allow (1.36 s in the worst of ten).
 """
 import os
 import sys

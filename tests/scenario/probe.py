@@ -296,9 +296,7 @@ def loaded(wire, server, prober):
         source.close()
         threads[1].join()
     rates_seen = sorted(rate for _, _, rate in got)
-    # One may be: when this machine stands still for a moment the answers come close to each other. The path manager believes
-    # two that are alike.
-    expect(rates_seen[-2] < 1.2 * mbit, f"a loaded path seems faster than it is: {rates_seen}")
+    expect(rates_seen[-1] < 1.2 * mbit, f"a loaded path seems faster than it is: {rates_seen}")
     wire.set(1)
     return [f"IPv4 {mbit} Mbit/s beside a transfer: from {rates_seen[0]:.2f} to {rates_seen[-1]:.2f}, "
             f"median {statistics.median(rates_seen):.2f}; answers to {sum(a for a, _, _ in got)} of {9 * PACKETS}; "
