@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
@@ -121,6 +122,11 @@ Result<int> shell_in(const Scenario& scenario, std::string_view node) {
   ANABRANCH_TRY(scenario.start(**network));
   options->standard_input = 0;
   options->environment["PS1"] = std::string(node) + "# ";
+  // What is typed there is this executable, installed or not.
+  const char* path = std::getenv("PATH");
+  options->environment["PATH"] =
+      std::filesystem::path(kernel::own_executable()).parent_path().string() + ":" +
+      (path == nullptr ? "/usr/bin:/bin" : path);
   std::fprintf(stderr, "%s runs; leaving this shell ends it.\n",
                std::string(scenario.name).c_str());
   auto process = kernel::spawn(*options);

@@ -20,6 +20,10 @@ said=$(echo 'ip -o -4 address show dev up1' | timeout 60 "$executable" lab shell
   why "lab shell failed: $said"
 grep -q '172.16.1.1/24' <<<"$said" || why "lab shell is not in the gateway: $said"
 
+said=$(echo 'anabranch gateway show' | timeout 60 "$executable" lab shell single-homed gateway 2>&1) ||
+  why "the shell does not know the executable: $said"
+grep -q 'isp1' <<<"$said" || why "show in the lab's shell tells: $said"
+
 said=$(echo true | timeout 60 "$executable" lab shell single-homed nowhere 2>&1)
 [ $? -eq 2 ] || why "an unknown node does not end with 2: $said"
 echo ok
