@@ -66,7 +66,7 @@ class Tally:
     """Says how each test ended, and counts."""
 
     def __init__(self):
-        self.passed, self.failed, self.skipped = 0, [], []
+        self.passed, self.failed, self.skipped, self.run_again = 0, [], [], []
         self.lock = threading.Lock()
         self.known_misses = KnownMisses((TESTS / "known-misses").read_text())
         self.allowed_skips = [pattern for pattern, _ in rows((TESTS / "allowed-skips").read_text(), 2)]
@@ -79,7 +79,7 @@ class Tally:
 
     def fail(self, name, why):
         with self.lock:
-            self.failed.append(name)
+            self.failed.append(f"{name}: {why}")
         print(f"FAILED   {name}: {why}", flush=True)
 
     def skip(self, name, why):
@@ -100,17 +100,28 @@ class Tally:
         elif code == 1 and (missed := self.known_misses.all_known(name, lines)):
             self.count(seconds, name)
             print(f"         known misses of {name}: " + "; ".join(missed), flush=True)
-        elif again:
-            told = [line.strip() for line in lines if any(word in line for word in ("MISSED", "FAILED", "error"))]
-            print(f"again    {name}: " + "; ".join(told[-10:]), flush=True)
-            return False
         else:
             print("\n".join("    " + line for line in lines[-60:]), flush=True)
-            self.fail(name, f"exit {code}")
+            told = [line.strip() for line in lines if any(word in line for word in ("MISSED", "FAILED", "error"))]
+            # A program that ends by itself says 1; all else is a crash.
+            return self.failed_once(name, f"exit {code}: " + "; ".join(told[-10:]), again and code == 1)
         return True
 
+    def failed_once(self, name, why, again):
+        """Whether that decides it: with `again` it is told, and the next run decides."""
+        if not again:
+            self.fail(name, why)
+            return True
+        with self.lock:
+            self.run_again.append(f"{name}: {why}")
+        print(f"again    {name}: {why}", flush=True)
+        return False
+
     def summary(self):
-        for name in self.failed:
-            print("failed:", name)
+        """The last lines; what was run again comes before what failed for good."""
+        for failure in self.run_again:
+            print("again:", failure)
+        for failure in self.failed:
+            print("failed:", failure)
         print(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
         return 1 if self.failed or self.passed == 0 else 0

@@ -79,6 +79,17 @@ class TallyTest(unittest.TestCase):
     def test_a_crash_is_no_known_miss(self):
         self.assertEqual(self.judged(-11, SHOWN.format(silence=2, share=0.4).splitlines())[:4], (True, 0, 1, 0))
 
+    def test_a_crash_is_not_run_again(self):
+        self.assertEqual(self.judged(-11, ["Segmentation fault"], again=True)[:4], (True, 0, 1, 0))
+
+    def test_what_was_run_again_is_told_at_the_end(self):
+        tally = Tally()
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertFalse(tally.ended("scenario/x@root", 1, ["FAILED: why"], 1, again=True))
+            tally.ended("scenario/x@root", 0, ["ok"], 1)
+            tally.summary()
+        self.assertTrue(said.getvalue().endswith("again: scenario/x@root: exit 1: FAILED: why\n1 passed, 0 failed, 0 skipped\n"))
+
 
 if __name__ == "__main__":
     unittest.main()
