@@ -118,6 +118,11 @@ class Prober:
         self.process.stdin.flush()
 
 
+def fastest(prober, *path, **options):
+    """Of three round trips the shortest: the others waited for a processor, too."""
+    return min(prober.ask(*path, **options) or 1e9 for _ in range(3))
+
+
 def near(value, wanted, part, what):
     expect(isinstance(value, float) and abs(value - wanted) <= part * wanted, f"{what}: {value}, not {wanted} +- {part:.0%}")
 
@@ -183,7 +188,7 @@ def alive_and_dead(here, server, wire, prober, listeners):
             source = client(path, family)
             wait_until(f"path {path} of IPv{family} answers", lambda: isinstance(prober.ask(source, SERVER[family]), float))
             for port in (OPEN, CLOSED):
-                near(min(prober.ask(source, SERVER[family], port) or 1e9 for _ in range(3)), 20 * path, 0.1,
+                near(fastest(prober, source, SERVER[family], port), 20 * path, 0.1,
                      f"round trip in ms of path {path}, IPv{family}, port {port}")
     expect_no_half_open(server)
     expect_nobody(listeners)
@@ -198,7 +203,7 @@ def alive_and_dead(here, server, wire, prober, listeners):
     answered, _, rate = prober.measure(client(2, 4), patience=0.5)
     expect((answered, rate) == (0, 0), f"a cut path was measured: {answered} {rate}")
     wire.tell(link="path2", state="up")
-    near(min(prober.ask(client(2, 4)) for _ in range(3)), 40, 0.15, "round trip of the path that is back")
+    near(fastest(prober, client(2, 4)), 40, 0.15, "round trip of the path that is back")
 
 
 def chosen_interface(here, server, prober):
@@ -207,9 +212,9 @@ def chosen_interface(here, server, prober):
     # The server answers to 10.1.0.2 by path 1: 10 ms back, 20 ms there. Nobody on path 2 has the address of a
     # router, so the server's own is asked for on the link.
     here.ip(f"route add {SERVER[4]} via 10.2.0.1 dev c2 metric 9")
-    near(prober.ask(client(1, 4), ifindex=index[2]) and prober.ask(client(1, 4), ifindex=index[2]), 30, 0.15,
+    near(fastest(prober, client(1, 4), ifindex=index[2]), 30, 0.15,
          "round trip there by path 2 and back by path 1")
-    near(prober.ask(client(1, 4), ifindex=index[1]), 20, 0.15, "round trip by the interface of path 1")
+    near(fastest(prober, client(1, 4), ifindex=index[1]), 20, 0.15, "round trip by the interface of path 1")
     here.ip(f"route del {SERVER[4]} via 10.2.0.1 dev c2 metric 9")
     expect_no_half_open(server)
 
