@@ -13,6 +13,7 @@
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "cli/role_verbs.hpp"
 #include "gateway/kea6_config.hpp"
 #include "gateway/kea_config.hpp"
 #include "gateway/settings.hpp"
@@ -31,11 +32,6 @@ struct Options {
   bool as_json = false;
   bool ipv6 = false;
 };
-
-Result<ExitCode> ok_or(const Result<void>& done) {
-  if (!done) return std::unexpected(done.error());
-  return ExitCode::kOk;
-}
 
 Result<ExitCode> check(const std::string& file) {
   const auto settings = gateway::load(file);
@@ -207,9 +203,7 @@ Result<ExitCode> reload(const Options& options) {
       return fail("the running gateway reads " + running, options.config, "leave -c out",
                   ExitCode::kBadInput);
   }
-  const auto answer = status::ask(socket, "reload", seconds(30));
-  if (!answer) return std::unexpected(answer.error());
-  return ExitCode::kOk;
+  return tell_role(socket, "reload");
 }
 
 }  // namespace
@@ -217,13 +211,8 @@ Result<ExitCode> reload(const Options& options) {
 void add_gateway(CLI::App& app, Outcome& outcome) {
   auto* object =
       app.add_subcommand("gateway", "Router with several uplinks, one source prefix each");
-  object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-  const auto verb = [&](const char* name, const char* what, auto action) {
-    auto* command = object->add_subcommand(name, what);
-    command->callback([options, action, &outcome] { outcome.value = action(*options); });
-    return command;
-  };
+  const Verbs<Options> verb(*object, options, outcome);
   const auto takes_file = [&](CLI::App* command) {
     auto* file = command->add_option("-c,--config", options->config, "Configuration file");
     file->type_name("FILE")->capture_default_str();

@@ -15,6 +15,7 @@
 
 #include "base/directories.hpp"
 #include "cli/commands.hpp"
+#include "cli/role_verbs.hpp"
 #include "host/apply.hpp"
 #include "host/release.hpp"
 #include "host/settings.hpp"
@@ -143,9 +144,7 @@ Result<std::filesystem::path> chosen_socket(const Options& options) {
 Result<ExitCode> reload(const Options& options) {
   const auto socket = chosen_socket(options);
   if (!socket) return std::unexpected(socket.error());
-  const auto answer = status::ask(*socket, "reload", seconds(30));
-  if (!answer) return std::unexpected(answer.error());
-  return ExitCode::kOk;
+  return tell_role(*socket, "reload");
 }
 
 Result<ExitCode> show(const Options& options) {
@@ -183,13 +182,8 @@ Result<ExitCode> cleanup(const Options& options) {
 
 void add_host(CLI::App& app, Outcome& outcome) {
   auto* object = app.add_subcommand("host", "Further paths for a host with one interface");
-  object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-  const auto verb = [&](const char* name, const char* what, auto action) {
-    auto* command = object->add_subcommand(name, what);
-    command->callback([options, action, &outcome] { outcome.value = action(*options); });
-    return command;
-  };
+  const Verbs<Options> verb(*object, options, outcome);
   const auto takes_file = [&](CLI::App* command, const char* what) {
     return command->add_option("-c,--config", options->file, what)->type_name("FILE");
   };

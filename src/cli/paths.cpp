@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/role_verbs.hpp"
 #include "paths/hand_over.hpp"
 #include "paths/monitor.hpp"
 #include "paths/recording.hpp"
@@ -54,18 +55,7 @@ Result<ExitCode> check(const Options& options) {
 }
 
 Result<ExitCode> show(const Options& options) {
-  const auto answer = status::ask(socket(), "show", seconds(10), options.about);
-  if (!answer) return std::unexpected(answer.error());
-  if (options.as_json) {
-    const auto report = json::parse(*answer, nullptr, false);
-    if (report.is_discarded()) return fail("the path manager's answer is no JSON");
-    fmt::print("{}\n", report.dump(2));
-    return ExitCode::kOk;
-  }
-  const auto text = paths::report_text(*answer);
-  if (!text) return std::unexpected(text.error());
-  fmt::print("{}", *text);
-  return ExitCode::kOk;
+  return show_role(socket(), options.as_json, paths::report_text, options.about);
 }
 
 /// Until the path manager ends or nobody reads us any more.
@@ -112,9 +102,7 @@ Result<ExitCode> replay(const Options& options) {
 }
 
 Result<ExitCode> reload(const Options&) {
-  const auto answer = status::ask(socket(), "reload", seconds(30));
-  if (!answer) return std::unexpected(answer.error());
-  return ExitCode::kOk;
+  return tell_role(socket(), "reload");
 }
 
 Result<ExitCode> cleanup(const Options& options) {
@@ -129,13 +117,8 @@ Result<ExitCode> cleanup(const Options& options) {
 
 void add_paths(CLI::App& app, Outcome& outcome) {
   auto* object = app.add_subcommand("paths", "Path manager of the machine's MPTCP connections");
-  object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-  const auto verb = [&](const char* name, const char* what, auto action) {
-    auto* command = object->add_subcommand(name, what);
-    command->callback([options, action, &outcome] { outcome.value = action(*options); });
-    return command;
-  };
+  const Verbs<Options> verb(*object, options, outcome);
   const auto takes_file = [&](CLI::App* command, const char* what) {
     return command->add_option("-c,--config", options->file, what)->type_name("FILE");
   };

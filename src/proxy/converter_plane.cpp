@@ -16,18 +16,14 @@ relay::RelaySettings relay_settings(const ConverterLimits& limits) {
 }
 
 ConverterPlane::ConverterPlane(relay::Reactor& reactor_of_thread, Settings first,
-                               const ConverterShared& shared_of_all,
-                               std::vector<UniqueFd> listeners)
+                               const ConverterShared& shared_of_all)
     : reactor(reactor_of_thread),
       relays(reactor, relay_settings(first->limits)),
       settings(std::move(first)),
-      shared(shared_of_all) {
-  for (auto& listener : listeners)
-    doors_.push_back(std::make_unique<Door>(
-        reactor, std::move(listener),
-        [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
-        [this] { ++tally.starved; }));
-}
+      shared(shared_of_all),
+      doors(
+          reactor, [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
+          [this] { ++tally.starved; }) {}
 
 ConverterPlane::~ConverterPlane() = default;
 

@@ -11,7 +11,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/fd.hpp"
 #include "proxy/client_table.hpp"
 #include "proxy/converter_settings.hpp"
 #include "proxy/door.hpp"
@@ -52,16 +51,13 @@ class ConverterPlane {
  public:
   using Settings = std::shared_ptr<const ConverterSettings>;
 
-  ConverterPlane(relay::Reactor& reactor, Settings settings, const ConverterShared& shared,
-                 std::vector<UniqueFd> listeners);
+  ConverterPlane(relay::Reactor& reactor, Settings settings, const ConverterShared& shared);
   ~ConverterPlane();
   ConverterPlane(const ConverterPlane&) = delete;
   ConverterPlane& operator=(const ConverterPlane&) = delete;
 
   /// For connections from now on, and limits of running ones.
   void set(Settings settings);
-  /// No new connections; those that there are go on.
-  void drain() { doors_.clear(); }
   /// Connections being set up and relayed.
   std::uint64_t running() const;
   ConverterCounts counts() const;
@@ -74,11 +70,12 @@ class ConverterPlane {
   ConverterCounts tally;
   void remove(ConverterSession& session);
 
+  Doors doors;
+
  private:
   void enter(kernel::Accepted accepted);
 
   std::unordered_map<ConverterSession*, std::unique_ptr<ConverterSession>> sessions_;
-  std::vector<std::unique_ptr<Door>> doors_;
 };
 
 relay::RelaySettings relay_settings(const ConverterLimits& limits);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/config.hpp"
+#include "proxy/relay_setting_definitions.hpp"
 #include "proxy/rule_settings.hpp"
 #include "status/metrics_settings.hpp"
 
@@ -32,13 +33,6 @@ inline constexpr Setting kWorkers{
     .low = 0,
     .high = 256};
 
-inline constexpr Setting kCongestion{
-    .key = "congestion",
-    .help =
-        "Congestion control of all connections, towards clients and towards servers. "
-        "net.ipv4.tcp_available_congestion_control names what the kernel has.",
-    .fallback = "cubic"};
-
 inline constexpr std::array<std::string_view, 2> kUpstreams{"tcp", "mptcp"};
 inline constexpr Setting kUpstream{
     .key = "upstream",
@@ -49,7 +43,7 @@ inline constexpr Setting kUpstream{
     .fallback = "tcp",
     .choices = kUpstreams};
 
-inline constexpr std::array kAll{kListen, kWorkers, kCongestion, kUpstream};
+inline constexpr std::array kAll{kListen, kWorkers, relayed::kCongestion, kUpstream};
 
 }  // namespace own
 
@@ -177,21 +171,6 @@ inline constexpr Setting kSetup{
     .low = 100,
     .high = 300'000};
 
-inline constexpr Setting kIdle{
-    .key = "idle",
-    .kind = Kind::kDuration,
-    .help = "A connection without an octet either way for so long is reset.",
-    .fallback = "2h",
-    .low = 1'000,
-    .high = 30LL * 24 * 3600 * 1000};
-
-inline constexpr Setting kHalfClosed{.key = "half_closed",
-                                     .kind = Kind::kDuration,
-                                     .help = "The same once one side has closed.",
-                                     .fallback = "5min",
-                                     .low = 1'000,
-                                     .high = 30LL * 24 * 3600 * 1000};
-
 inline constexpr Setting kErrors{
     .key = "errors_per_second",
     .kind = Kind::kNumber,
@@ -202,7 +181,8 @@ inline constexpr Setting kErrors{
     .low = 1,
     .high = 1'000'000};
 
-inline constexpr std::array kAll{kTotal, kPerClient, kSetup, kIdle, kHalfClosed, kErrors};
+inline constexpr std::array kAll{kTotal,         kPerClient,           kSetup,
+                                 relayed::kIdle, relayed::kHalfClosed, kErrors};
 
 }  // namespace limits
 

@@ -76,8 +76,8 @@ ConverterLimits read_limits(const Section& section) {
   out.total = static_cast<std::uint64_t>(section.number(limits::kTotal));
   out.per_client = static_cast<std::uint64_t>(section.number(limits::kPerClient));
   out.setup = std::chrono::duration_cast<milliseconds>(section.duration(limits::kSetup));
-  out.idle = in_seconds(limits::kIdle);
-  out.half_closed = in_seconds(limits::kHalfClosed);
+  out.idle = in_seconds(definition::relayed::kIdle);
+  out.half_closed = in_seconds(definition::relayed::kHalfClosed);
   out.errors_per_second = static_cast<std::uint32_t>(section.number(limits::kErrors));
   return out;
 }
@@ -89,7 +89,7 @@ Result<ConverterSettings> read(const config::Document& document) {
   ConverterSettings out;
   out.listen = read_listen(section);
   out.workers = static_cast<unsigned>(section.number(own::kWorkers));
-  out.congestion = section.text(own::kCongestion);
+  out.congestion = section.text(definition::relayed::kCongestion);
   out.upstream_mptcp = section.choice(own::kUpstream) == "mptcp";
   read_clients(root, out);
   out.destinations = read_prefixes(root.section(key::kDestinations), key::destinations::kAllow);

@@ -23,18 +23,16 @@ relay::RelaySettings relay_settings(const CpeSettings& settings) {
 }  // namespace
 
 CpePlane::CpePlane(relay::Reactor& reactor_of_thread, Settings first, const CpeShared& shared,
-                   std::vector<UniqueFd> listeners, bool asks)
+                   bool asks)
     : reactor(reactor_of_thread),
       relays(reactor, relay_settings(*first)),
       settings(std::move(first)),
       pool(shared.pool),
       mptcp_servers(shared.mptcp_servers),
-      remote_hosts(shared.remote_hosts) {
-  for (auto& listener : listeners)
-    doors_.push_back(std::make_unique<Door>(
-        reactor, std::move(listener),
-        [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
-        [this] { ++tally.starved; }));
+      remote_hosts(shared.remote_hosts),
+      doors(
+          reactor, [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
+          [this] { ++tally.starved; }) {
   if (asks) reactor.start(tick_, kTick);
 }
 

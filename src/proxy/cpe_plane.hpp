@@ -11,7 +11,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/fd.hpp"
 #include "proxy/client_table.hpp"
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_settings.hpp"
@@ -53,8 +52,7 @@ class CpePlane final {
   using Settings = std::shared_ptr<const CpeSettings>;
 
   /// `asks`: this thread asks converters that were unreachable.
-  CpePlane(relay::Reactor& reactor, Settings settings, const CpeShared& shared,
-           std::vector<UniqueFd> listeners, bool asks);
+  CpePlane(relay::Reactor& reactor, Settings settings, const CpeShared& shared, bool asks);
   ~CpePlane();
   CpePlane(const CpePlane&) = delete;
   CpePlane& operator=(const CpePlane&) = delete;
@@ -71,13 +69,13 @@ class CpePlane final {
   ClientTable* const remote_hosts;
   const int receive_buffer = kernel::largest_receive_buffer();
   bool incoming() const { return remote_hosts != nullptr; }
-  /// No new connections; those that there are go on.
-  void drain() { doors_.clear(); }
   std::uint64_t running() const { return sessions_.size() + relays.counts().running; }
   CpeCounts tally;
   std::uint32_t draw() { return spread_(random_); }
   void remove(CpeSession& session);
   void remove(ConverterInquiry& inquiry);
+
+  Doors doors;
 
  private:
   struct Tick final : relay::Reactor::Timer {
@@ -91,7 +89,6 @@ class CpePlane final {
 
   std::unordered_map<CpeSession*, std::unique_ptr<CpeSession>> sessions_;
   std::unordered_map<ConverterInquiry*, std::unique_ptr<ConverterInquiry>> inquiries_;
-  std::vector<std::unique_ptr<Door>> doors_;
   std::uniform_int_distribution<std::uint32_t> spread_;
   std::minstd_rand random_{std::random_device()()};
   Tick tick_{*this};

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/config.hpp"
+#include "proxy/relay_setting_definitions.hpp"
 #include "proxy/rule_settings.hpp"
 #include "status/metrics_settings.hpp"
 
@@ -29,13 +30,6 @@ inline constexpr Setting kWorkers{.key = "workers",
                                   .fallback = "1",
                                   .low = 0,
                                   .high = 256};
-
-inline constexpr Setting kCongestion{
-    .key = "congestion",
-    .help =
-        "Congestion control of all connections, towards hosts and towards converters. "
-        "net.ipv4.tcp_available_congestion_control names what the kernel has.",
-    .fallback = "cubic"};
 
 inline constexpr Setting kSynData{
     .key = "syn_data",
@@ -90,24 +84,17 @@ inline constexpr Setting kRefusedDirect{
     .low = 1'000,
     .high = 3'600'000};
 
-inline constexpr Setting kIdle{
-    .key = "idle",
-    .kind = Kind::kDuration,
-    .help = "A connection without an octet either way for so long is reset.",
-    .fallback = "2h",
-    .low = 1'000,
-    .high = 30LL * 24 * 3600 * 1000};
-
-inline constexpr Setting kHalfClosed{.key = "half_closed",
-                                     .kind = Kind::kDuration,
-                                     .help = "The same once one side has closed.",
-                                     .fallback = "5min",
-                                     .low = 1'000,
-                                     .high = 30LL * 24 * 3600 * 1000};
-
-inline constexpr std::array kAll{kLan,           kWorkers,     kCongestion, kSynData,
-                                 kBypass,        kUnreachable, kRetry,      kSetup,
-                                 kRefusedDirect, kIdle,        kHalfClosed};
+inline constexpr std::array kAll{kLan,
+                                 kWorkers,
+                                 relayed::kCongestion,
+                                 kSynData,
+                                 kBypass,
+                                 kUnreachable,
+                                 kRetry,
+                                 kSetup,
+                                 kRefusedDirect,
+                                 relayed::kIdle,
+                                 relayed::kHalfClosed};
 
 }  // namespace own
 

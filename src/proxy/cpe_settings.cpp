@@ -61,15 +61,15 @@ Result<CpeSettings> read(const config::Document& document) {
   CpeSettings out;
   out.lan = read_lan(section);
   out.workers = static_cast<unsigned>(section.number(own::kWorkers));
-  out.congestion = section.text(own::kCongestion);
+  out.congestion = section.text(definition::relayed::kCongestion);
   out.syn_data = section.flag(own::kSynData);
   out.bypass = section.flag(own::kBypass);
   out.unreachable_after = in_milliseconds(own::kUnreachable);
   out.retry = in_milliseconds(own::kRetry);
   out.setup = in_milliseconds(own::kSetup);
   out.refused_direct = in_seconds(own::kRefusedDirect);
-  out.idle = in_seconds(own::kIdle);
-  out.half_closed = in_seconds(own::kHalfClosed);
+  out.idle = in_seconds(definition::relayed::kIdle);
+  out.half_closed = in_seconds(definition::relayed::kHalfClosed);
   out.converters = read_converters(root);
   out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,

@@ -16,18 +16,24 @@ constexpr std::chrono::milliseconds kStarvedPause{100};
 
 }  // namespace
 
-Door::Door(relay::Reactor& reactor, UniqueFd listener, Entered entered,
+Door::Door(relay::Reactor& reactor, Listener listener, Entered entered,
            std::function<void()> starved)
     : reactor_(reactor),
       listener_(std::move(listener)),
       entered_(std::move(entered)),
       starved_(std::move(starved)) {
-  if (const auto watched = reactor_.watch(listener_.get(), EPOLLIN, *this); !watched)
+  if (const auto watched = reactor_.watch(listener_.fd.get(), EPOLLIN, *this); !watched)
     log::error("nobody is let in: {}", watched.error().text());
 }
 
 Door::~Door() {
-  reactor_.forget(listener_.get(), *this);
+  if (listener_.fd) reactor_.forget(listener_.fd.get(), *this);
+}
+
+Listener Door::give_up() {
+  reactor_.forget(listener_.fd.get(), *this);
+  reactor_.stop(*this);
+  return std::move(listener_);
 }
 
 void Door::ready(std::uint32_t) {
@@ -40,7 +46,7 @@ void Door::expired() {
 
 void Door::let_in() {
   for (int left = kTurn; left > 0; --left) {
-    auto accepted = kernel::accept_from(listener_.get());
+    auto accepted = kernel::accept_from(listener_.fd.get());
     if (accepted.error != 0) {
       starved_();
       return reactor_.start(*this, kStarvedPause);
@@ -49,6 +55,18 @@ void Door::let_in() {
     entered_(std::move(accepted));
   }
   reactor_.again(*this);
+}
+
+void Doors::open(std::vector<Listener> listeners) {
+  for (auto& listener : listeners)
+    doors_.push_back(std::make_unique<Door>(reactor_, std::move(listener), entered_, starved_));
+}
+
+std::vector<Listener> Doors::give_up() {
+  std::vector<Listener> out;
+  for (const auto& door : doors_) out.push_back(door->give_up());
+  doors_.clear();
+  return out;
 }
 
 }  // namespace anabranch::proxy

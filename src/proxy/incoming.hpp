@@ -5,13 +5,18 @@
 // has the side that asks, the CPE the one that is asked.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/endpoint.hpp"
 #include "proxy/converter_settings.hpp"
 #include "proxy/cpe_settings.hpp"
+#include "proxy/service.hpp"
 
 namespace anabranch::proxy {
 
@@ -21,5 +26,94 @@ std::shared_ptr<const CpeSettings> asking_settings(const ConverterSettings& sett
 
 /// The side of the CPE that is asked: by its converters and by nobody else.
 std::shared_ptr<const ConverterSettings> asked_settings(const CpeSettings& settings);
+
+/// The [[incoming]] ports of a role. A Port is made from an entry of the file and has it as `port`,
+/// beside the `service` that lets connections in.
+template <class Port>
+class IncomingPorts {
+ public:
+  using Make = std::function<std::unique_ptr<Port>(const IncomingPort&)>;
+
+  explicit IncomingPorts(Make make) : make_(std::move(make)) {}
+
+  /// What a change will need; nothing has changed yet.
+  struct Change {
+    struct One {
+      Port* stays = nullptr;  ///< null: `fresh` comes
+      std::unique_ptr<Port> fresh;
+      ListeningPlan plan;
+      std::vector<Listener> missing;
+    };
+    std::vector<One> ports;
+  };
+
+  Result<Change> prepare(const std::vector<IncomingPort>& entries,
+                         const kernel::ListenerOptions& options, std::size_t workers) const {
+    Change out;
+    for (const auto& entry : entries) {
+      const auto same = [&](const auto& one) { return one->port == entry; };
+      const auto found = std::ranges::find_if(ports_, same);
+      typename Change::One one;
+      if (found != ports_.end())
+        one.stays = found->get();
+      else
+        one.fresh = make_(entry);
+      one.plan = {{entry.listen}, options};
+      const auto& service = one.fresh ? one.fresh->service : one.stays->service;
+      auto missing = service.open_missing(one.plan, workers);
+      if (!missing) return std::unexpected(missing.error());
+      one.missing = *std::move(missing);
+      out.ports.push_back(std::move(one));
+    }
+    return out;
+  }
+
+  void apply(Change change, const Workers& workers) {
+    auto before = std::move(ports_);
+    ports_.clear();
+    for (auto& one : change.ports) {
+      const auto at = std::ranges::find(before, one.stays, &std::unique_ptr<Port>::get);
+      ports_.push_back(one.fresh ? std::move(one.fresh) : std::move(*at));
+      ports_.back()->service.listen(one.plan, workers, std::move(one.missing));
+    }
+    for (auto& port : before) {
+      if (!port) continue;
+      port->service.close();
+      leaving_.push_back(std::move(port));
+    }
+  }
+
+  /// Of the file; those that are no more in it are let go of by leave_idle() when they are unused.
+  const std::vector<std::unique_ptr<Port>>& all() const { return ports_; }
+
+  void close() const {
+    for (const auto& port : ports_) port->service.close();
+  }
+
+  std::uint64_t running() const {
+    std::uint64_t out = 0;
+    for (const auto* list : {&ports_, &leaving_})
+      for (const auto& port : *list) out += port->service.running();
+    return out;
+  }
+
+  /// As Service::leave_idle().
+  bool leave_idle(const Workers& workers) {
+    std::erase_if(leaving_, [](const auto& port) { return port->service.running() == 0; });
+    bool left = !leaving_.empty();
+    for (const auto& port : ports_) left = port->service.leave_idle(workers) || left;
+    return left;
+  }
+
+  void clear() {
+    ports_.clear();
+    leaving_.clear();
+  }
+
+ private:
+  Make make_;
+  std::vector<std::unique_ptr<Port>> ports_;    ///< in the order of the file
+  std::vector<std::unique_ptr<Port>> leaving_;  ///< taken out of the file, with connections
+};
 
 }  // namespace anabranch::proxy

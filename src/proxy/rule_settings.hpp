@@ -36,6 +36,8 @@ struct IncomingPort {
   std::string name;
   Endpoint listen;
   Endpoint to;
+
+  bool operator==(const IncomingPort&) const = default;
 };
 
 namespace definition::rule {

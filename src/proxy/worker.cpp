@@ -2,7 +2,10 @@
 #include "proxy/worker.hpp"
 
 #include <algorithm>
+#include <csignal>
+#include <future>
 #include <iterator>
+#include <utility>
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -35,6 +38,43 @@ std::uint64_t raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
+}
+
+Result<std::unique_ptr<Worker>> Worker::start() {
+  auto reactor = relay::Reactor::create();
+  if (!reactor) return std::unexpected(reactor.error());
+  std::unique_ptr<Worker> out(new Worker(*std::move(reactor)));
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  out->thread_ = std::thread([reactor = out->reactor_.get()] { reactor->run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return out;
+}
+
+Worker::~Worker() {
+  reactor_->stop();
+  thread_.join();
+}
+
+void Worker::ask(const std::function<void(relay::Reactor&)>& callback) const {
+  std::promise<void> done;
+  reactor_->post([&] {
+    callback(*reactor_);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+Result<void> resize(Workers& workers, std::size_t count) {
+  if (workers.size() > count) workers.resize(count);
+  while (workers.size() < count) {
+    auto worker = Worker::start();
+    if (!worker) return std::unexpected(worker.error());
+    workers.push_back(*std::move(worker));
+  }
+  return {};
 }
 
 }  // namespace anabranch::proxy

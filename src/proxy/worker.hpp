@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
-// A thread of the data plane: an event loop and the Plane that lives on it. Whatever a Plane has is
-// used on its thread only; the main thread asks for what it wants to know.
+// A thread of the data plane: an event loop. What lives on it is used on its thread only; the main
+// thread asks for what it wants to know (see Service).
 #pragma once
 
-#include <csignal>
 #include <functional>
-#include <future>
 #include <memory>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "relay/reactor.hpp"
@@ -24,52 +22,30 @@ unsigned worker_count(unsigned wanted);
 /// Lets the process have as many descriptors as it may. Returns how many.
 std::uint64_t raise_descriptor_limit();
 
-template <class Plane>
 class Worker {
  public:
-  using Make = std::function<std::unique_ptr<Plane>(relay::Reactor&)>;
-
-  /// `make` is called on the thread. Signals stay with the main thread.
-  static Result<std::unique_ptr<Worker>> start(Make make) {
-    auto reactor = relay::Reactor::create();
-    if (!reactor) return std::unexpected(reactor.error());
-    std::unique_ptr<Worker> out(new Worker(*std::move(reactor)));
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    out->thread_ = std::thread([worker = out.get(), make = std::move(make)] {
-      worker->plane_ = make(*worker->reactor_);
-      worker->reactor_->run();
-      worker->plane_.reset();
-    });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return out;
-  }
-
-  ~Worker() {
-    reactor_->stop();
-    thread_.join();
-  }
+  /// Signals stay with the main thread.
+  static Result<std::unique_ptr<Worker>> start();
+  /// Waits for the end of the thread.
+  ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   /// Runs `callback` on the thread and waits for its end.
-  void ask(const std::function<void(Plane&)>& callback) {
-    std::promise<void> done;
-    reactor_->post([&] {
-      callback(*plane_);
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
+  void ask(const std::function<void(relay::Reactor&)>& callback) const;
 
  private:
   explicit Worker(std::unique_ptr<relay::Reactor> reactor) : reactor_(std::move(reactor)) {}
 
   std::unique_ptr<relay::Reactor> reactor_;
-  std::unique_ptr<Plane> plane_;
   std::thread thread_;
 };
+
+/// Those that get new connections. One that is no more among them lives on while a Service has
+/// connections there.
+using Workers = std::vector<std::shared_ptr<const Worker>>;
+
+/// Starts what is missing to `count`, or takes the last ones out.
+Result<void> resize(Workers& workers, std::size_t count);
 
 }  // namespace anabranch::proxy

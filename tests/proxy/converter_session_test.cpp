@@ -3,7 +3,6 @@
 // 198.18.9.9:5124, server 198.18.0.1.
 #include "proxy/converter_session.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -11,58 +10,15 @@
 #include <string>
 #include <thread>
 
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
 #include "base/directories.hpp"
-#include "kernel/nft.hpp"
-#include "kernel/rtnetlink.hpp"
-#include "kernel/stream_socket.hpp"
-#include "kernel/sysctl.hpp"
 #include "proxy/converter_plane.hpp"
-#include "proxy/worker.hpp"
-#include "support/private_network.hpp"
+#include "proxy_network.hpp"
 
 namespace anabranch::proxy {
 namespace {
 
-using namespace std::string_literals;
+using namespace test;
 using kernel::Transport;
-
-const Endpoint kConverter = Endpoint::parse("198.18.9.9:5124").value();
-const Endpoint kServer = Endpoint::parse("198.18.0.1:80").value();
-constexpr int kPatience = 5000;  // milliseconds
-
-/// Connect to 198.18.0.1:80 (RFC 8803 section 6.2.5).
-const std::string kConnect =
-    "\x01\x06\x22\x63\x0a\x05\x00\x50\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x12\x00\x01"s;
-/// Nothing to say: the fixed header alone.
-const std::string kYes = "\x01\x01\x22\x63"s;
-
-std::string error(char code, char value = 0) {
-  return "\x01\x02\x22\x63\x1e\x01"s + code + value;
-}
-
-bool readable(int fd, int patience = kPatience) {
-  pollfd one{fd, POLLIN, 0};
-  return ::poll(&one, 1, patience) == 1;
-}
-
-/// `wanted` octets, or all until the end; "reset" for a reset.
-std::string read_from(int fd, std::size_t wanted = 4096) {
-  std::string out;
-  while (out.size() < wanted && readable(fd)) {
-    char buffer[4096];
-    const auto got = ::recv(fd, buffer, std::min(sizeof buffer, wanted - out.size()), 0);
-    if (got < 0 && errno == ECONNRESET) return out + "reset";
-    if (got <= 0) return out;
-    out.append(buffer, static_cast<std::size_t>(got));
-  }
-  return out;
-}
 
 std::string read_all(int fd) {
   std::string out;
@@ -85,26 +41,8 @@ void send_all(int fd, const std::string& text) {
   ::shutdown(fd, SHUT_WR);
 }
 
-class Converter : public ::testing::Test {
+class Converter : public ProxyNetwork {
  protected:
-  void SetUp() override {
-    if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace";
-    if (!kernel::mptcp_available()) GTEST_SKIP() << "no MPTCP";
-    auto netlink = kernel::Rtnetlink::open();
-    ASSERT_TRUE(netlink);
-    const auto loopback = netlink->link("lo");
-    ASSERT_TRUE(loopback);
-    ASSERT_TRUE(netlink->set_up(loopback->index, true));
-    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.9.10", "198.18.0.1"}) {
-      kernel::Address own;
-      own.ifindex = loopback->index;
-      own.prefix = IpPrefix::host(IpAddress::parse(address).value());
-      ASSERT_TRUE(netlink->add(own));
-    }
-    ASSERT_TRUE(kernel::write_sysctl("net/ipv4/tcp_fastopen", "3"));
-    ASSERT_TRUE(kernel::write_sysctl("net/mptcp/blackhole_timeout", "0"));
-  }
-
   void serve(const std::string& more = {}) {
     auto parsed = parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
     ASSERT_TRUE(parsed) << parsed.error().text();
@@ -112,16 +50,13 @@ class Converter : public ::testing::Test {
     clients_ = std::make_unique<ClientTable>(settings->limits);
     shared_ = std::make_unique<ConverterShared>(
         ConverterShared{.clients = *clients_, .supported = {30}, .mappings = mappings_.get()});
-    auto listener = kernel::listen_on(
-        kConverter, {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
-    ASSERT_TRUE(listener) << listener.error().text();
-    auto listeners = std::make_shared<std::vector<UniqueFd>>();
-    listeners->push_back(*std::move(listener));
-    auto worker = Worker<ConverterPlane>::start([=, this](relay::Reactor& reactor) {
-      return std::make_unique<ConverterPlane>(reactor, settings, *shared_, std::move(*listeners));
-    });
-    ASSERT_TRUE(worker);
-    worker_ = *std::move(worker);
+    served_ = std::make_unique<Served<ConverterPlane>>(
+        kConverter,
+        kernel::ListenerOptions{
+            .transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true},
+        [=, this](relay::Reactor& reactor, bool) {
+          return std::make_unique<ConverterPlane>(reactor, settings, *shared_);
+        });
   }
 
   static UniqueFd listen_as_server() {
@@ -142,16 +77,12 @@ class Converter : public ::testing::Test {
     return *std::move(fd);
   }
 
-  ConverterCounts counts() {
-    ConverterCounts out;
-    worker_->ask([&](ConverterPlane& plane) { out = plane.counts(); });
-    return out;
-  }
+  ConverterCounts counts() const { return served_->counts(); }
 
   std::unique_ptr<MappingLog> mappings_;
   std::unique_ptr<ClientTable> clients_;
   std::unique_ptr<ConverterShared> shared_;
-  std::unique_ptr<Worker<ConverterPlane>> worker_;
+  std::unique_ptr<Served<ConverterPlane>> served_;
 };
 
 TEST_F(Converter, ConnectsWhatTheSynAsksForAndCarriesBothWays) {
@@ -198,16 +129,14 @@ TEST_F(Converter, CarriesEveryOctetBothWaysAtOnce) {
 TEST_F(Converter, AnswersAlsoWhenTheServerIsFasterThanTheThirdAck) {
   serve();
   const auto server = listen_as_server();
-  ASSERT_TRUE(kernel::apply_nft(
-      "table inet late { chain out { type filter hook output priority 0; policy accept;"
-      " ip daddr 198.18.9.9 tcp dport 5124 tcp flags & (syn | ack) == ack drop; }; }"));
+  lose_third_acks();
   const auto client = ask(kConnect);
   ASSERT_TRUE(readable(server.get()));
   const auto accepted = kernel::accept_from(server.get());
   ASSERT_EQ(::send(accepted.fd.get(), "220 hello", 9, 0), 9);
   // The converter would have answered long since.
   EXPECT_FALSE(readable(client.get(), 100));
-  ASSERT_TRUE(kernel::apply_nft("delete table inet late"));
+  lose_nothing();
   EXPECT_EQ(read_from(client.get(), 13), kYes + "220 hello");
 }
 
@@ -284,13 +213,11 @@ TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
   auto listener =
       kernel::listen_on(kServer, {.transport = Transport::kMptcp, .congestion = "cubic"});
   ASSERT_TRUE(listener);
-  const auto connect = "\x01\x07\x22\x63\x0a\x06"s + kConnect.substr(6) + "\x1e\x02\0\0"s;
-  const auto client = ask(connect);
+  const auto client = ask(kConnectMptcp);
   ASSERT_TRUE(readable(listener->get()));
   const auto accepted = kernel::accept_from(listener->get());
   EXPECT_TRUE(kernel::is_mptcp(accepted.fd.get()));
-  // Extended TCP Header with kind 30: the server speaks MPTCP (RFC 8803 section 7.5).
-  EXPECT_EQ(read_from(client.get(), 12), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\0\0"s);
+  EXPECT_EQ(read_from(client.get(), 12), kYesMptcp);
 }
 
 TEST_F(Converter, TellsAServerThatWantsItWhoTheClientIs) {
@@ -349,11 +276,7 @@ TEST_F(Converter, LosesNothingOverAThousandBadClients) {
     auto client = ask(kConnect.substr(0, static_cast<std::size_t>(1 + i % 24)));
     if (i % 3 == 0) kernel::let_close_reset(client.get());
   }
-  const auto nothing_left = [&] {
-    std::uint64_t running = 1;
-    worker_->ask([&](ConverterPlane& plane) { running = plane.running(); });
-    return running == 0 && clients_->connections() == 0;
-  };
+  const auto nothing_left = [&] { return served_->running() == 0 && clients_->connections() == 0; };
   for (int i = 0; i < 500 && !nothing_left(); ++i) ::poll(nullptr, 0, 10);
   EXPECT_TRUE(nothing_left());
 }

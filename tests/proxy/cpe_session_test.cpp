@@ -3,81 +3,23 @@
 // network namespace of its own. The host connects to 198.18.0.1:80.
 #include "proxy/cpe_session.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <string>
 
-#include <gtest/gtest.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-#include "kernel/nft.hpp"
-#include "kernel/rtnetlink.hpp"
-#include "kernel/stream_socket.hpp"
-#include "kernel/sysctl.hpp"
 #include "proxy/cpe_plane.hpp"
-#include "proxy/worker.hpp"
-#include "support/private_network.hpp"
+#include "proxy_network.hpp"
 
 namespace anabranch::proxy {
 namespace {
 
-using namespace std::string_literals;
+using namespace test;
 using kernel::Transport;
 
-const Endpoint kConverter = Endpoint::parse("198.18.9.9:5124").value();
-const Endpoint kServer = Endpoint::parse("198.18.0.1:80").value();
-constexpr int kPatience = 5000;  // milliseconds
-
-const std::string kConnect =
-    "\x01\x06\x22\x63\x0a\x05\x00\x50\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x12\x00\x01"s;
-const std::string kYes = "\x01\x01\x22\x63"s;
-
-std::string error(char code, char value = 0) {
-  return "\x01\x02\x22\x63\x1e\x01"s + code + value;
-}
-
-bool readable(int fd, int patience = kPatience) {
-  pollfd one{fd, POLLIN, 0};
-  return ::poll(&one, 1, patience) == 1;
-}
-
-std::string read_from(int fd, std::size_t wanted = 4096) {
-  std::string out;
-  while (out.size() < wanted && readable(fd)) {
-    char buffer[4096];
-    const auto got = ::recv(fd, buffer, std::min(sizeof buffer, wanted - out.size()), 0);
-    if (got < 0 && errno == ECONNRESET) return out + "reset";
-    if (got <= 0) return out;
-    out.append(buffer, static_cast<std::size_t>(got));
-  }
-  return out;
-}
-
-void say(int fd, const std::string& text) {
-  EXPECT_EQ(::send(fd, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-}
-
-class Cpe : public ::testing::Test {
+class Cpe : public ProxyNetwork {
  protected:
   void SetUp() override {
-    if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace";
-    if (!kernel::mptcp_available()) GTEST_SKIP() << "no MPTCP";
-    auto netlink = kernel::Rtnetlink::open();
-    ASSERT_TRUE(netlink);
-    const auto loopback = netlink->link("lo");
-    ASSERT_TRUE(loopback);
-    ASSERT_TRUE(netlink->set_up(loopback->index, true));
-    for (const auto* address : {"192.0.2.7", "198.18.9.9", "198.18.0.1"}) {
-      kernel::Address own;
-      own.ifindex = loopback->index;
-      own.prefix = IpPrefix::host(IpAddress::parse(address).value());
-      ASSERT_TRUE(netlink->add(own));
-    }
-    ASSERT_TRUE(kernel::write_sysctl("net/ipv4/tcp_fastopen", "3"));
-    ASSERT_TRUE(kernel::write_sysctl("net/mptcp/blackhole_timeout", "0"));
+    ProxyNetwork::SetUp();
+    if (IsSkipped()) return;
     auto converter = kernel::listen_on(
         kConverter, {.transport = Transport::kMptcp, .congestion = "cubic", .fast_open = true});
     ASSERT_TRUE(converter) << converter.error().text();
@@ -94,15 +36,11 @@ class Cpe : public ::testing::Test {
     const auto settings = std::make_shared<const CpeSettings>(*parsed);
     pool_ = std::make_unique<ConverterPool>(settings->converters, settings->retry);
     shared_ = std::make_unique<CpeShared>(CpeShared{*pool_, servers_});
-    auto listener = kernel::listen_on(kServer, {.congestion = "cubic", .transparent = true});
-    ASSERT_TRUE(listener) << listener.error().text();
-    auto listeners = std::make_shared<std::vector<UniqueFd>>();
-    listeners->push_back(*std::move(listener));
-    auto worker = Worker<CpePlane>::start([=, this](relay::Reactor& reactor) {
-      return std::make_unique<CpePlane>(reactor, settings, *shared_, std::move(*listeners), false);
-    });
-    ASSERT_TRUE(worker);
-    worker_ = *std::move(worker);
+    served_ = std::make_unique<Served<CpePlane>>(
+        kServer, kernel::ListenerOptions{.congestion = "cubic", .transparent = true},
+        [=, this](relay::Reactor& reactor, bool) {
+          return std::make_unique<CpePlane>(reactor, settings, *shared_, false);
+        });
   }
 
   static UniqueFd dial() {
@@ -123,17 +61,13 @@ class Cpe : public ::testing::Test {
     return std::move(accepted.fd);
   }
 
-  CpeCounts counts() {
-    CpeCounts out;
-    worker_->ask([&](CpePlane& plane) { out = plane.counts(); });
-    return out;
-  }
+  CpeCounts counts() const { return served_->counts(); }
 
   UniqueFd converter_;
   std::unique_ptr<ConverterPool> pool_;
   MptcpServers servers_;
   std::unique_ptr<CpeShared> shared_;
-  std::unique_ptr<Worker<CpePlane>> worker_;
+  std::unique_ptr<Served<CpePlane>> served_;
 };
 
 TEST_F(Cpe, TellsTheConverterInTheSynWhereAConnectionGoes) {
@@ -156,16 +90,14 @@ TEST_F(Cpe, TellsTheConverterInTheSynWhereAConnectionGoes) {
 // while.
 TEST_F(Cpe, ASynCarriesNothingOfTheHosts) {
   run();
-  ASSERT_TRUE(kernel::apply_nft(
-      "table inet late { chain out { type filter hook output priority 0; policy accept;"
-      " ip daddr 198.18.9.9 tcp dport 5124 tcp flags & (syn | ack) == ack drop; }; }"));
+  lose_third_acks();
   const auto host = dial();
   say(host.get(), "hello");
   ASSERT_TRUE(readable(converter_.get()));
   const auto accepted = kernel::accept_from(converter_.get());
   EXPECT_EQ(read_from(accepted.fd.get(), kConnect.size()), kConnect);
   EXPECT_FALSE(readable(accepted.fd.get(), 100));
-  ASSERT_TRUE(kernel::apply_nft("delete table inet late"));
+  lose_nothing();
   EXPECT_EQ(read_from(accepted.fd.get(), 5), "hello");
 }
 
@@ -239,9 +171,8 @@ TEST_F(Cpe, AServerThatSpeaksMptcpIsRemembered) {
   run("bypass = true\n");
   const auto host = dial();
   const auto converter = asked();
-  const auto wanted = "\x01\x07\x22\x63\x0a\x06"s + kConnect.substr(6) + "\x1e\x02\0\0"s;
-  EXPECT_EQ(read_from(converter.get(), wanted.size()), wanted);
-  say(converter.get(), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\0\0"s + "x");
+  EXPECT_EQ(read_from(converter.get(), kConnectMptcp.size()), kConnectMptcp);
+  say(converter.get(), kYesMptcp + "x");
   EXPECT_EQ(read_from(host.get(), 1), "x");
   EXPECT_TRUE(servers_.knows(kServer, MptcpServers::Time::clock::now()));
 }
