@@ -16,6 +16,20 @@ def pattern(size):
     return hashlib.shake_128(b"anabranch").digest(size)
 
 
+def let_in(node, address, port, talk, protocol=socket.IPPROTO_TCP):
+    """Calls talk(connection, address of the caller) in a thread of its own for each who connects."""
+    def accept():
+        while True:
+            peer, seen = listener.accept()
+            threading.Thread(target=talk, args=(peer, seen[0]), daemon=True).start()
+
+    listener = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen(100)
+    threading.Thread(target=accept, daemon=True).start()
+
+
 def serve(node, address, port, protocol=socket.IPPROTO_TCP):
     """Tells first whom it sees; then takes octets until their end, and answers with their hash and as many of its own."""
     def talk(peer, seen):
@@ -31,16 +45,7 @@ def serve(node, address, port, protocol=socket.IPPROTO_TCP):
             except OSError:
                 pass
 
-    def accept():
-        while True:
-            peer, seen = listener.accept()
-            threading.Thread(target=talk, args=(peer, seen[0]), daemon=True).start()
-
-    listener = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(100)
-    threading.Thread(target=accept, daemon=True).start()
+    let_in(node, address, port, talk, protocol)
 
 
 def dial(pair, address=SERVER, port=PORT, patience=10.0, node=None):
