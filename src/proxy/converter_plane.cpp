@@ -16,11 +16,11 @@ relay::RelaySettings relay_settings(const ConverterLimits& limits) {
 }
 
 ConverterPlane::ConverterPlane(relay::Reactor& reactor_of_thread, Settings first,
-                               const ConverterShared& shared_of_all)
+                               ConverterShared shared_of_all)
     : reactor(reactor_of_thread),
       relays(reactor, relay_settings(first->limits)),
       settings(std::move(first)),
-      shared(shared_of_all),
+      shared(std::move(shared_of_all)),
       doors(
           reactor, [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
           [this] { ++tally.starved; }) {}
@@ -45,7 +45,7 @@ ConverterCounts ConverterPlane::counts() const {
 
 void ConverterPlane::enter(kernel::Accepted accepted) {
   ++tally.accepted;
-  auto admitted = shared.clients.admit(accepted.peer.address);
+  auto admitted = shared.clients.get().admit(accepted.peer.address);
   auto session =
       std::make_unique<ConverterSession>(*this, std::move(accepted), std::move(admitted.ticket));
   auto& entered = *session;

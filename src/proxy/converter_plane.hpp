@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,14 +37,15 @@ struct ConverterCounts {
   ConverterCounts& operator+=(const ConverterCounts& other);
 };
 
-/// What all worker threads of a converter share; safe from any thread.
+/// What all worker threads of a converter share; safe from any thread. Each plane has its own copy
+/// of this, so that it changes between two connections.
 struct ConverterShared {
-  ClientTable& clients;
-  const signalling::ConvertCookies* cookies = nullptr;  ///< null: not required
-  std::vector<std::uint8_t> supported;                  ///< kinds we can place in a SYN
-  MappingLog* mappings = nullptr;                       ///< null: none is kept
+  std::reference_wrapper<ClientTable> clients;
+  std::shared_ptr<const signalling::ConvertCookies> cookies = nullptr;  ///< null: not required
+  std::vector<std::uint8_t> supported;  ///< kinds we can place in a SYN
+  MappingLog* mappings = nullptr;       ///< null: none is kept
   /// Incoming connections: whoever asks, this host is connected, as if from the address that was
-  /// asked for.
+  /// asked for. Port 0: at the port that was asked for.
   std::optional<Endpoint> deliver_to = std::nullopt;
 };
 
@@ -51,13 +53,14 @@ class ConverterPlane {
  public:
   using Settings = std::shared_ptr<const ConverterSettings>;
 
-  ConverterPlane(relay::Reactor& reactor, Settings settings, const ConverterShared& shared);
+  ConverterPlane(relay::Reactor& reactor, Settings settings, ConverterShared shared);
   ~ConverterPlane();
   ConverterPlane(const ConverterPlane&) = delete;
   ConverterPlane& operator=(const ConverterPlane&) = delete;
 
   /// For connections from now on, and limits of running ones.
   void set(Settings settings);
+  void set(ConverterShared fresh) { shared = std::move(fresh); }
   /// Connections being set up and relayed.
   std::uint64_t running() const;
   ConverterCounts counts() const;
@@ -66,7 +69,7 @@ class ConverterPlane {
   relay::Reactor& reactor;
   relay::Relays relays;
   Settings settings;
-  const ConverterShared& shared;
+  ConverterShared shared;
   ConverterCounts tally;
   void remove(ConverterSession& session);
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.hpp"
+#include "proxy/relay_report.hpp"
 
 namespace anabranch::proxy {
 namespace {
@@ -30,6 +31,13 @@ enum : std::size_t {
   kToServers,
   kToClients,
   kIncoming,
+  kIncomingSetups,
+  kIncomingReachable,
+  kEnded,
+  kHeld,
+  kWorkers,
+  kDraining,
+  kMappingsLost,
   kCount,
 };
 
@@ -54,14 +62,26 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_converter_to_clients_bytes_total", kCounter, "Carried from servers to clients."},
     {"anabranch_converter_incoming_connections_total", kCounter,
      "Connections of remote hosts to a port of [[incoming]]."},
+    {"anabranch_converter_incoming_setups_total", kCounter,
+     "Set-ups of these that have ended, by what became of them."},
+    {"anabranch_converter_incoming_reachable", kGauge,
+     "1 while the CPE of the port can be reached, else 0."},
+    {"anabranch_converter_ended_connections_total", kCounter,
+     "Connections that were relayed, by how they ended."},
+    {"anabranch_converter_held_bytes", kGauge,
+     "Read from one side and not taken by the other yet."},
+    {"anabranch_converter_workers", kGauge, "Threads that take new connections."},
+    {"anabranch_converter_draining", kGauge, "1 while no new connections are taken, else 0."},
+    {"anabranch_converter_lost_mappings_total", kCounter,
+     "Lines that are missing in the log of mappings since the disk was too slow."},
 }};
 
 json incoming_json(const ConverterView& view) {
   auto out = json::array();
   for (const auto& one : view.incoming)
     out.push_back({{"name", one.port.name},
-                   {"listen", one.port.listen.text()},
-                   {"client", one.port.to.text()},
+                   {"listen", incoming_text(one.port.listen)},
+                   {"client", incoming_text(one.port.to)},
                    {"reachable", one.reachable},
                    {"connections", one.counts.relays.running},
                    {"accepted", one.counts.accepted},
@@ -97,6 +117,9 @@ std::string converter_report_json(const ConverterView& view) {
                  {"accepted_mptcp", counts.mptcp},
                  {"upstream_mptcp", counts.upstream_mptcp},
                  {"outcomes", counts.outcomes},
+                 {"ended", ended_by_name(counts.relays)},
+                 {"octets_held", counts.relays.held},
+                 {"mappings_lost", view.mappings_lost},
                  {"rules", std::move(rules)},
                  {"incoming", incoming_json(view)},
                  {"errors_unsaid", counts.errors_unsaid},
@@ -125,6 +148,8 @@ Result<std::string> converter_report_text(const std::string& report) {
   const auto outcomes = view.value("outcomes", json::object());
   for (const auto& [name, count] : outcomes.items())
     out += fmt::format("  {:<20} {}\n", name, count.get<std::uint64_t>());
+  if (number("mappings_lost") != 0)
+    out += fmt::format("{} lines are missing in the log of mappings\n", number("mappings_lost"));
   for (const auto& rule : view.value("rules", json::array()))
     out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
                        rule.value("connections", std::uint64_t{0}));
@@ -161,9 +186,23 @@ std::vector<Metric> converter_metrics(const ConverterView& view) {
   add(kStarved, counts.starved);
   add(kToServers, counts.relays.octets_to_server);
   add(kToClients, counts.relays.octets_to_client);
-  for (const auto& one : view.incoming)
+  for (const auto& one : view.incoming) {
     out.push_back(
         {&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
+    for (const auto& [name, count] : one.counts.outcomes)
+      out.push_back({&kDefinitions.at(kIncomingSetups),
+                     {{"port", one.port.name}, {"outcome", name}},
+                     figure(count)});
+    out.push_back({&kDefinitions.at(kIncomingReachable),
+                   {{"port", one.port.name}},
+                   one.reachable ? 1.0 : 0.0});
+  }
+  for (const auto& [name, count] : ended_by_name(counts.relays))
+    out.push_back({&kDefinitions.at(kEnded), {{"reason", name}}, figure(count)});
+  add(kHeld, counts.relays.held);
+  add(kWorkers, view.workers);
+  add(kDraining, view.draining ? 1 : 0);
+  add(kMappingsLost, view.mappings_lost);
   return out;
 }
 

@@ -29,6 +29,7 @@ struct ConverterView {
   std::uint64_t clients = 0;  ///< with a connection
   ConverterCounts counts;
   std::vector<IncomingToCpe> incoming = {};
+  std::uint64_t mappings_lost = 0;  ///< lines that are missing in the log
 };
 
 std::string converter_report_json(const ConverterView& view);

@@ -6,54 +6,27 @@
 #include <utility>
 #include <vector>
 
-#include <sys/random.h>
-
 #include "base/directories.hpp"
 #include "base/log.hpp"
-#include "kernel/mptcp_socket.hpp"
-#include "kernel/sysctl.hpp"
+#include "proxy/converter_opening.hpp"
+#include "proxy/converter_packets.hpp"
 #include "proxy/converter_plane.hpp"
 #include "proxy/converter_report.hpp"
+#include "proxy/converter_setting_definitions.hpp"
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
 #include "proxy/mapping_log.hpp"
-#include "proxy/preservation.hpp"
 #include "proxy/role_runtime.hpp"
 #include "proxy/service.hpp"
 
 namespace anabranch::proxy {
 namespace {
 
+namespace key = definition::converter;
+
 constexpr std::string_view kName = "converter";
-constexpr std::size_t kSecretOctets = 32;
-constexpr std::size_t kLeastSecret = 16;
 constexpr milliseconds kDrainLook{200};
 constexpr seconds kWriteMappings{1};
-
-Result<signalling::Octets> cookie_secret(const std::filesystem::path& file) {
-  if (file.empty()) {
-    signalling::Octets out(kSecretOctets);
-    if (::getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size()))
-      return fail_errno("getrandom");
-    return out;
-  }
-  const auto content = read_file(file);
-  if (!content) return std::unexpected(content.error());
-  if (content->size() < kLeastSecret)
-    return fail("the secret is too short", file.string(), "at least 16 octets",
-                ExitCode::kBadInput);
-  return signalling::Octets(content->begin(), content->end());
-}
-
-/// TCP options that the kernel puts into our SYNs, as it is set up (RFC 8803 section 6.2.4).
-std::vector<std::uint8_t> supported_options() {
-  std::vector<std::uint8_t> out;
-  const auto on = [](const char* key) { return kernel::read_sysctl(key).value_or("0") != "0"; };
-  if (on("net/ipv4/tcp_sack")) out.push_back(wire::tcp_kind::kSackPermitted);
-  if (on("net/ipv4/tcp_timestamps")) out.push_back(wire::tcp_kind::kTimestamps);
-  if (kernel::mptcp_available()) out.push_back(wire::tcp_kind::kMptcp);
-  return out;
-}
 
 ListeningPlan clients_plan(const ConverterSettings& settings) {
   return {settings.listen,
@@ -79,6 +52,7 @@ struct Incoming {
   }
 
   IncomingPort port;
+  Endpoint listens;
   std::shared_ptr<const CpeSettings> asking;
   ConverterPool pool;
   MptcpServers mptcp_servers;
@@ -110,14 +84,17 @@ class Role final : public RoleRuntime {
   }
 
   /// What new settings need and what is not there yet.
-  struct Listening {
-    Workers workers;
+  struct Prepared {
     std::vector<Listener> clients;
     IncomingPorts<Incoming>::Change incoming;
+    Cookies cookies;
+    std::unique_ptr<MappingLog> log;
   };
-  Result<Listening> prepare(const ConverterSettings& settings) const;
-  void listen(Listening listening);
-  Result<void> open_source();
+  /// Settings become ours in two steps, of which the first one changes nothing that runs.
+  std::expected<Prepared, Obstacle> prepare(const ConverterSettings& settings);
+  Result<void> take(Prepared prepared);
+  std::optional<Obstacle> lead_packets(const ConverterSettings& settings,
+                                       const IncomingPorts<Incoming>::Change& incoming);
   void write_mappings();
   void drain();
   void look_whether_drained();
@@ -126,56 +103,55 @@ class Role final : public RoleRuntime {
   std::shared_ptr<const ConverterSettings> settings_;
   ClientTable clients_;
   FastOpen fast_open_;
-  std::optional<signalling::ConvertCookies> cookies_;
-  std::unique_ptr<MappingLog> mappings_;  ///< null: none is kept
+  signalling::Octets own_secret_;
+  std::unique_ptr<MappingLog> mappings_;  ///< null: none was ever kept
   ConverterShared shared_{.clients = clients_, .supported = {}};
   Service<ConverterPlane> service_of_clients_{[this](relay::Reactor& reactor, bool) {
     return std::make_unique<ConverterPlane>(reactor, settings_, shared_);
   }};
   ClientTable remote_hosts_;
-  IncomingPorts<Incoming> incoming_{[this](const IncomingPort& entry) {
-    return std::make_unique<Incoming>(*settings_, entry, remote_hosts_);
-  }};
-  bool preserves_ = false;  ///< clients' addresses, since the start
+  IncomingPorts<Incoming> incoming_{
+      key::kIncoming, definition::incoming::kConverterListen, [this](const IncomingPort& entry) {
+        return std::make_unique<Incoming>(*settings_, entry, remote_hosts_);
+      }};
+  std::optional<Prepared> prepared_;  ///< at the start, until there are threads
+  bool leads_packets_ = false;  ///< ConverterPackets are set up: from the first need to the end
   bool draining_ = false;
   Loop::Handle drain_timer_;
   Loop::Handle mappings_timer_;
 };
 
 Result<void> Role::open() {
-  if (settings_->cookie_required) {
-    auto secret = cookie_secret(settings_->cookie_secret);
-    if (!secret) return std::unexpected(secret.error());
-    cookies_.emplace(*std::move(secret), settings_->cookie_slot);
-    shared_.cookies = &*cookies_;
-  }
-  ANABRANCH_TRY(open_source());
+  auto secret = random_secret();
+  if (!secret) return std::unexpected(secret.error());
+  own_secret_ = *std::move(secret);
   shared_.supported = supported_options();
   fast_open_.enable();
   const auto descriptors = raise_descriptor_limit();
   if (descriptors < 2 * settings_->limits.total)
     log::warning("{} descriptors are enough for {} connections, fewer than the limit of {}",
                  descriptors, descriptors / 2, settings_->limits.total);
+  auto prepared = prepare(*settings_);
+  if (!prepared) return std::unexpected(prepared.error().error);
+  prepared_ = *std::move(prepared);
   return {};
 }
 
 Result<void> Role::begin() {
-  auto prepared = prepare(*settings_);
-  if (!prepared) return std::unexpected(prepared.error());
-  listen(*std::move(prepared));
-  write_mappings();
+  ANABRANCH_TRY(take(*std::exchange(prepared_, std::nullopt)));
   for (const auto& endpoint : settings_->listen)
     log::info("serves clients on {} with {} workers", endpoint.text(), workers_.size());
   return {};
 }
 
 Result<void> Role::put_back() {
+  prepared_.reset();
   // Connections end here: what the log has to say of them is written after it.
   incoming_.clear();
   service_of_clients_.end();
   if (mappings_)
     if (const auto written = mappings_->flush(); !written) log::error("{}", written.error().text());
-  const auto removed = preserves_ ? Preservation::stop() : Result<void>();
+  const auto removed = leads_packets_ ? ConverterPackets::stop() : Result<void>();
   const auto restored = fast_open_.restore();
   return removed ? restored : removed;
 }
@@ -186,46 +162,65 @@ void Role::write_mappings() {
   mappings_timer_ = loop_.after(kWriteMappings, [this] { write_mappings(); });
 }
 
-Result<Role::Listening> Role::prepare(const ConverterSettings& settings) const {
-  Listening out{.workers = workers_, .clients = {}, .incoming = {}};
-  ANABRANCH_TRY(resize(out.workers, worker_count(settings.workers)));
-  const auto workers = out.workers.size();
-  auto clients = service_of_clients_.open_missing(clients_plan(settings), workers);
-  if (!clients) return std::unexpected(clients.error());
-  out.clients = *std::move(clients);
+std::expected<Role::Prepared, Obstacle> Role::prepare(const ConverterSettings& settings) {
+  if (auto obstacle = machine_obstacle(settings)) return std::unexpected(*std::move(obstacle));
+  Prepared out;
+  auto cookies = cookies_of(settings, own_secret_, shared_.cookies);
+  if (!cookies) return std::unexpected(cookies.error());
+  out.cookies = *std::move(cookies);
+  if (!settings.source.log.empty()) {
+    auto log = MappingLog::open(settings.source.log);
+    if (!log) return std::unexpected(Obstacle{&key::kSource, &key::source::kLog, log.error()});
+    out.log = *std::move(log);
+  }
+  // Who drains lets nobody in.
+  if (draining_) return out;
+  // Last, since connections wait at these sockets from now on.
+  const auto workers = worker_count(settings.workers);
   auto incoming =
       incoming_.prepare(settings.incoming, {.congestion = settings.congestion}, workers);
   if (!incoming) return std::unexpected(incoming.error());
   out.incoming = *std::move(incoming);
+  auto clients = service_of_clients_.open_missing(clients_plan(settings), workers);
+  if (!clients)
+    return std::unexpected(Obstacle{&key::kConverter, &key::own::kListen, clients.error()});
+  out.clients = *std::move(clients);
+  if (auto obstacle = lead_packets(settings, out.incoming))
+    return std::unexpected(*std::move(obstacle));
   return out;
 }
 
-void Role::listen(Listening listening) {
-  workers_ = std::move(listening.workers);
-  service_of_clients_.listen(clients_plan(*settings_), workers_, std::move(listening.clients));
-  incoming_.apply(std::move(listening.incoming), workers_);
+std::optional<Obstacle> Role::lead_packets(const ConverterSettings& settings,
+                                           const IncomingPorts<Incoming>::Change& incoming) {
+  const auto whole = incoming.whole_addresses(settings.listen, {});
+  const bool preserves = settings.source.mode == SourceMode::kPreservation;
+  if (!preserves && whole.empty() && !leads_packets_) return std::nullopt;
+  leads_packets_ = true;
+  const auto done = ConverterPackets::lead(whole);
+  if (done) return std::nullopt;
+  if (preserves) return Obstacle{&key::kSource, &key::source::kMode, done.error()};
+  return Obstacle{&key::kIncoming, &definition::incoming::kConverterListen, done.error()};
 }
 
-/// What connections to servers need to come from where they shall.
-Result<void> Role::open_source() {
-  const auto& source = settings_->source;
-  for (const auto& address : source.pool) {
-    const auto fd = kernel::open_stream_socket(address.family(), kernel::Transport::kTcp);
-    if (!fd) return std::unexpected(fd.error());
-    if (auto own = kernel::connect_from(fd->get(), address); !own) {
-      own.error().hint = "give the machine that address, or take it out of [source] pool";
-      return own;
-    }
-  }
-  if (source.mode == SourceMode::kPreservation) {
-    preserves_ = true;
-    ANABRANCH_TRY(Preservation::start());
-  }
-  if (source.log.empty()) return {};
-  auto mappings = MappingLog::open(source.log);
-  if (!mappings) return std::unexpected(mappings.error());
-  mappings_ = *std::move(mappings);
-  shared_.mappings = mappings_.get();
+/// Of settings_.
+Result<void> Role::take(Prepared prepared) {
+  ANABRANCH_TRY(set_workers(settings_->workers));
+  shared_.cookies = std::move(prepared.cookies);
+  // What was begun in the log ends in it, also when new connections are not written down any more.
+  if (prepared.log && mappings_)
+    mappings_->go_on_in(std::move(prepared.log));
+  else if (prepared.log)
+    mappings_ = std::move(prepared.log);
+  shared_.mappings = settings_->source.log.empty() ? nullptr : mappings_.get();
+  if (!mappings_timer_) write_mappings();
+  service_of_clients_.each([&](ConverterPlane& plane) {
+    plane.set(settings_);
+    plane.set(shared_);
+  });
+  if (draining_) return {};
+  service_of_clients_.listen(clients_plan(*settings_), workers_, std::move(prepared.clients));
+  incoming_.apply(std::move(prepared.incoming), workers_);
+  for (const auto& incoming : incoming_.all()) incoming->set(*settings_);
   return {};
 }
 
@@ -236,6 +231,7 @@ ConverterView Role::view() {
                     .draining = draining_,
                     .clients = clients_.clients(),
                     .counts = service_of_clients_.counts()};
+  if (mappings_) out.mappings_lost = mappings_->lost();
   const auto now = ConverterPool::Time::clock::now();
   for (const auto& incoming : incoming_.all())
     out.incoming.push_back(
@@ -244,26 +240,17 @@ ConverterView Role::view() {
 }
 
 Result<void> Role::read_again() {
-  auto fresh = load_converter_settings(file());
+  std::optional<Prepared> prepared;
+  auto fresh = load_converter_settings(file(), [&](const ConverterSettings& settings) {
+    auto done = prepare(settings);
+    if (done) prepared = *std::move(done);
+    return done ? std::nullopt : std::optional(done.error());
+  });
   if (!fresh) return std::unexpected(fresh.error());
-  auto prepared = prepare(*fresh);
-  if (!prepared) return std::unexpected(prepared.error());
-  const auto old =
-      std::exchange(settings_, std::make_shared<const ConverterSettings>(*std::move(fresh)));
-  const auto& now = *settings_;
-  if (old->cookie_required != now.cookie_required || old->cookie_secret != now.cookie_secret ||
-      old->cookie_slot != now.cookie_slot || old->source.mode != now.source.mode ||
-      old->source.log != now.source.log)
-    log::warning("cookies, mode and log of [source] are taken at the next start only");
-  if (mappings_)
-    if (const auto opened = mappings_->reopen(); !opened) log::error("{}", opened.error().text());
-  clients_.set(now.limits);
-  remote_hosts_.set(now.limits);
-  service_of_clients_.each([&](ConverterPlane& plane) { plane.set(settings_); });
-  for (const auto& incoming : incoming_.all()) incoming->set(now);
-  // Who drains lets nobody in.
-  if (!draining_) listen(*std::move(prepared));
-  return {};
+  settings_ = std::make_shared<const ConverterSettings>(*std::move(fresh));
+  clients_.set(settings_->limits);
+  remote_hosts_.set(settings_->limits);
+  return take(*std::move(prepared));
 }
 
 bool Role::leave_idle() {
@@ -289,7 +276,7 @@ void Role::look_whether_drained() {
 
 Result<void> clean_up_converter() {
   ANABRANCH_TRY(not_running(kName));
-  ANABRANCH_TRY(Preservation::stop());
+  ANABRANCH_TRY(ConverterPackets::stop());
   return FastOpen(runtime_directory() / "converter.sysctls", FastOpen::kServer).restore();
 }
 

@@ -78,9 +78,9 @@ ConverterSession::~ConverterSession() {
 void ConverterSession::begin(ClientTable::Admission admission) {
   admission_ = admission;
   if (mptcp_) ++plane_.tally.mptcp;
-  const auto& shared = plane_.shared;
-  acceptor_ = signalling::convert_acceptor({.supported = shared.supported,
-                                            .cookies = shared.cookies,
+  cookies_ = plane_.shared.cookies;
+  acceptor_ = signalling::convert_acceptor({.supported = plane_.shared.supported,
+                                            .cookies = cookies_.get(),
                                             .client = peer_.address,
                                             .now = std::chrono::system_clock::now()});
   // The first event tells that there is something to read, if there is.
@@ -133,6 +133,7 @@ void ConverterSession::connect(const signalling::Asked& asked) {
     return tell({.verdict = allowed.verdict}, allowed.reason);
   }
   server_ = to.value_or(named);
+  if (server_.port == 0) server_.port = own_.port;
   source_ = to ? named.address : peer_.address;
   proxy_protocol_ = allowed.rule != nullptr && allowed.rule->proxy_protocol;
   auto upstream = open_upstream(asked.request);
@@ -204,7 +205,7 @@ void ConverterSession::reply(signalling::Octets octets, std::string_view name) {
     upstream_.reset();
   }
   const bool error = name != "info";
-  if (error && !plane_.shared.clients.may_tell_error(peer_.address, plane_.reactor.now())) {
+  if (error && !plane_.shared.clients.get().may_tell_error(peer_.address, plane_.reactor.now())) {
     ++plane_.tally.errors_unsaid;
     kernel::let_close_reset(client_.get());
     return plane_.remove(*this);

@@ -25,7 +25,7 @@
 #include "proxy/watching.hpp"
 #include "relay/reactor.hpp"
 #include "relay/relay.hpp"
-#include "signalling/signalling.hpp"
+#include "signalling/convert.hpp"
 
 namespace anabranch::proxy {
 
@@ -78,6 +78,7 @@ class ConverterSession {
   Phase phase_ = Phase::kHearing;
   ClientTable::Ticket ticket_;
   ClientTable::Admission admission_ = ClientTable::Admission::kYes;
+  std::shared_ptr<const signalling::ConvertCookies> cookies_;
   std::unique_ptr<signalling::Acceptor> acceptor_;
   signalling::Octets heard_;
   std::size_t consumed_ = 0;

@@ -75,7 +75,8 @@ inline constexpr Setting kCookieSecretFile{
     .key = "cookie_secret_file",
     .help =
         "A file with at least 16 octets of secret, the same for converters that share an address. "
-        "Without this key the secret is random and new with each start.",
+        "Without this key the secret is random and new with each start. Read again with this file; "
+        "cookies of another secret are good for one more cookie_slot.",
     .example = "\"/etc/anabranch/converter.secret\""};
 
 inline constexpr Setting kCookieSlot{
@@ -115,7 +116,7 @@ inline constexpr Setting kMode{
     .help =
         "Where connections to servers come from. \"sharing\": from an address of the converter. "
         "\"preservation\": from the client's own address, where the server has one of the same "
-        "family; what servers answer must come by way of the converter. Read at the start only.",
+        "family; what servers answer must come by way of the converter.",
     .fallback = "sharing",
     .choices = kModes};
 
@@ -132,7 +133,7 @@ inline constexpr Setting kLog{
     .help =
         "A file that gets a line when a connection begins and when it ends: time, client, address "
         "and port towards the server, server. Opened anew on SIGHUP. Without this key nothing is "
-        "kept of who was behind an address. Read at the start only.",
+        "kept of who was behind an address.",
     .example = "\"/var/log/anabranch/mappings\""};
 
 inline constexpr std::array kAll{kMode, kPool, kLog};
@@ -211,7 +212,7 @@ inline constexpr Setting kLimits{
 inline constexpr Setting kIncoming{
     .key = "incoming",
     .kind = Kind::kTables,
-    .help = "A port for connections from outside to a host behind a CPE. Read at the start only.",
+    .help = "A port, or a whole address, for connections from outside to a host behind a CPE.",
     .settings = incoming::kConverter};
 
 inline constexpr Setting kRule{

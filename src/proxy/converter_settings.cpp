@@ -2,6 +2,7 @@
 #include "proxy/converter_settings.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/address_scope.hpp"
 #include "base/registry.hpp"
@@ -82,7 +83,8 @@ ConverterLimits read_limits(const Section& section) {
   return out;
 }
 
-Result<ConverterSettings> read(const config::Document& document) {
+Result<ConverterSettings> read(const config::Document& document,
+                               const Trial<ConverterSettings>& trial) {
   namespace own = key::own;
   const Section root = document.root();
   const Section section = root.section(key::kConverter);
@@ -108,8 +110,7 @@ Result<ConverterSettings> read(const config::Document& document) {
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kConverterListen,
                                definition::incoming::kClient);
   out.metrics = status::read_metrics(root);
-  ANABRANCH_TRY(document.finish());
-  return out;
+  return tried(document, std::move(out), trial);
 }
 
 }  // namespace
@@ -118,16 +119,17 @@ std::span<const Setting> converter_setting_definitions() {
   return key::kAll;
 }
 
-Result<ConverterSettings> load_converter_settings(const std::filesystem::path& file) {
+Result<ConverterSettings> load_converter_settings(const std::filesystem::path& file,
+                                                  const Trial<ConverterSettings>& trial) {
   const auto document = config::Document::load(file);
   if (!document) return std::unexpected(document.error());
-  return read(*document);
+  return read(*document, trial);
 }
 
 Result<ConverterSettings> parse_converter_settings(std::string_view text, std::string name) {
   const auto document = config::Document::parse(text, std::move(name));
   if (!document) return std::unexpected(document.error());
-  return read(*document);
+  return read(*document, {});
 }
 
 }  // namespace anabranch::proxy

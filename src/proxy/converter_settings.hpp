@@ -13,6 +13,7 @@
 #include "base/endpoint.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "proxy/obstacle.hpp"
 #include "proxy/rule_settings.hpp"
 #include "proxy/source.hpp"
 #include "status/metrics_settings.hpp"
@@ -53,7 +54,9 @@ struct ConverterSettings {
 
 std::span<const config::Setting> converter_setting_definitions();
 
-Result<ConverterSettings> load_converter_settings(const std::filesystem::path& file);
+/// `trial`: by a role that runs, or is about to.
+Result<ConverterSettings> load_converter_settings(const std::filesystem::path& file,
+                                                  const Trial<ConverterSettings>& trial = {});
 /// `name` stands for the file in messages.
 Result<ConverterSettings> parse_converter_settings(std::string_view text, std::string name);
 

@@ -8,6 +8,7 @@
 
 #include "base/units.hpp"
 #include "proxy/interception_rules.hpp"
+#include "proxy/relay_report.hpp"
 
 namespace anabranch::proxy {
 namespace {
@@ -34,6 +35,12 @@ enum : std::size_t {
   kToServers,
   kToHosts,
   kIncoming,
+  kIncomingSetups,
+  kEnded,
+  kHeld,
+  kWorkers,
+  kTaken,
+  kConverterSynData,
   kCount,
 };
 
@@ -64,6 +71,15 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_cpe_to_hosts_bytes_total", kCounter, "Carried from servers to hosts."},
     {"anabranch_cpe_incoming_connections_total", kCounter,
      "Connections that a converter brought to a port of [[incoming]]."},
+    {"anabranch_cpe_incoming_setups_total", kCounter,
+     "Set-ups of these that have ended, by what became of them."},
+    {"anabranch_cpe_ended_connections_total", kCounter,
+     "Connections that were relayed, by how they ended."},
+    {"anabranch_cpe_held_bytes", kGauge, "Read from one side and not taken by the other yet."},
+    {"anabranch_cpe_workers", kGauge, "Threads that take new connections."},
+    {"anabranch_cpe_taken_syns_total", kCounter, "SYNs of hosts that were taken."},
+    {"anabranch_cpe_converter_syn_data", kGauge,
+     "1 while SYNs to the converter carry the destination, 0 after its path has lost that."},
 }};
 
 double figure(std::uint64_t count) {
@@ -74,8 +90,8 @@ json incoming_json(const CpeView& view) {
   auto out = json::array();
   for (const auto& one : view.incoming)
     out.push_back({{"name", one.port.name},
-                   {"listen", one.port.listen.text()},
-                   {"host", one.port.to.text()},
+                   {"listen", incoming_text(one.port.listen)},
+                   {"host", incoming_text(one.port.to)},
                    {"connections", one.counts.relays.running},
                    {"accepted", one.counts.accepted},
                    {"outcomes", one.counts.outcomes}});
@@ -119,6 +135,8 @@ std::string cpe_report_json(const CpeView& view) {
                  {"syn_data", counts.syn_data},
                  {"plain_tcp", counts.fell_back},
                  {"outcomes", counts.outcomes},
+                 {"ended", ended_by_name(counts.relays)},
+                 {"octets_held", counts.relays.held},
                  {"direct", counts.direct},
                  {"taken_syns", packets(view, kTakenCounter)},
                  {"own_mptcp_syns", packets(view, kMptcpCounter)},
@@ -183,6 +201,9 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
     out.push_back({&kDefinitions.at(kUnreachable),
                    {{"converter", one.entry.name}},
                    figure(one.times_unreachable)});
+    out.push_back({&kDefinitions.at(kConverterSynData),
+                   {{"converter", one.entry.name}},
+                   one.syn_data ? 1.0 : 0.0});
   }
   add(kAccepted, counts.accepted);
   add(kSynData, counts.syn_data);
@@ -200,9 +221,19 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   add(kStarved, counts.starved);
   add(kToServers, counts.relays.octets_to_server);
   add(kToHosts, counts.relays.octets_to_client);
-  for (const auto& one : view.incoming)
+  for (const auto& one : view.incoming) {
     out.push_back(
         {&kDefinitions.at(kIncoming), {{"port", one.port.name}}, figure(one.counts.accepted)});
+    for (const auto& [name, count] : one.counts.outcomes)
+      out.push_back({&kDefinitions.at(kIncomingSetups),
+                     {{"port", one.port.name}, {"outcome", name}},
+                     figure(count)});
+  }
+  for (const auto& [name, count] : ended_by_name(counts.relays))
+    out.push_back({&kDefinitions.at(kEnded), {{"reason", name}}, figure(count)});
+  add(kHeld, counts.relays.held);
+  add(kWorkers, view.workers);
+  add(kTaken, packets(view, kTakenCounter));
   return out;
 }
 

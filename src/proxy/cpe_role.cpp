@@ -11,18 +11,22 @@
 #include "kernel/mptcp_socket.hpp"
 #include "proxy/cpe_plane.hpp"
 #include "proxy/cpe_report.hpp"
+#include "proxy/cpe_setting_definitions.hpp"
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
 #include "proxy/interception.hpp"
 #include "proxy/role_runtime.hpp"
+#include "proxy/rules_in_the_way.hpp"
 #include "proxy/service.hpp"
 
 namespace anabranch::proxy {
 namespace {
 
+namespace key = definition::cpe;
+
 constexpr std::string_view kName = "cpe";
 
-/// An [[incoming]] port.
+/// An [[incoming]] port. `asked`: of the role, as it is when a plane is made.
 struct Incoming {
   Incoming(const IncomingPort& entry, const std::shared_ptr<const ConverterSettings>& asked,
            ClientTable& converters)
@@ -33,9 +37,18 @@ struct Incoming {
         }) {}
 
   IncomingPort port;
+  Endpoint listens;
   ConverterShared shared;
   Service<ConverterPlane> service;
 };
+
+void warn_of_rules(const CpeSettings& settings) {
+  for (const auto& rule : Interception::rules_in_the_way(settings))
+    log::warning(
+        "the rule \"{}\" comes before ours and may take packets of hosts' connections, which then "
+        "hang; anabranch doctor says more",
+        rule_text(rule));
+}
 
 class Role final : public RoleRuntime {
  public:
@@ -61,15 +74,16 @@ class Role final : public RoleRuntime {
   }
 
   /// What new settings need and what is not there yet.
-  struct Listening {
-    Workers workers;
+  struct Prepared {
     std::vector<Listener> hosts;
     IncomingPorts<Incoming>::Change incoming;
+    std::vector<WholeAddress> whole_addresses;
   };
+  /// Settings become ours in two steps, of which the first one changes nothing that runs.
+  std::expected<Prepared, Obstacle> prepare(const CpeSettings& settings) const;
+  Result<void> take(Prepared prepared);
   Result<UniqueFd> choose_port();
   ListeningPlan hosts_plan(const CpeSettings& settings) const;
-  Result<Listening> prepare(const CpeSettings& settings) const;
-  void listen(Listening listening);
   CpeView view();
 
   std::shared_ptr<const CpeSettings> settings_;
@@ -78,15 +92,17 @@ class Role final : public RoleRuntime {
   CpeShared shared_{pool_, mptcp_servers_};
   FastOpen fast_open_;
   FastOpen fast_open_incoming_;
-  std::vector<Endpoint> endpoints_;  ///< that taken connections are led to
+  std::optional<Prepared> prepared_;  ///< at the start, until there are threads
+  std::vector<Endpoint> endpoints_;   ///< that taken connections are led to
   Service<CpePlane> service_of_hosts_{[this](relay::Reactor& reactor, bool first) {
     return std::make_unique<CpePlane>(reactor, settings_, shared_, first);
   }};
   std::shared_ptr<const ConverterSettings> asked_;  ///< for incoming connections
   ClientTable converters_;
-  IncomingPorts<Incoming> incoming_{[this](const IncomingPort& entry) {
-    return std::make_unique<Incoming>(entry, asked_, converters_);
-  }};
+  IncomingPorts<Incoming> incoming_{key::kIncoming, definition::incoming::kCpeListen,
+                                    [this](const IncomingPort& entry) {
+                                      return std::make_unique<Incoming>(entry, asked_, converters_);
+                                    }};
 };
 
 Result<void> Role::open() {
@@ -96,16 +112,19 @@ Result<void> Role::open() {
   fast_open_.enable();
   if (!settings_->incoming.empty()) fast_open_incoming_.enable();
   raise_descriptor_limit();
+  const auto first = choose_port();
+  if (!first) return std::unexpected(first.error());
+  auto prepared = prepare(*settings_);
+  if (!prepared) return std::unexpected(prepared.error().error);
+  prepared_ = *std::move(prepared);
   return {};
 }
 
 Result<void> Role::begin() {
-  const auto first = choose_port();
-  if (!first) return std::unexpected(first.error());
-  auto prepared = prepare(*settings_);
-  if (!prepared) return std::unexpected(prepared.error());
-  listen(*std::move(prepared));
-  ANABRANCH_TRY(Interception::start(*settings_, endpoints_.front().port));
+  const auto whole_addresses = prepared_->whole_addresses;
+  ANABRANCH_TRY(take(*std::exchange(prepared_, std::nullopt)));
+  ANABRANCH_TRY(Interception::start(*settings_, endpoints_.front().port, whole_addresses));
+  warn_of_rules(*settings_);
   log::info("takes connections with {} workers, {} converters", workers_.size(),
             settings_->converters.size());
   return {};
@@ -114,6 +133,7 @@ Result<void> Role::begin() {
 Result<void> Role::put_back() {
   // First of all, so that new connections go direct.
   const auto stopped = Interception::stop();
+  prepared_.reset();
   incoming_.clear();
   service_of_hosts_.end();
   // In the opposite order of how they were set.
@@ -126,43 +146,53 @@ Result<void> Role::put_back() {
 /// One port for both families and all workers, which the kernel chooses: ours while the socket that
 /// is returned, or another one of ours, is open.
 Result<UniqueFd> Role::choose_port() {
-  const auto ipv4 = IpAddress::parse("127.0.0.1").value();
-  const auto ipv6 = IpAddress::parse("::1").value();
-  auto first = kernel::listen_on({ipv4, 0}, hosts_plan(*settings_).options);
-  if (!first) return first;
-  const auto port = kernel::own_endpoint(first->get()).value_or(Endpoint()).port;
-  endpoints_ = {{ipv4, port}};
-  if (const auto second = kernel::listen_on({ipv6, port}, hosts_plan(*settings_).options))
-    endpoints_.push_back({ipv6, port});
+  const auto options = hosts_plan(*settings_).options;
+  auto first = listen_on_loopback(Family::kIpv4, options);
+  if (!first) return std::unexpected(first.error());
+  endpoints_ = {first->endpoint};
+  const Endpoint ipv6{IpAddress::parse("::1").value(), first->endpoint.port};
+  if (const auto second = kernel::listen_on(ipv6, options))
+    endpoints_.push_back(ipv6);
   else
     log::warning("IPv6 connections are left alone: {}", second.error().text());
-  return first;
+  return std::move(first->fd);
 }
 
 ListeningPlan Role::hosts_plan(const CpeSettings& settings) const {
   return {endpoints_, {.congestion = settings.congestion, .transparent = true}};
 }
 
-Result<Role::Listening> Role::prepare(const CpeSettings& settings) const {
-  Listening out{.workers = workers_, .hosts = {}, .incoming = {}};
-  ANABRANCH_TRY(resize(out.workers, worker_count(settings.workers)));
-  auto hosts = service_of_hosts_.open_missing(hosts_plan(settings), out.workers.size());
-  if (!hosts) return std::unexpected(hosts.error());
+std::expected<Role::Prepared, Obstacle> Role::prepare(const CpeSettings& settings) const {
+  if (const auto there = congestion_control_there(settings.congestion); !there)
+    return std::unexpected(Obstacle{&key::kCpe, &definition::relayed::kCongestion, there.error()});
+  Prepared out;
+  const auto workers = worker_count(settings.workers);
+  auto hosts = service_of_hosts_.open_missing(hosts_plan(settings), workers);
+  if (!hosts) return std::unexpected(Obstacle{&key::kCpe, &key::own::kWorkers, hosts.error()});
   out.hosts = *std::move(hosts);
   auto incoming = incoming_.prepare(settings.incoming,
                                     {.transport = kernel::Transport::kMptcp,
                                      .congestion = settings.congestion,
                                      .fast_open = true},
-                                    out.workers.size());
+                                    workers);
   if (!incoming) return std::unexpected(incoming.error());
   out.incoming = *std::move(incoming);
+  std::vector<IpAddress> converters;
+  for (const auto& converter : settings.converters)
+    converters.push_back(converter.endpoint.address);
+  out.whole_addresses = out.incoming.whole_addresses({}, converters);
   return out;
 }
 
-void Role::listen(Listening listening) {
-  workers_ = std::move(listening.workers);
-  service_of_hosts_.listen(hosts_plan(*settings_), workers_, std::move(listening.hosts));
-  incoming_.apply(std::move(listening.incoming), workers_);
+/// Of settings_.
+Result<void> Role::take(Prepared prepared) {
+  ANABRANCH_TRY(set_workers(settings_->workers));
+  service_of_hosts_.each([&](CpePlane& plane) { plane.set(settings_); });
+  service_of_hosts_.listen(hosts_plan(*settings_), workers_, std::move(prepared.hosts));
+  incoming_.apply(std::move(prepared.incoming), workers_);
+  for (const auto& incoming : incoming_.all())
+    incoming->service.each([&](ConverterPlane& plane) { plane.set(asked_); });
+  return {};
 }
 
 CpeView Role::view() {
@@ -180,20 +210,25 @@ CpeView Role::view() {
 }
 
 Result<void> Role::read_again() {
-  auto fresh = load_cpe_settings(file());
+  std::optional<Prepared> prepared;
+  auto fresh =
+      load_cpe_settings(file(), [&](const CpeSettings& settings) -> std::optional<Obstacle> {
+        auto done = prepare(settings);
+        if (!done) return done.error();
+        if (const auto changed =
+                Interception::change(settings, endpoints_.front().port, done->whole_addresses);
+            !changed)
+          return Obstacle{&key::kCpe, &key::own::kLan, changed.error()};
+        prepared = *std::move(done);
+        return std::nullopt;
+      });
   if (!fresh) return std::unexpected(fresh.error());
-  auto prepared = prepare(*fresh);
-  if (!prepared) return std::unexpected(prepared.error());
-  ANABRANCH_TRY(Interception::change(*fresh, endpoints_.front().port));
   settings_ = std::make_shared<const CpeSettings>(*std::move(fresh));
   pool_.set(settings_->converters, settings_->retry);
   asked_ = asked_settings(*settings_);
   if (!settings_->incoming.empty()) fast_open_incoming_.enable();
-  service_of_hosts_.each([&](CpePlane& plane) { plane.set(settings_); });
-  for (const auto& incoming : incoming_.all())
-    incoming->service.each([&](ConverterPlane& plane) { plane.set(asked_); });
-  listen(*std::move(prepared));
-  return {};
+  warn_of_rules(*settings_);
+  return take(*std::move(prepared));
 }
 
 bool Role::leave_idle() {

@@ -70,6 +70,9 @@ void CpeSession::choose() {
   const auto choice = plane_.pool.choose(plane_.draw(), plane_.reactor.now());
   if (!choice) return go_direct("no-converter");
   choice_ = *choice;
+  // The CPE of a whole address: at the port that the remote host connects to.
+  if (choice_.endpoint.port == 0)
+    choice_.endpoint.port = kernel::own_endpoint(host_.get()).value_or(Endpoint()).port;
   reach();
 }
 

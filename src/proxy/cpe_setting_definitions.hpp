@@ -150,8 +150,7 @@ inline constexpr Setting kConverter{
 inline constexpr Setting kIncoming{
     .key = "incoming",
     .kind = Kind::kTables,
-    .help =
-        "Connections from outside to a LAN host, which a converter brings. Read at the start only.",
+    .help = "Connections from outside to a LAN host, which a converter brings.",
     .settings = incoming::kCpe};
 
 inline constexpr Setting kRule{

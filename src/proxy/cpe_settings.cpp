@@ -2,6 +2,7 @@
 #include "proxy/cpe_settings.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/address_scope.hpp"
 #include "proxy/cpe_setting_definitions.hpp"
@@ -48,7 +49,7 @@ std::vector<ConverterEntry> read_converters(const Section& root) {
   return out;
 }
 
-Result<CpeSettings> read(const config::Document& document) {
+Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettings>& trial) {
   namespace own = key::own;
   const Section root = document.root();
   const Section section = root.section(key::kCpe);
@@ -75,8 +76,7 @@ Result<CpeSettings> read(const config::Document& document) {
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,
                                definition::incoming::kHost);
   out.metrics = status::read_metrics(root);
-  ANABRANCH_TRY(document.finish());
-  return out;
+  return tried(document, std::move(out), trial);
 }
 
 }  // namespace
@@ -85,16 +85,17 @@ std::span<const Setting> cpe_setting_definitions() {
   return key::kAll;
 }
 
-Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file) {
+Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file,
+                                      const Trial<CpeSettings>& trial) {
   const auto document = config::Document::load(file);
   if (!document) return std::unexpected(document.error());
-  return read(*document);
+  return read(*document, trial);
 }
 
 Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name) {
   const auto document = config::Document::parse(text, std::move(name));
   if (!document) return std::unexpected(document.error());
-  return read(*document);
+  return read(*document, {});
 }
 
 }  // namespace anabranch::proxy

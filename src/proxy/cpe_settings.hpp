@@ -12,6 +12,7 @@
 #include "base/endpoint.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "proxy/obstacle.hpp"
 #include "proxy/rule_settings.hpp"
 #include "status/metrics_settings.hpp"
 
@@ -43,7 +44,9 @@ struct CpeSettings {
 
 std::span<const config::Setting> cpe_setting_definitions();
 
-Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file);
+/// `trial`: by a role that runs, or is about to.
+Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file,
+                                      const Trial<CpeSettings>& trial = {});
 /// `name` stands for the file in messages.
 Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name);
 

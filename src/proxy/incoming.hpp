@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <expected>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,7 +18,9 @@
 #include "base/endpoint.hpp"
 #include "proxy/converter_settings.hpp"
 #include "proxy/cpe_settings.hpp"
+#include "proxy/obstacle.hpp"
 #include "proxy/service.hpp"
+#include "proxy/whole_address.hpp"
 
 namespace anabranch::proxy {
 
@@ -28,13 +32,16 @@ std::shared_ptr<const CpeSettings> asking_settings(const ConverterSettings& sett
 std::shared_ptr<const ConverterSettings> asked_settings(const CpeSettings& settings);
 
 /// The [[incoming]] ports of a role. A Port is made from an entry of the file and has it as `port`,
-/// beside the `service` that lets connections in.
+/// beside the `service` that lets connections in and what that `listens` on: of a whole address, a
+/// port on loopback that nft leads to.
 template <class Port>
 class IncomingPorts {
  public:
   using Make = std::function<std::unique_ptr<Port>(const IncomingPort&)>;
 
-  explicit IncomingPorts(Make make) : make_(std::move(make)) {}
+  /// `section` and `listen`: definitions, to complain of.
+  IncomingPorts(const config::Setting& section, const config::Setting& listen, Make make)
+      : section_(section), listen_(listen), make_(std::move(make)) {}
 
   /// What a change will need; nothing has changed yet.
   struct Change {
@@ -43,27 +50,35 @@ class IncomingPorts {
       std::unique_ptr<Port> fresh;
       ListeningPlan plan;
       std::vector<Listener> missing;
+
+      const Port& port() const { return fresh ? *fresh : *stays; }
     };
     std::vector<One> ports;
+
+    /// For nft. `listening`: what else the role listens on. `from`: who connects, empty for
+    /// anybody.
+    std::vector<WholeAddress> whole_addresses(std::vector<Endpoint> listening,
+                                              const std::vector<IpAddress>& from) const {
+      std::vector<WholeAddress> out;
+      for (const auto& one : ports) listening.push_back(one.port().port.listen);
+      for (const auto& one : ports) {
+        const auto& address = one.port().port.listen.address;
+        if (one.port().port.whole_address())
+          out.push_back({address, one.port().listens.port, ports_at(address, listening), from});
+      }
+      return out;
+    }
   };
 
-  Result<Change> prepare(const std::vector<IncomingPort>& entries,
-                         const kernel::ListenerOptions& options, std::size_t workers) const {
+  std::expected<Change, Obstacle> prepare(const std::vector<IncomingPort>& entries,
+                                          const kernel::ListenerOptions& options,
+                                          std::size_t workers) const {
     Change out;
     for (const auto& entry : entries) {
-      const auto same = [&](const auto& one) { return one->port == entry; };
-      const auto found = std::ranges::find_if(ports_, same);
-      typename Change::One one;
-      if (found != ports_.end())
-        one.stays = found->get();
-      else
-        one.fresh = make_(entry);
-      one.plan = {{entry.listen}, options};
-      const auto& service = one.fresh ? one.fresh->service : one.stays->service;
-      auto missing = service.open_missing(one.plan, workers);
-      if (!missing) return std::unexpected(missing.error());
-      one.missing = *std::move(missing);
-      out.ports.push_back(std::move(one));
+      auto one = prepare(entry, options, workers);
+      if (!one)
+        return std::unexpected(Obstacle{&section_, &listen_, one.error(), out.ports.size()});
+      out.ports.push_back(*std::move(one));
     }
     return out;
   }
@@ -111,6 +126,34 @@ class IncomingPorts {
   }
 
  private:
+  Result<typename Change::One> prepare(const IncomingPort& entry, kernel::ListenerOptions options,
+                                       std::size_t workers) const {
+    typename Change::One out;
+    const auto same = [&](const auto& one) { return one->port == entry; };
+    const auto found = std::ranges::find_if(ports_, same);
+    options.transparent = entry.whole_address();
+    if (found != ports_.end()) {
+      out.stays = found->get();
+    } else {
+      out.fresh = make_(entry);
+      out.fresh->listens = entry.listen;
+      if (entry.whole_address()) {
+        auto first = listen_on_loopback(entry.listen.address.family(), options);
+        if (!first) return std::unexpected(first.error());
+        out.fresh->listens = first->endpoint;
+        out.missing.push_back(*std::move(first));
+        --workers;
+      }
+    }
+    out.plan = {{out.port().listens}, options};
+    auto missing = out.port().service.open_missing(out.plan, workers);
+    if (!missing) return std::unexpected(missing.error());
+    std::ranges::move(*missing, std::back_inserter(out.missing));
+    return out;
+  }
+
+  const config::Setting& section_;
+  const config::Setting& listen_;
   Make make_;
   std::vector<std::unique_ptr<Port>> ports_;    ///< in the order of the file
   std::vector<std::unique_ptr<Port>> leaving_;  ///< taken out of the file, with connections

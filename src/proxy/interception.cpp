@@ -7,6 +7,7 @@
 #include "kernel/nft.hpp"
 #include "proxy/interception_rules.hpp"
 #include "proxy/local_delivery.hpp"
+#include "proxy/rules_in_the_way.hpp"
 
 namespace anabranch::proxy {
 namespace {
@@ -15,20 +16,45 @@ constexpr LocalDelivery kDelivery{registry::kCpeMark, registry::kCpeTable, regis
 
 }  // namespace
 
-Result<void> Interception::start(const CpeSettings& settings, std::uint16_t port) {
+Result<void> Interception::start(const CpeSettings& settings, std::uint16_t port,
+                                 std::span<const WholeAddress> whole) {
   ANABRANCH_TRY(kDelivery.add());
   ANABRANCH_TRY(kernel::apply_nft(no_interception_rules()));
-  return kernel::apply_nft(interception_rules(settings, port));
+  return kernel::apply_nft(interception_rules(settings, port, whole));
 }
 
-Result<void> Interception::change(const CpeSettings& settings, std::uint16_t port) {
-  return kernel::apply_nft(interception_rules(settings, port));
+Result<void> Interception::change(const CpeSettings& settings, std::uint16_t port,
+                                  std::span<const WholeAddress> whole) {
+  return kernel::apply_nft(interception_rules(settings, port, whole));
 }
 
 Result<void> Interception::stop() {
   const auto table = kernel::apply_nft(no_interception_rules());
   const auto routes = kDelivery.remove();
   return table ? routes : table;
+}
+
+std::vector<IpPrefix> prefixes_of(const std::vector<std::string>& interfaces) {
+  std::vector<IpPrefix> out;
+  auto netlink = kernel::Rtnetlink::open();
+  if (!netlink) return out;
+  const auto addresses = netlink->addresses();
+  for (const auto& name : interfaces) {
+    const auto link = netlink->link(name);
+    if (!link || !addresses) continue;
+    for (const auto& address : *addresses)
+      if (address.ifindex == link->index) out.push_back(address.prefix.without_host_bits());
+  }
+  return out;
+}
+
+std::vector<kernel::Rule> Interception::rules_in_the_way(const CpeSettings& settings) {
+  auto netlink = kernel::Rtnetlink::open();
+  if (!netlink) return {};
+  const auto rules = netlink->rules();
+  if (!rules) return {};
+  return proxy::rules_in_the_way(
+      *rules, {kDelivery.mark, kDelivery.rule, settings.lan, prefixes_of(settings.lan)});
 }
 
 Result<std::map<std::string, std::uint64_t>> Interception::counters() {

@@ -138,7 +138,8 @@ std::string rule_counter(std::size_t index) {
   return fmt::format("rule_{}", index + 1);
 }
 
-std::string interception_rules(const CpeSettings& settings, std::uint16_t port) {
+std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
+                               std::span<const WholeAddress> whole) {
   const auto lan = quoted_list(settings.lan);
   const auto table = registry::kCpeNftTable;
   const auto mark = registry::kCpeMark;
@@ -173,6 +174,7 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port) 
       "  chain prerouting {{\n"
       "    type filter hook prerouting priority mangle; policy accept;\n"
       "    meta l4proto != tcp accept\n"
+      "{whole}"
       "    iifname {lan} tcp flags & (fin | syn | rst | ack) == syn goto judge\n"
       "    socket transparent 1 meta mark set {mark} accept\n"
       "  }}\n"
@@ -190,7 +192,8 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port) 
       fmt::arg("mptcp", kMptcpCounter), fmt::arg("lan", lan),
       fmt::arg("converters", converters_left_alone(settings)),
       fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings.rules)),
-      fmt::arg("alone", addresses_left_alone()), fmt::arg("refused", refused),
+      fmt::arg("alone", addresses_left_alone()),
+      fmt::arg("whole", whole_address_lines(whole, mark)), fmt::arg("refused", refused),
       fmt::arg("seconds", seconds));
 }
 

@@ -10,16 +10,20 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "proxy/cpe_settings.hpp"
+#include "proxy/whole_address.hpp"
 
 namespace anabranch::proxy {
 
-/// A listener on loopback at this port takes the connections, IPv4 and IPv6. The text may be
-/// applied again and again: counters and learned destinations stay.
-std::string interception_rules(const CpeSettings& settings, std::uint16_t port);
+/// A listener on loopback at this port takes the connections, IPv4 and IPv6. `whole`: addresses at
+/// which converters bring connections from outside. The text may be applied again and again:
+/// counters and learned destinations stay.
+std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
+                               std::span<const WholeAddress> whole = {});
 
 /// Takes the table away, if it is there.
 std::string no_interception_rules();

@@ -9,6 +9,20 @@
 
 namespace anabranch::proxy {
 
+Result<void> congestion_control_there(const std::string& name) {
+  const auto fd = kernel::open_stream_socket(Family::kIpv4, kernel::Transport::kTcp);
+  if (!fd) return std::unexpected(fd.error());
+  return kernel::set_congestion_control(fd->get(), name);
+}
+
+Result<Listener> listen_on_loopback(Family family, const kernel::ListenerOptions& options) {
+  Endpoint endpoint{IpAddress::parse(family == Family::kIpv4 ? "127.0.0.1" : "::1").value(), 0};
+  auto fd = kernel::listen_on(endpoint, options);
+  if (!fd) return std::unexpected(fd.error());
+  endpoint.port = kernel::own_endpoint(fd->get()).value_or(Endpoint()).port;
+  return Listener{endpoint, *std::move(fd)};
+}
+
 Result<std::vector<Listener>> open_missing(const ListeningPlan& plan, std::size_t workers,
                                            const std::vector<Endpoint>& there) {
   std::vector<Listener> out;
@@ -16,7 +30,16 @@ Result<std::vector<Listener>> open_missing(const ListeningPlan& plan, std::size_
     for (auto open = static_cast<std::size_t>(std::ranges::count(there, endpoint)); open < workers;
          ++open) {
       auto fd = kernel::listen_on(endpoint, plan.options);
-      if (!fd) return std::unexpected(fd.error());
+      if (!fd) {
+        auto& error = fd.error();
+        if (error.hint.empty())
+          error.hint = error.code == ExitCode::kNotPermitted
+                           ? "ports below net.ipv4.ip_unprivileged_port_start need "
+                             "CAP_NET_BIND_SERVICE"
+                           : "an address of this machine, and a port that no other "
+                             "program has";
+        return std::unexpected(error);
+      }
       out.push_back({endpoint, *std::move(fd)});
     }
   return out;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "base/endpoint.hpp"
@@ -19,6 +20,13 @@ struct ListeningPlan {
   std::vector<Endpoint> endpoints;
   kernel::ListenerOptions options;
 };
+
+/// An error when the kernel does not have this congestion control, or not for us.
+Result<void> congestion_control_there(const std::string& name);
+
+/// A listener on loopback, at a port of the kernel's choice, which is in its endpoint: for what nft
+/// leads there.
+Result<Listener> listen_on_loopback(Family family, const kernel::ListenerOptions& options);
 
 /// The sockets that are missing where there is one at each of `there`. Errors name the endpoint;
 /// then nothing is listened on.

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "base/log.hpp"
+
 namespace anabranch::proxy {
 namespace {
 
@@ -74,12 +76,11 @@ Result<void> MappingLog::flush() {
   return {};
 }
 
-Result<void> MappingLog::reopen() {
-  ANABRANCH_TRY(flush());
-  auto opened = open_file(path_);
-  if (!opened) return std::unexpected(opened.error());
-  file_ = *std::move(opened);
-  return {};
+void MappingLog::go_on_in(std::unique_ptr<MappingLog> other) {
+  // What cannot be written to the old file is for the new one.
+  if (const auto written = flush(); !written) log::error("{}", written.error().text());
+  path_ = std::move(other->path_);
+  file_ = std::move(other->file_);
 }
 
 }  // namespace anabranch::proxy

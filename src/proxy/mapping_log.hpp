@@ -34,8 +34,8 @@ class MappingLog {
   std::uint64_t lost() const;
   /// From one thread.
   Result<void> flush();
-  /// After the file was moved away. From the thread that flushes.
-  Result<void> reopen();
+  /// What is said from here on stands in the file of `other`. From the thread that flushes.
+  void go_on_in(std::unique_ptr<MappingLog> other);
 
  private:
   explicit MappingLog(std::filesystem::path path, UniqueFd file)

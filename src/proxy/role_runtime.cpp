@@ -95,6 +95,13 @@ Result<void> RoleRuntime::reload() {
   return {};
 }
 
+Result<void> RoleRuntime::set_workers(unsigned wanted) {
+  const auto done = resize(workers_, worker_count(wanted));
+  if (done || workers_.empty()) return done;
+  log::error("goes on with {} workers: {}", workers_.size(), done.error().text());
+  return {};
+}
+
 void RoleRuntime::look_for_idle() {
   if (leave_idle()) idle_timer_ = loop_.after(kIdleLook, [this] { look_for_idle(); });
 }

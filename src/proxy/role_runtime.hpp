@@ -48,6 +48,9 @@ class RoleRuntime {
   virtual const std::optional<status::MetricsAddress>& metrics_address() const = 0;
 
   std::string file() const { return file_.string(); }
+  /// As many workers as the file wants, or, with a word in the log, as many as there are. An error:
+  /// there is none at all.
+  Result<void> set_workers(unsigned wanted);
 
   Loop loop_;
   status::ServiceManager service_{loop_};

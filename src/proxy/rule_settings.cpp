@@ -87,24 +87,36 @@ std::vector<IpPrefix> read_prefixes(const Section& section, const Setting& setti
   return out;
 }
 
+std::string incoming_text(const Endpoint& endpoint) {
+  return endpoint.port == 0 ? endpoint.address.text() : endpoint.text();
+}
+
 std::vector<IncomingPort> read_incoming(const Section& root, const Setting& incoming,
                                         const Setting& listen, const Setting& to) {
   std::vector<IncomingPort> out;
-  const auto read = [](const Section& section, const Setting& setting) {
+  bool good = true;
+  const auto read = [&good](const Section& section, const Setting& setting) {
     const auto text = section.text(setting);
-    const auto endpoint = Endpoint::parse(text);
+    const auto endpoint = Endpoint::parse_with_or_without_port(text);
+    if (endpoint && !endpoint->address.is_unspecified()) return *endpoint;
     if (endpoint && endpoint->port != 0) return *endpoint;
+    good = false;
     if (!text.empty())
-      section.complain(setting, "'" + text + "' is not an address with a port",
+      section.complain(setting, "'" + text + "' is not an address with or without a port",
                        "write it like \"192.0.2.1:443\" or \"[2001:db8::1]:443\"");
     return Endpoint{};
   };
   for (const auto& section : root.sections(incoming)) {
     out.push_back(
         {section.text(definition::incoming::kName), read(section, listen), read(section, to)});
-    const auto same = [&](const IncomingPort& one) { return one.listen == out.back().listen; };
-    if (out.back().listen.port != 0 && std::ranges::count_if(out, same) > 1)
-      section.complain(listen, out.back().listen.text() + " is there twice", "once is enough");
+    const auto& last = out.back();
+    const auto same = [&](const IncomingPort& one) { return one.listen == last.listen; };
+    if (!good) continue;
+    if (std::ranges::count_if(out, same) > 1)
+      section.complain(listen, incoming_text(last.listen) + " is there twice", "once is enough");
+    if (last.whole_address() != (last.to.port == 0))
+      section.complain(to, "a whole address leads to a whole address, and a port to a port",
+                       "write both with a port, or both without");
   }
   return out;
 }

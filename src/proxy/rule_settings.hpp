@@ -31,14 +31,19 @@ struct ProxyRule {
   bool holds(const IpAddress& source, const policy::Flow& flow) const;
 };
 
-/// [[incoming]]: a port that connections from outside come to, and where they go.
+/// [[incoming]]: where connections from outside come to, and where they go. A port of both is 0 for
+/// a whole address, each of whose ports leads to the same port of the other.
 struct IncomingPort {
   std::string name;
   Endpoint listen;
   Endpoint to;
 
+  bool whole_address() const { return listen.port == 0; }
   bool operator==(const IncomingPort&) const = default;
 };
+
+/// "192.0.2.1:443", of a whole address "192.0.2.1".
+std::string incoming_text(const Endpoint& endpoint);
 
 namespace definition::rule {
 
@@ -113,12 +118,16 @@ inline constexpr Setting kName{.key = "name",
 
 inline constexpr Setting kConverterListen{
     .key = "listen",
-    .help = "Address and port of the converter that remote hosts connect to.",
+    .help =
+        "Address and port of the converter that remote hosts connect to. An address alone is a "
+        "whole address: all its TCP ports but those that the converter itself listens on.",
     .required = true,
     .example = "\"198.51.100.9:844%\""};
 
 inline constexpr Setting kClient{.key = "client",
-                                 .help = "The CPE: address and port of its [[incoming]].",
+                                 .help =
+                                     "The CPE: address and port of its [[incoming]], or an "
+                                     "address alone for a whole address.",
                                  .required = true,
                                  .example = "\"192.0.2.7:844%\""};
 
@@ -126,13 +135,16 @@ inline constexpr Setting kCpeListen{
     .key = "listen",
     .help =
         "Address and port of this machine that converters connect to. Only the addresses of "
-        "[[converter]] are served.",
+        "[[converter]] are served. An address alone is a whole address: converters reach nothing "
+        "else there.",
     .required = true,
     .example = "\"192.0.2.7:844%\""};
 
 inline constexpr Setting kHost{
     .key = "host",
-    .help = "The LAN host: address and port. It sees the remote host's address.",
+    .help =
+        "The LAN host: address and port, or an address alone for a whole address. It sees the "
+        "remote host's address.",
     .required = true,
     .example = "\"192.168.1.20:443\""};
 

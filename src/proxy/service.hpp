@@ -89,7 +89,10 @@ class Service {
       if (std::ranges::find(workers, part.worker) != workers.end()) return false;
       std::uint64_t running = 0;
       part.worker->ask([&](relay::Reactor&) { running = part.plane->running(); });
-      if (running != 0) return left = true, false;
+      if (running != 0) {
+        left = true;
+        return false;
+      }
       gone_ += part.end();
       return true;
     });

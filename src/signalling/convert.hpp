@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ip.hpp"
@@ -24,15 +25,25 @@ class ConvertCookies {
   /// `secret`: at least 16 random octets, which is the caller's to see to. `slot`: above zero.
   ConvertCookies(Octets secret, std::chrono::seconds slot);
 
+  /// With another secret or slot. What these ones make is good for one slot of theirs from `now`
+  /// on, so that clients need not ask again all at once.
+  ConvertCookies renewed(Octets secret, std::chrono::seconds slot, Time now) const;
+
   Octets make(const IpAddress& client, Time now) const;
   /// In a time that tells nothing of the right one.
   bool good(Heard cookie, const IpAddress& client, Time now) const;
 
  private:
-  Octets of_slot(const IpAddress& client, std::int64_t slot) const;
+  struct Key {
+    Octets secret;
+    std::chrono::seconds slot;
+    bool operator==(const Key&) const = default;
+  };
+  static bool good(const Key& key, Heard cookie, const IpAddress& client, Time now);
 
-  Octets secret_;
-  std::chrono::seconds slot_;
+  Key key_;
+  std::optional<Key> former_ = std::nullopt;
+  Time former_until_{};
 };
 
 struct ConvertAcceptorSettings {

@@ -26,13 +26,15 @@ TEST(ConverterReport, TellsWhatBecameOfConnections) {
   view.counts.accepted = 7;
   view.counts.outcomes = {{"established", 5}, {"rule", 2}};
   view.counts.rules = {{"mail", 2}};
+  view.mappings_lost = 3;
   const auto text = converter_report_text(converter_report_json(view));
   ASSERT_TRUE(text);
   EXPECT_THAT(*text, HasSubstr("converter on 0.0.0.0:5124, [::]:5124, 2 workers\n"));
   EXPECT_THAT(*text, HasSubstr("7 accepted so far"));
   EXPECT_THAT(*text, HasSubstr("established          5\n"));
   EXPECT_THAT(*text, HasSubstr("rule mail (reject): 2\n"));
-  EXPECT_EQ(converter_metrics(view).size(), 13u);
+  EXPECT_THAT(*text, HasSubstr("3 lines are missing in the log of mappings\n"));
+  EXPECT_EQ(converter_metrics(view).size(), 22u);
 }
 
 TEST(CpeReport, TellsWhichConverterIsLeftOutAndWhy) {

@@ -6,22 +6,19 @@ past a converter that says no; with a second converter when the first drains; an
 
 Usage: proxy.py ANABRANCH, as root or as an ordinary user. Ends with "ok", "SKIP: why" or "FAILED: why".
 """
-import hashlib
-import json
 import os
 import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from namespaces import expect, main, wait_until
+from proxy_exchange import PORT, SIZE, dial, exchange, greeting, read_again, serve, shown
 from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE_TOML, HOST, SERVER, SERVER6, Pair, Role
 
-PORT, REFUSED_HERE, MPTCP_PORT = 9000, 9001, 9002
+REFUSED_HERE, MPTCP_PORT = 9001, 9002
 MPTCP = 262
 SECOND_PORT = 5125
-SIZE = 8_000_000
 CPE_ADDRESS, REMOTE = "172.16.1.1", "172.21.1.2"
 OUTSIDE_PORT, INSIDE_PORT = 8080, 8081
 CONNECT = bytes.fromhex("010622630a0501bb00000000000000000000ffffc0000250")  # 192.0.2.80:443
@@ -42,79 +39,6 @@ name = "not from here"
 action = "reject"
 ports = ["{REFUSED_HERE}"]
 """
-
-
-def pattern(size):
-    return hashlib.shake_128(b"anabranch").digest(size)
-
-
-def serve(node, address, port, protocol=socket.IPPROTO_TCP):
-    """Tells first whom it sees; then takes octets until their end, and answers with their hash and as many of its own."""
-    def talk(peer, seen):
-        with peer:
-            try:
-                peer.sendall(f"{seen.removeprefix('::ffff:')}\n".encode())
-                got = hashlib.sha256()
-                size = 0
-                while data := peer.recv(1 << 18):
-                    got.update(data)
-                    size += len(data)
-                peer.sendall(got.digest() + pattern(size))
-            except OSError:
-                pass
-
-    def accept():
-        while True:
-            peer, seen = listener.accept()
-            threading.Thread(target=talk, args=(peer, seen[0]), daemon=True).start()
-
-    listener = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(100)
-    threading.Thread(target=accept, daemon=True).start()
-
-
-def dial(pair, address=SERVER, port=PORT, patience=10.0, node=None):
-    connection = (node or pair.host).socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    connection.settimeout(patience)
-    connection.connect((address, port))
-    return connection
-
-
-def greeting(connection):
-    out = b""
-    while not out.endswith(b"\n"):
-        octet = connection.recv(1)
-        expect(octet, f"the connection ends in the greeting: {out}")
-        out += octet
-    return out.decode().strip()
-
-
-def exchange(pair, address=SERVER, port=PORT, size=SIZE, node=None):
-    """Whom the server saw, when every octet was right both ways."""
-    data = pattern(size)
-    with dial(pair, address, port, node=node) as connection:
-        seen = greeting(connection)
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        answer = bytearray()
-        while part := connection.recv(1 << 18):
-            answer += part
-    expect(len(answer) == 32 + size, f"{address}: {len(answer)} octets came back of {32 + size}")
-    expect(answer[:32] == hashlib.sha256(data).digest(), f"{address}: the server got other octets than were sent")
-    expect(answer[32:] == data, f"{address}: other octets than the server sent")
-    return seen
-
-
-def read_again(role, text):
-    """Returns when the new settings hold."""
-    role.config.write_text(text)
-    role.namespace.run(role.executable, role.name, "reload", env=role.environment)
-
-
-def shown(role):
-    return json.loads(role.show())
 
 
 def whole_path(pair):

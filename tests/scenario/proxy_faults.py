@@ -9,11 +9,11 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from namespaces import Failed, expect, main, wait_until
+from proxy_exchange import let_in
 from proxy_pair import CONVERTER, CPE_TOML, HOST, SERVER, SERVER6, Pair
 
 PORT, DIRECT_PORT, REJECTED_PORT, OTHER_PORT = 9000, 9100, 9101, 9102
@@ -44,16 +44,7 @@ def serve(node, address, port, protocol=socket.IPPROTO_TCP):
             except OSError:
                 pass
 
-    def accept():
-        while True:
-            peer, seen = listener.accept()
-            threading.Thread(target=talk, args=(peer, seen[0]), daemon=True).start()
-
-    listener = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(100)
-    threading.Thread(target=accept, daemon=True).start()
+    let_in(node, address, port, talk, protocol)
 
 
 class Talk:

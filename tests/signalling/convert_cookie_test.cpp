@@ -44,6 +44,21 @@ TEST(ConvertCookies, AreOfTheirSecret) {
   EXPECT_FALSE(ConvertCookies(other, kSlot).good(cookie, client, kNow));
 }
 
+TEST(ConvertCookies, OfAFormerSecretAreGoodForOneSlotMore) {
+  const auto client = address("192.0.2.1");
+  const ConvertCookies before(kSecret, kSlot);
+  const auto old = before.make(client, kNow + kSlot - 1s);
+  const auto cookies = before.renewed(Octets(32, 0x5a), 3600s, kNow + kSlot - 1s);
+  EXPECT_TRUE(cookies.good(cookies.make(client, kNow + kSlot), client, kNow + kSlot));
+  EXPECT_NE(cookies.make(client, kNow), before.make(client, kNow));
+  EXPECT_TRUE(cookies.good(old, client, kNow + 2 * kSlot - 2s));
+  EXPECT_FALSE(cookies.good(old, client, kNow + 2 * kSlot - 1s));
+  const auto again = cookies.renewed(Octets(32, 0x5a), 3600s, kNow + kSlot);
+  EXPECT_TRUE(again.good(old, client, kNow + kSlot)) << "nothing has changed in between";
+  const auto twice = cookies.renewed(Octets(32, 0x77), 3600s, kNow + kSlot);
+  EXPECT_FALSE(twice.good(old, client, kNow + kSlot)) << "the one before the former";
+}
+
 TEST(ConvertCookies, EveryOctetCounts) {
   const ConvertCookies cookies(kSecret, kSlot);
   const auto client = address("192.0.2.1");
