@@ -30,8 +30,8 @@ Result<ExitCode> run(const Options& options) {
 Result<ExitCode> check(const Options& options) {
   const auto settings = proxy::load_cpe_settings(options.config);
   if (!settings) return std::unexpected(settings.error());
-  fmt::print("{}: ok, converters: {}, rules: {}\n", options.config, settings->converters.size(),
-             settings->rules.size());
+  fmt::print("{}: ok, converters: {}{}, rules: {}\n", options.config, settings->converters.size(),
+             settings->converters_from_dhcp ? " and those of DHCP" : "", settings->rules.size());
   return ExitCode::kOk;
 }
 

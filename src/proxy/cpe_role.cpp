@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "kernel/mptcp_socket.hpp"
+#include "proxy/converter_source.hpp"
 #include "proxy/cpe_plane.hpp"
 #include "proxy/cpe_report.hpp"
 #include "proxy/fast_open.hpp"
@@ -71,12 +72,17 @@ class Role {
   Result<void> serve_metrics();
   Result<std::string> answer(const status::Request& request);
   Result<void> reload();
+  Result<void> use(CpeSettings fresh);
   CpeView view();
 
   std::filesystem::path file_;
   std::shared_ptr<const CpeSettings> settings_;
   Loop loop_;
   status::ServiceManager service_{loop_};
+  ConverterSource source_{loop_, [this] {
+                            const auto done = use(source_.completed(*settings_));
+                            if (!done) log::error("{}", done.error().text());
+                          }};
   ConverterPool pool_;
   MptcpServers mptcp_servers_;
   CpeShared shared_{pool_, mptcp_servers_};
@@ -118,6 +124,7 @@ Result<void> Role::serve() {
   ANABRANCH_TRY(start_workers());
   loop_.on_signal({SIGTERM, SIGINT}, [this](int) { loop_.stop(); });
   loop_.on_signal({SIGHUP}, [this](int) { static_cast<void>(reload()); });
+  source_.follow(settings_->converters_from_dhcp);
   ANABRANCH_TRY(Interception::start(*settings_, port_));
   log::info("takes connections with {} workers, {} converters", workers_.size(),
             settings_->converters.size());
@@ -216,6 +223,7 @@ CpeView Role::view() {
               .workers = workers_.size(),
               .port = port_,
               .converters = pool_.view(ConverterPool::Time::clock::now()),
+              .hosts = source_.hosts(),
               .packets = {},
               .counts = {}};
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
@@ -248,10 +256,21 @@ Result<void> Role::reload() {
     log::error("the changed file is refused and the old settings stay:\n{}", fresh.error().text());
     return std::unexpected(fresh.error());
   }
-  ANABRANCH_TRY(Interception::change(*fresh, port_));
-  const auto old = std::exchange(settings_, std::make_shared<const CpeSettings>(*std::move(fresh)));
+  const auto old = settings_;
+  ANABRANCH_TRY(use(source_.completed(*std::move(fresh))));
+  source_.follow(settings_->converters_from_dhcp);
   if (old->workers != settings_->workers)
     log::warning("the number of workers is taken at the next start only");
+  log::info("{} read again", file_.string());
+  if (settings_->metrics != old->metrics)
+    if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());
+  return {};
+}
+
+/// For connections from now on; those that there are go on as they are.
+Result<void> Role::use(CpeSettings fresh) {
+  ANABRANCH_TRY(Interception::change(fresh, port_));
+  settings_ = std::make_shared<const CpeSettings>(std::move(fresh));
   pool_.set(settings_->converters, settings_->retry);
   asked_ = asked_settings(*settings_);
   for (const auto& worker : workers_)
@@ -259,9 +278,6 @@ Result<void> Role::reload() {
       thread.hosts->set(settings_);
       for (const auto& plane : thread.incoming) plane->set(asked_);
     });
-  log::info("{} read again", file_.string());
-  if (settings_->metrics != old->metrics)
-    if (const auto served = serve_metrics(); !served) log::error("{}", served.error().text());
   return {};
 }
 

@@ -54,6 +54,16 @@ inline constexpr Setting kBypass{
         "machine in place of the converter's. Forgotten after an hour.",
     .fallback = "false"};
 
+inline constexpr Setting kConvertersFromDhcp{
+    .key = "converters_from_dhcp",
+    .kind = Kind::kFlag,
+    .help =
+        "Also use the converters that DHCP has told host roles on this machine of (anabranch "
+        "host), "
+        "from the moment they say so. They are tried in the order in which the network names them, "
+        "and only while no [[converter]] of this file can be reached.",
+    .fallback = "false"};
+
 inline constexpr Setting kUnreachable{
     .key = "unreachable_after",
     .kind = Kind::kDuration,
@@ -105,9 +115,9 @@ inline constexpr Setting kHalfClosed{.key = "half_closed",
                                      .low = 1'000,
                                      .high = 30LL * 24 * 3600 * 1000};
 
-inline constexpr std::array kAll{kLan,           kWorkers,     kCongestion, kSynData,
-                                 kBypass,        kUnreachable, kRetry,      kSetup,
-                                 kRefusedDirect, kIdle,        kHalfClosed};
+inline constexpr std::array kAll{
+    kLan,         kWorkers, kCongestion, kSynData,       kBypass, kConvertersFromDhcp,
+    kUnreachable, kRetry,   kSetup,      kRefusedDirect, kIdle,   kHalfClosed};
 
 }  // namespace own
 
@@ -156,8 +166,8 @@ inline constexpr Setting kConverter{
     .kind = Kind::kTables,
     .help =
         "A Transport Converter of the operator. Of several, each connection goes to one, by their "
-        "weights; one that cannot be reached is left out until it can.",
-    .required = true,
+        "weights; one that cannot be reached is left out until it can. Needed unless DHCP may tell "
+        "of converters.",
     .settings = converter::kAll};
 
 inline constexpr Setting kIncoming{

@@ -26,7 +26,7 @@ std::vector<std::string> read_lan(const Section& section) {
   return out;
 }
 
-std::vector<ConverterEntry> read_converters(const Section& root) {
+std::vector<ConverterEntry> read_converters(const Section& root, bool others) {
   namespace converter = key::converter;
   std::vector<ConverterEntry> out;
   for (const auto& section : root.sections(key::kConverter)) {
@@ -45,6 +45,9 @@ std::vector<ConverterEntry> read_converters(const Section& root) {
                        "give each a name of its own");
     out.push_back(std::move(one));
   }
+  if (out.empty() && !others)
+    root.complain(key::kConverter, "there is no [[converter]]",
+                  "name one, or write converters_from_dhcp = true in [cpe]");
   return out;
 }
 
@@ -70,7 +73,8 @@ Result<CpeSettings> read(const config::Document& document) {
   out.refused_direct = in_seconds(own::kRefusedDirect);
   out.idle = in_seconds(own::kIdle);
   out.half_closed = in_seconds(own::kHalfClosed);
-  out.converters = read_converters(root);
+  out.converters_from_dhcp = section.flag(own::kConvertersFromDhcp);
+  out.converters = read_converters(root, out.converters_from_dhcp);
   out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,
                                definition::incoming::kHost);

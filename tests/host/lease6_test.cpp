@@ -47,6 +47,16 @@ std::optional<Lease6> read(const std::function<void(Dhcp6Message&)>& change,
       kSent);
 }
 
+TEST(Lease6, ConvertersComeWithIt) {
+  const auto lease = read([](auto& m) { m.outside.converters = {address("2001:db8::9")}; });
+  EXPECT_EQ(lease->converters, std::vector{Endpoint::parse("[2001:db8::9]:5124").value()});
+  const auto other = read([](auto& m) {
+    m.outside.converters = {address("2001:db8::9")};
+    m.outside.converter_port = 443;
+  });
+  EXPECT_EQ(other->converters, std::vector{Endpoint::parse("[2001:db8::9]:443").value()});
+}
+
 TEST(Lease6, WhatAnAnswerGrants) {
   const auto lease = read([](auto&) {});
   ASSERT_TRUE(lease);
