@@ -2,7 +2,7 @@
 // What a CPE reads of a host role's status: refused, or few converters, each one that can be there.
 #include "base/address_scope.hpp"
 #include "input.hpp"
-#include "proxy/converter_source.hpp"
+#include "proxy/dhcp_converters.hpp"
 
 using namespace anabranch;
 using fuzz::require;

@@ -13,9 +13,9 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "kernel/mptcp_socket.hpp"
-#include "proxy/converter_source.hpp"
 #include "proxy/cpe_plane.hpp"
 #include "proxy/cpe_report.hpp"
+#include "proxy/dhcp_converters.hpp"
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
 #include "proxy/interception.hpp"
@@ -79,10 +79,10 @@ class Role {
   std::shared_ptr<const CpeSettings> settings_;
   Loop loop_;
   status::ServiceManager service_{loop_};
-  ConverterSource source_{loop_, [this] {
-                            const auto done = use(source_.completed(*settings_));
-                            if (!done) log::error("{}", done.error().text());
-                          }};
+  DhcpConverters dhcp_{loop_, [this] {
+                         const auto done = use(dhcp_.completed(*settings_));
+                         if (!done) log::error("{}", done.error().text());
+                       }};
   ConverterPool pool_;
   MptcpServers mptcp_servers_;
   CpeShared shared_{pool_, mptcp_servers_};
@@ -124,7 +124,7 @@ Result<void> Role::serve() {
   ANABRANCH_TRY(start_workers());
   loop_.on_signal({SIGTERM, SIGINT}, [this](int) { loop_.stop(); });
   loop_.on_signal({SIGHUP}, [this](int) { static_cast<void>(reload()); });
-  source_.follow(settings_->converters_from_dhcp);
+  dhcp_.follow(settings_->converters_from_dhcp);
   ANABRANCH_TRY(Interception::start(*settings_, port_));
   log::info("takes connections with {} workers, {} converters", workers_.size(),
             settings_->converters.size());
@@ -223,7 +223,7 @@ CpeView Role::view() {
               .workers = workers_.size(),
               .port = port_,
               .converters = pool_.view(ConverterPool::Time::clock::now()),
-              .hosts = source_.hosts(),
+              .hosts = dhcp_.hosts(),
               .packets = {},
               .counts = {}};
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
@@ -257,8 +257,8 @@ Result<void> Role::reload() {
     return std::unexpected(fresh.error());
   }
   const auto old = settings_;
-  ANABRANCH_TRY(use(source_.completed(*std::move(fresh))));
-  source_.follow(settings_->converters_from_dhcp);
+  ANABRANCH_TRY(use(dhcp_.completed(*std::move(fresh))));
+  dhcp_.follow(settings_->converters_from_dhcp);
   if (old->workers != settings_->workers)
     log::warning("the number of workers is taken at the next start only");
   log::info("{} read again", file_.string());

@@ -21,7 +21,7 @@ struct ConverterEntry {
   std::string name;
   Endpoint endpoint;
   unsigned weight = 1;  ///< 0: only while no other can be reached
-  /// The interface whose network tells of it (converter_source.hpp); empty: the file does.
+  /// The interface whose network tells of it (dhcp_converters.hpp); empty: the file does.
   std::string told_by = {};
 };
 

@@ -104,8 +104,10 @@ void RoleFollowers::Impl::speaks(std::string role) {
     log::info("{} is followed no more: {}", role, done.error().what);
     roles.erase(role);
     callbacks.gone(role);
-    // A role that was started anew may have its socket there already.
-    return follow(role, kListenAttempts);
+    // A role that was started anew may have its socket there already. One that is not understood
+    // would say the same again.
+    if (!text) follow(role, kListenAttempts);
+    return;
   }
 }
 

@@ -20,7 +20,7 @@ class RoleFollowers {
     /// A state of the role, as JSON text: one when it begins to be followed, one after each change.
     /// An error ends it as the end of the role does.
     std::function<Result<void>(const std::string& role, std::string_view state)> said;
-    /// It has ended, or is not understood. One that is there again is followed anew.
+    /// It has ended, or is not understood. One that is started anew is followed anew.
     std::function<void(const std::string& role)> gone;
   };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "proxy/converter_source.hpp"
+#include "proxy/dhcp_converters.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -53,7 +53,7 @@ std::vector<ConverterEntry> with_told(
   return out;
 }
 
-void ConverterSource::follow(bool wanted) {
+void DhcpConverters::follow(bool wanted) {
   if (wanted == followers_.has_value()) return;
   followers_.reset();
   told_.clear();
@@ -64,20 +64,20 @@ void ConverterSource::follow(bool wanted) {
                          [](const std::string&) {}});
 }
 
-CpeSettings ConverterSource::completed(CpeSettings settings) const {
+CpeSettings DhcpConverters::completed(CpeSettings settings) const {
   static const decltype(told_) kNone;
   settings.converters =
       with_told(std::move(settings.converters), settings.converters_from_dhcp ? told_ : kNone);
   return settings;
 }
 
-std::vector<std::string> ConverterSource::hosts() const {
+std::vector<std::string> DhcpConverters::hosts() const {
   auto out = followers_ ? followers_->roles() : std::vector<std::string>();
   for (auto& role : out) role.erase(0, kHostRoles.size());
   return out;
 }
 
-Result<void> ConverterSource::said(std::string_view state) {
+Result<void> DhcpConverters::said(std::string_view state) {
   auto says = host_says(state);
   if (!says) return std::unexpected(says.error());
   if (!says->converters) return {};

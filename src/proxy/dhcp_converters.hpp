@@ -39,11 +39,11 @@ std::vector<ConverterEntry> with_told(
     std::vector<ConverterEntry> entries,
     const std::map<std::string, std::vector<Endpoint>>& told_by_interface);
 
-class ConverterSource {
+class DhcpConverters {
  public:
-  /// `changed` comes from the loop: completed() gives another answer from then on. The source must
-  /// not be destroyed in it.
-  ConverterSource(Loop& loop, std::function<void()> changed)
+  /// `changed` comes from the loop: completed() gives another answer from then on. They must not
+  /// be destroyed in it.
+  DhcpConverters(Loop& loop, std::function<void()> changed)
       : loop_(loop), changed_(std::move(changed)) {}
 
   /// Follows host roles from now on, or no longer.

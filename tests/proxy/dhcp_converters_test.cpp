@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "proxy/converter_source.hpp"
+#include "proxy/dhcp_converters.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -69,7 +69,7 @@ TEST(WithTold, TheFilesComeFirstAndTheOthersServeWhileNoneOfThemCan) {
   EXPECT_EQ(with_told(all, {}).size(), 1u) << "told no more";
 }
 
-class ConverterSourceTest : public testing::Test {
+class DhcpConvertersTest : public testing::Test {
  protected:
   void SetUp() override {
     std::string name = "/tmp/anabranch-test-XXXXXX";
@@ -92,7 +92,7 @@ class ConverterSourceTest : public testing::Test {
     const auto deadline = loop_.after(seconds(10), [this] { loop_.stop(); });
     loop_.run();
     std::vector<std::string> out;
-    for (const auto& entry : source_.completed(settings_).converters) out.push_back(entry.name);
+    for (const auto& entry : dhcp_.completed(settings_).converters) out.push_back(entry.name);
     return out;
   }
 
@@ -101,15 +101,15 @@ class ConverterSourceTest : public testing::Test {
   std::string says_ = host(kFirst);
   std::function<void()> changes_ = [] {};
   CpeSettings settings_;
-  ConverterSource source_{loop_, [this] { changes_(); }};
+  DhcpConverters dhcp_{loop_, [this] { changes_(); }};
 };
 
-TEST_F(ConverterSourceTest, FollowsTheHostAlsoWhenItIsStartedAnew) {
+TEST_F(DhcpConvertersTest, FollowsTheHostAlsoWhenItIsStartedAnew) {
   using Names = std::vector<std::string>;
   auto server = std::make_optional(host_role());
-  source_.follow(true);
+  dhcp_.follow(true);
   EXPECT_EQ(changed(), Names{"198.18.9.9:5124"});
-  EXPECT_EQ(source_.hosts(), Names{"eth0"});
+  EXPECT_EQ(dhcp_.hosts(), Names{"eth0"});
   says_ = host(kSecond);
   server->publish();
   EXPECT_EQ(changed(), Names{"[2001:db8::9]:443"});
@@ -124,9 +124,9 @@ TEST_F(ConverterSourceTest, FollowsTheHostAlsoWhenItIsStartedAnew) {
   EXPECT_EQ(changed(), Names{"198.18.9.9:5124"}) << "and not none before";
 
   settings_.converters_from_dhcp = false;
-  EXPECT_TRUE(source_.completed(settings_).converters.empty());
-  source_.follow(false);
-  EXPECT_TRUE(source_.hosts().empty());
+  EXPECT_TRUE(dhcp_.completed(settings_).converters.empty());
+  dhcp_.follow(false);
+  EXPECT_TRUE(dhcp_.hosts().empty());
 }
 
 }  // namespace
