@@ -168,6 +168,7 @@ inline constexpr Setting kConverter{
         "A Transport Converter of the operator. Of several, each connection goes to one, by their "
         "weights; one that cannot be reached is left out until it can. Needed unless DHCP may tell "
         "of converters.",
+    .required = true,
     .settings = converter::kAll};
 
 inline constexpr Setting kIncoming{

@@ -26,10 +26,13 @@ std::vector<std::string> read_lan(const Section& section) {
   return out;
 }
 
+/// `others`: there may be some that the file does not name.
 std::vector<ConverterEntry> read_converters(const Section& root, bool others) {
   namespace converter = key::converter;
   std::vector<ConverterEntry> out;
-  for (const auto& section : root.sections(key::kConverter)) {
+  Setting setting = key::kConverter;
+  setting.required = !others;
+  for (const auto& section : root.sections(setting)) {
     ConverterEntry one;
     one.name = section.text(converter::kName);
     const auto address = section.address(converter::kAddress);
@@ -45,9 +48,6 @@ std::vector<ConverterEntry> read_converters(const Section& root, bool others) {
                        "give each a name of its own");
     out.push_back(std::move(one));
   }
-  if (out.empty() && !others)
-    root.complain(key::kConverter, "there is no [[converter]]",
-                  "name one, or write converters_from_dhcp = true in [cpe]");
   return out;
 }
 
