@@ -61,7 +61,8 @@ inline constexpr Setting kConvertersFromDhcp{
         "Also use the converters that DHCP has told host roles on this machine of (anabranch "
         "host), "
         "from the moment they say so. They are tried in the order in which the network names them, "
-        "and only while no [[converter]] of this file can be reached.",
+        "and only while no [[converter]] of this file can be reached. The file need not have one "
+        "then.",
     .fallback = "false"};
 
 inline constexpr Setting kUnreachable{
@@ -166,8 +167,7 @@ inline constexpr Setting kConverter{
     .kind = Kind::kTables,
     .help =
         "A Transport Converter of the operator. Of several, each connection goes to one, by their "
-        "weights; one that cannot be reached is left out until it can. Needed unless DHCP may tell "
-        "of converters.",
+        "weights; one that cannot be reached is left out until it can.",
     .required = true,
     .settings = converter::kAll};
 
