@@ -58,9 +58,9 @@ inline constexpr Setting kConvertersFromDhcp{
     .key = "converters_from_dhcp",
     .kind = Kind::kFlag,
     .help =
-        "Also use the converters that DHCP has told host roles on this machine of (anabranch "
-        "host), "
-        "from the moment they say so. They are tried in the order in which the network names them, "
+        "Also use the converters that DHCP has told host roles (anabranch-host) on this machine "
+        "of, from the moment they say so. They are tried in the order in which the network names "
+        "them, "
         "and only while no [[converter]] of this file can be reached. The file need not have one "
         "then.",
     .fallback = "false"};
