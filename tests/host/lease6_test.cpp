@@ -192,7 +192,10 @@ TEST(Lease6, AMangledFileIsNoLease) {
     mangled[key] = "?";
     EXPECT_ANY_THROW(lease6_from_json(mangled, clocks)) << key;
     mangled.erase(key);
-    EXPECT_ANY_THROW(lease6_from_json(mangled, clocks)) << key;
+    if (key == "converters")  // came later
+      EXPECT_TRUE(lease6_from_json(mangled, clocks).converters.empty());
+    else
+      EXPECT_ANY_THROW(lease6_from_json(mangled, clocks)) << key;
   }
   auto mangled = json;
   mangled["address"] = "10.1.2.3";
