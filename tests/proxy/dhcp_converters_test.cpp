@@ -3,6 +3,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -83,7 +86,7 @@ class DhcpConvertersTest : public testing::Test {
   status::Server host_role() {
     return status::Server::open(loop_, directory_ / "host-eth0.sock",
                                 [this](const status::Request&) -> Result<std::string> {
-                                  asked_();
+                                  std::exchange(asked_, [] {})();
                                   return says_;
                                 })
         .value();
@@ -97,7 +100,7 @@ class DhcpConvertersTest : public testing::Test {
   std::filesystem::path directory_;
   Loop loop_;
   std::string says_ = host(kFirst);
-  std::function<void()> asked_ = [] {};
+  std::function<void()> asked_ = [] {};  ///< the next time
   std::function<void()> changed_ = [] {};
   CpeSettings settings_;
   DhcpConverters dhcp_{loop_, [this] { changed_(); }};
@@ -114,10 +117,7 @@ TEST_F(DhcpConvertersTest, FollowsTheHostAlsoWhenItIsStartedAnew) {
   const auto start_anew = [&] {
     server.reset();
     says_ = host("", "unknown");
-    asked_ = [&] {
-      asked_ = [] {};
-      loop_.post([&] { says(host(kFirst)); });
-    };
+    asked_ = [&] { loop_.post([&] { says(host(kFirst)); }); };
     server = host_role();
   };
   std::vector<Names> seen;
