@@ -6,6 +6,7 @@
 #include "host/dhcp6_packet.hpp"
 #include "host/lease6.hpp"
 #include "input.hpp"
+#include "wire/converter_addresses.hpp"
 
 using namespace anabranch;
 using fuzz::require;
@@ -25,6 +26,7 @@ void look_at(const host::Dhcp6Message& message) {
           host::lease6_from(message, {index, association.iaid, {}, {}}, MonotonicTime{});
       if (!lease) continue;
       require(lease->route.index == index, "a lease carries its path's index");
+      require(lease->converters.size() <= wire::kMostConverters, "converters are few");
       require(!lease->valid || *lease->valid > seconds{0}, "a lease has time");
       require(lease->address.octets()[0] != 0xff, "a host can have the address");
       require(lease->renews() <= lease->rebinds(), "T1 comes before T2");

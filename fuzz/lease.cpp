@@ -2,7 +2,8 @@
 // Two clients of one interface (paths 2 and 3) and its discovery, against servers, stations and a
 // clock made of the input. Whatever they do:
 //
-//   a lease carries its own path's index, an address that a host can have, and timers in order;
+//   a lease carries its own path's index, an address that a host can have, timers in order, and few
+//   converters;
 //   no two paths have one address, nor the interface's own;
 //   when what was due has been served (a check of an address may be several steps late after a long
 //   wait) the next timer lies ahead, so that the loop never spins;
@@ -10,10 +11,12 @@
 #include <array>
 #include <optional>
 
+#include "base/address_scope.hpp"
 #include "host/dhcp_client.hpp"
 #include "host/dhcp_packet.hpp"
 #include "host/discovery.hpp"
 #include "input.hpp"
+#include "wire/converter_addresses.hpp"
 
 using namespace anabranch;
 using namespace anabranch::host;
@@ -160,6 +163,13 @@ class World {
     const auto& second = clients_[1]->lease();
     require(!first || !second || first->address.address() != second->address.address(),
             "no two paths have one address");
+    check(discovery_->converters());
+  }
+
+  static void check(const std::vector<Endpoint>& converters) {
+    require(converters.size() <= wire::kMostConverters, "converters are few");
+    for (const auto& one : converters)
+      require(is_global(one.address) && one.port != 0, "a converter can be there");
   }
 
   static void check(unsigned which, const Lease& lease) {
@@ -171,6 +181,7 @@ class World {
             "T1 comes before T2, T2 before the end");
     require(!lease.renewal || *lease.renewal >= seconds(1), "no server has us renew without pause");
     require(lease.routes.size() <= kLongestMessage, "routes are bounded by the message");
+    check(lease.converters);
   }
 
   std::uint32_t random_ = 1;

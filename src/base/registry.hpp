@@ -94,6 +94,12 @@ inline constexpr std::uint16_t kConvertPort = 5124;
 inline constexpr std::string_view kExtRouteCode = "224";
 inline constexpr std::uint8_t kFirstSiteOption = 224;
 inline constexpr std::uint8_t kLastSiteOption = 254;
+// Converters (wire/converter_addresses.hpp), of the same range; and beside EXT_ROUTE, which is
+// sub-option 1, in DHCPv6's vendor option.
+inline constexpr std::uint8_t kConvertersCode = 226;
+inline constexpr std::uint8_t kConverterPortCode = 227;
+inline constexpr std::uint16_t kConvertersSubOption = 2;
+inline constexpr std::uint16_t kConverterPortSubOption = 3;
 
 // Status sockets, below the runtime directory.
 inline constexpr std::string_view kRuntimeDirectory = "/run/anabranch";

@@ -14,7 +14,8 @@ namespace {
 Result<std::string> check(const std::filesystem::path& file) {
   const auto settings = proxy::load_cpe_settings(file);
   if (!settings) return std::unexpected(settings.error());
-  return fmt::format("converters: {}, rules: {}", settings->converters.size(),
+  return fmt::format("converters: {}{}, rules: {}", settings->converters.size(),
+                     settings->converters_from_dhcp ? " and those of DHCP" : "",
                      settings->rules.size());
 }
 

@@ -161,6 +161,10 @@ void print_status(const json& status) {
              text(lan, "problem").empty() ? "" : " (" + text(lan, "problem") + ")",
              server_text(dhcp),
              text(dhcp6, "mode") == "off" ? "" : ", dhcp6 " + server_text(dhcp6));
+  std::string converters;
+  for (const auto& endpoint : status.value("converters", json::array()))
+    converters += (converters.empty() ? "" : ", ") + endpoint.get<std::string>();
+  if (!converters.empty()) fmt::print("hosts are told of the converters {}\n", converters);
   std::vector<Row> uplinks = {{"PATH", "UPLINK", "INTERFACE", "STATE", "SINCE", "RTT", "LOSS",
                                "ADVERTISED", "SENT / RECEIVED"}};
   std::vector<Row> families = {{"PATH", "SOURCE", "NAT", "NEXT HOP", "LEASES", "PREFIXES"}};

@@ -87,7 +87,16 @@ std::string where_paths_live(const json& report) {
                      found == kReasons.end() ? "for a reason unknown here" : found->second);
 }
 
-void print_report(const json& report) {
+void print_converters(const json& report) {
+  for (const auto& one : report.value("converters", json::array())) {
+    std::string paths;
+    for (const auto& index : one.at("paths"))
+      paths += (paths.empty() ? "" : ", ") + std::to_string(index.get<int>());
+    fmt::print("converter {}, told on path {}\n", one.at("endpoint").get<std::string>(), paths);
+  }
+}
+
+void print_paths(const json& report) {
   const auto interface = report.at("interface").get<std::string>();
   const auto support = report.at("support").get<std::string>();
   if (support == "no") {
@@ -120,6 +129,11 @@ void print_report(const json& report) {
     for (std::size_t i = 0; i < widths.size(); ++i) fmt::print("{:<{}} ", row[i], widths[i]);
     fmt::print("{}\n", row.back());
   }
+}
+
+void print_report(const json& report) {
+  print_paths(report);
+  print_converters(report);
 }
 
 /// The socket of the role that is meant: the named one, or the only one.

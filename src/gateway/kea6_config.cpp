@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/kea_parts.hpp"
+#include "wire/converter_addresses.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -73,6 +74,16 @@ Json make_options(const Settings& settings, const Uplink& uplink) {
               // Without it each client waits a second for the offers of others (RFC 8415 section
               // 18.2.1).
               {{"name", "preference"}, {"data", "255"}, {"always-send", true}}};
+  const auto sub_option = [&](std::string_view name, std::span<const std::uint8_t> value) {
+    auto option = binary_option(name, value);
+    option["space"] = vendor_space();
+    option["always-send"] = true;
+    out.push_back(std::move(option));
+  };
+  if (const auto converters = settings.converters.of(Family::kIpv6); !converters.empty()) {
+    sub_option(kConvertersName, wire::encode_converters6(converters));
+    sub_option(kConverterPortName, wire::encode_converter_port(settings.converters.port));
+  }
   if (uplink.dns.empty()) return out;
   std::string list;
   for (const auto& address : uplink.dns) list += (list.empty() ? "" : ", ") + address.text();
@@ -137,7 +148,9 @@ std::string kea6_config(const Settings& settings, const KeaRefusals& refusals,
   server["preferred-lifetime"] = settings.dhcp6.lease_time.count();
   server["valid-lifetime"] = settings.dhcp6.lease_time.count();
   server["option-def"] = {
-      {{"name", "ext-route"}, {"code", kSubOption}, {"type", "binary"}, {"space", vendor_space()}}};
+      binary_definition("ext-route", kSubOption, vendor_space()),
+      binary_definition(kConvertersName, registry::kConvertersSubOption, vendor_space()),
+      binary_definition(kConverterPortName, registry::kConverterPortSubOption, vendor_space())};
   server["client-classes"] = make_classes(settings, refusals);
   server["shared-networks"] = Json::array({make_network(settings, places)});
   if (!places.control_socket.empty())

@@ -4,6 +4,7 @@
 // As with DHCPv4 (kea_config.hpp) there is one client class and one subnet guarded by it per path,
 // each with addresses (IA_NA) and, where the uplink has some, prefixes (IA_PD). EXT_ROUTE is
 // sub-option 1 of vendor option 17 with the enterprise number 32473, two octets: index and count.
+// Beside it are converters (2, their port 3), all in one instance, since Kea sends one.
 //
 //   index of a path that is up      that path
 //   index of anything else          no class: NoAddrsAvail, and NoBinding to a Renew

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/kea_parts.hpp"
+#include "wire/converter_addresses.hpp"
 
 namespace anabranch::gateway {
 namespace {
@@ -71,6 +72,31 @@ Json make_subnet(const Settings& settings, const Uplink& uplink) {
              {"csv-format", false},
              {"data", fmt::format("{:02x}{:02x}", uplink.index, settings.count())},
              {"always-send", true}}}}};
+}
+
+/// What all paths have in common: for clients that ask for it.
+void add_options(Json& server, const Settings& settings) {
+  constexpr std::string_view kSpace = "dhcp4";
+  server["option-def"] =
+      Json::array({binary_definition("ext-route", settings.dhcp.ext_route_code, kSpace)});
+  Json out = Json::array();
+  if (!settings.dhcp.dns.empty()) {
+    std::string list;
+    for (const auto& address : settings.dhcp.dns)
+      list += (list.empty() ? "" : ", ") + address.text();
+    out.push_back({{"name", "domain-name-servers"}, {"data", list}});
+  }
+  if (const auto list = wire::encode_converters4(settings.converters.of(Family::kIpv4))) {
+    const auto add = [&](std::string_view name, unsigned code,
+                         std::span<const std::uint8_t> value) {
+      server["option-def"].push_back(binary_definition(name, code, kSpace));
+      out.push_back(binary_option(name, value));
+    };
+    add(kConvertersName, registry::kConvertersCode, *list);
+    add(kConverterPortName, registry::kConverterPortCode,
+        wire::encode_converter_port(settings.converters.port));
+  }
+  if (!out.empty()) server["option-data"] = std::move(out);
 }
 
 /// Kea drops a REQUEST that fits no subnet; one that fits a subnet without addresses it refuses
@@ -141,15 +167,7 @@ std::string kea_config(const Settings& settings, const KeaRefusals& refusals,
   server["reservations-out-of-pool"] = false;
   server["host-reservation-identifiers"] = {"hw-address"};
   server["valid-lifetime"] = dhcp.lease_time.count();
-  server["option-def"] = {{{"name", "ext-route"},
-                           {"code", dhcp.ext_route_code},
-                           {"type", "binary"},
-                           {"space", "dhcp4"}}};
-  if (!dhcp.dns.empty()) {
-    std::string list;
-    for (const auto& address : dhcp.dns) list += (list.empty() ? "" : ", ") + address.text();
-    server["option-data"] = {{{"name", "domain-name-servers"}, {"data", list}}};
-  }
+  add_options(server, settings);
   server["client-classes"] = make_classes(settings, refusals);
   Json subnets = Json::array();
   for (const auto& uplink : settings.uplinks)

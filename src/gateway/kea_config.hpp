@@ -9,8 +9,8 @@
 //                                   for (renewals by stock clients, DHCPINFORM), else the base path
 //
 // An option that is neither one nor two octets long counts as none. Every answer carries
-// EXT_ROUTE(index, count), asked for or not. What a hardware address that is held back sends is
-// dropped, but for renewals.
+// EXT_ROUTE(index, count), asked for or not; converters are told to those who ask. What a hardware
+// address that is held back sends is dropped, but for renewals.
 #pragma once
 
 #include <filesystem>

@@ -18,6 +18,14 @@ std::string path_class(const Uplink& uplink) {
   return fmt::format("path-{}", uplink.index);
 }
 
+Json binary_definition(std::string_view name, unsigned code, std::string_view space) {
+  return {{"name", name}, {"code", code}, {"type", "binary"}, {"space", space}};
+}
+
+Json binary_option(std::string_view name, std::span<const std::uint8_t> value) {
+  return {{"name", name}, {"csv-format", false}, {"data", hex_text(value)}};
+}
+
 Json client_class(std::string_view name, std::string test) {
   return {{"name", name}, {"test", std::move(test)}};
 }

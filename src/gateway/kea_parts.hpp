@@ -23,6 +23,15 @@ std::string path_class(const Uplink& uplink);
 /// configuration.
 inline constexpr std::string_view kNobody = "'down' == 'up'";
 
+/// Converters have the same names in both families.
+inline constexpr std::string_view kConvertersName = "converters";
+inline constexpr std::string_view kConverterPortName = "converter-port";
+
+/// An option that Kea does not know, and a value for it.
+nlohmann::ordered_json binary_definition(std::string_view name, unsigned code,
+                                         std::string_view space);
+nlohmann::ordered_json binary_option(std::string_view name, std::span<const std::uint8_t> value);
+
 nlohmann::ordered_json client_class(std::string_view name, std::string test);
 
 /// `file` is where leases lie when they are not in a database.

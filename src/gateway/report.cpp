@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/endpoint.hpp"
 #include "gateway/settings_health.hpp"
 
 namespace anabranch::gateway {
@@ -101,6 +102,9 @@ std::string status_json(const Settings& settings, const Plan& plan,
   }
   Json held_back = Json::array();
   for (const auto& mac : dhcp.held_back) held_back.push_back(mac.text());
+  Json converters = Json::array();
+  for (const auto& address : settings.converters.addresses)
+    converters.push_back(Endpoint{address, settings.converters.port}.text());
   const Json out = {{"lan", {{"interface", settings.lan}, {"problem", plan.lan_problem}}},
                     {"count", settings.count()},
                     {"uplinks", std::move(uplinks)},
@@ -116,6 +120,7 @@ std::string status_json(const Settings& settings, const Plan& plan,
                       {"state", dhcp.state6},
                       {"pid", dhcp.pid6},
                       {"refused", dhcp.refused6}}},
+                    {"converters", std::move(converters)},
                     {"advertise",
                      {{"running", advertiser.running},
                       {"sent", advertiser.counts.sent},

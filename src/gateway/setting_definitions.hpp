@@ -10,6 +10,7 @@
 #include "base/config.hpp"
 #include "base/registry.hpp"
 #include "base/units.hpp"
+#include "gateway/setting_definitions_converters.hpp"
 #include "gateway/setting_definitions_health.hpp"
 #include "gateway/setting_definitions_ipv6.hpp"
 #include "status/metrics_settings.hpp"
@@ -282,6 +283,7 @@ inline constexpr Setting kDhcp{.key = "dhcp",
                                .settings = dhcp::kAll,
                                .short_form = "mode"};
 
-inline constexpr std::array kAll{kLan, kUplink, kDhcp, kAdvertise, kDhcp6, status::kMetrics};
+inline constexpr std::array kAll{kLan,   kUplink,     kDhcp,           kAdvertise,
+                                 kDhcp6, kConverters, status::kMetrics};
 
 }  // namespace anabranch::gateway::definition

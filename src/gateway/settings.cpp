@@ -5,6 +5,7 @@
 
 #include "gateway/setting_definitions.hpp"
 #include "gateway/settings_checks.hpp"
+#include "gateway/settings_converters.hpp"
 #include "gateway/settings_health.hpp"
 #include "gateway/settings_ipv6.hpp"
 #include "gateway/settings_values.hpp"
@@ -209,6 +210,7 @@ Result<Settings> read(const config::Document& document) {
       if (uplink.has_ipv4()) settings.dhcp.relays.push_back(uplink.router);
   settings.advertise = read_advertise(root.section(definition::kAdvertise));
   settings.dhcp6 = read_dhcp6(root.section(definition::kDhcp6), settings);
+  settings.converters = read_converters(root.section(definition::kConverters), settings);
   settings.metrics = status::read_metrics(root);
   ANABRANCH_TRY(document.finish());
   std::ranges::sort(settings.uplinks, {}, &Uplink::index);
@@ -259,6 +261,13 @@ std::string_view dhcp_mode_name(DhcpMode mode) {
       return "off";
   }
   return {};
+}
+
+std::vector<IpAddress> Converters::of(Family family) const {
+  std::vector<IpAddress> out;
+  for (const auto& address : addresses)
+    if (address.family() == family) out.push_back(address);
+  return out;
 }
 
 const Uplink* Settings::base(Family family) const {

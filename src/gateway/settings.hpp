@@ -140,6 +140,14 @@ struct Dhcp6 {
   seconds lease_time = {};
 };
 
+/// What hosts are told of Transport Converters (`[converters]`), the best first.
+struct Converters {
+  std::vector<IpAddress> addresses = {};
+  std::uint16_t port = registry::kConvertPort;
+
+  std::vector<IpAddress> of(Family family) const;
+};
+
 struct Settings {
   std::string lan;
   bool routed = false;           ///< the hosts are behind other routers, not on the LAN
@@ -149,6 +157,7 @@ struct Settings {
   Dhcp dhcp;
   Dhcp6 dhcp6;
   Advertise advertise;
+  Converters converters;
   std::optional<status::MetricsAddress> metrics;  ///< nothing: none
 
   const Uplink* find(std::string_view name) const;

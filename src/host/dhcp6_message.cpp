@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "base/registry.hpp"
+#include "wire/converter_addresses.hpp"
 #include "wire/domain_name.hpp"
 
 namespace anabranch::host {
@@ -122,12 +124,18 @@ void take_association(std::vector<Dhcp6Association>& into, View value, std::uint
   into.push_back(std::move(out));
 }
 
-void take_ext_route(std::optional<wire::ExtRoute>& into, View value) {
+void take_vendor_options(Dhcp6Configuration& into, View value) {
   if (value.size() < 4 || number(value.first(4)) != dhcp6::kEnterprise) return;
   const auto options = options_in(value.subspan(4));
   if (!options) return;
-  for (const auto& option : *options)
-    if (option.code == dhcp6::kExtRoute) take_first(into, wire::decode_ext_route(option.value));
+  for (const auto& option : *options) {
+    if (option.code == dhcp6::kExtRoute)
+      take_first(into.ext_route, wire::decode_ext_route(option.value));
+    else if (option.code == registry::kConvertersSubOption)
+      wire::add_converters<IpAddress>(into.converters, wire::decode_converters6(option.value));
+    else if (option.code == registry::kConverterPortSubOption)
+      take_first(into.converter_port, wire::decode_converter_port(option.value));
+  }
 }
 
 void take_dns(std::vector<IpAddress>& into, View value) {
@@ -154,7 +162,7 @@ void take(Dhcp6Configuration& into, const Option& option) {
     case kIaPd:
       return take_association(into.prefixes, option.value, kIaPrefix);
     case dhcp6::kVendorOptions:
-      return take_ext_route(into.ext_route, option.value);
+      return take_vendor_options(into, option.value);
     case dhcp6::kDnsServers:
       return take_dns(into.dns, option.value);
     case dhcp6::kDomainList:
@@ -287,16 +295,28 @@ void write(Writer& to, std::uint16_t code, const Dhcp6Association& association) 
   });
 }
 
+void write_vendor_options(Writer& to, const Dhcp6Configuration& configuration) {
+  if (!configuration.ext_route && configuration.converters.empty() && !configuration.converter_port)
+    return;
+  to.option(dhcp6::kVendorOptions, [&] {
+    to.put(dhcp6::kEnterprise, 4);
+    if (configuration.ext_route)
+      to.option(dhcp6::kExtRoute,
+                [&] { to.put(wire::encode_ext_route(*configuration.ext_route)); });
+    if (!configuration.converters.empty())
+      to.option(registry::kConvertersSubOption,
+                [&] { to.put(wire::encode_converters6(configuration.converters)); });
+    if (configuration.converter_port)
+      to.option(registry::kConverterPortSubOption,
+                [&] { to.put(wire::encode_converter_port(*configuration.converter_port)); });
+  });
+}
+
 void write(Writer& to, const Dhcp6Configuration& configuration) {
   for (const auto& association : configuration.addresses) write(to, kIaNa, association);
   for (const auto& association : configuration.prefixes) write(to, kIaPd, association);
   write(to, configuration.status);
-  if (configuration.ext_route)
-    to.option(dhcp6::kVendorOptions, [&] {
-      to.put(dhcp6::kEnterprise, 4);
-      to.option(dhcp6::kExtRoute,
-                [&] { to.put(wire::encode_ext_route(*configuration.ext_route)); });
-    });
+  write_vendor_options(to, configuration);
   if (!configuration.dns.empty())
     to.option(dhcp6::kDnsServers, [&] {
       for (const auto& address : configuration.dns) to.put(address.octets());

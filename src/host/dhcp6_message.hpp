@@ -4,7 +4,8 @@
 //
 // What a server says about a network lies in the message itself or in a container for one
 // provisioning domain (OPTION_PVD, draft-ietf-mif-mpvd-dhcp-support; code points of our own choice,
-// there are none assigned). EXT_ROUTE is a sub-option of the vendor options (17) in either place.
+// there are none assigned). EXT_ROUTE and converters are sub-options of the vendor options (17) in
+// either place.
 #pragma once
 
 #include <cstdint>
@@ -91,6 +92,8 @@ struct Dhcp6Configuration {
   std::vector<Dhcp6Association> addresses = {};  ///< IA_NA
   std::vector<Dhcp6Association> prefixes = {};   ///< IA_PD
   std::optional<wire::ExtRoute> ext_route = std::nullopt;
+  std::vector<IpAddress> converters = {};  ///< as wire::decode_converters6() has them
+  std::optional<std::uint16_t> converter_port = std::nullopt;
   std::vector<IpAddress> dns = {};
   std::vector<std::string> search = {};  ///< domains without the final dot
   std::optional<Dhcp6Status> status = std::nullopt;

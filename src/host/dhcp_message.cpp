@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/dhcp_message.hpp"
 
+#include "base/registry.hpp"
+
 namespace anabranch::host {
 
 const DhcpMessage::Octets* DhcpMessage::option(std::uint8_t code) const {
@@ -43,7 +45,9 @@ DhcpMessage::Octets parameter_list(std::uint8_t ext_route_code) {
           dhcp::kServerId,
           dhcp::kRenewalTime,
           dhcp::kRebindingTime,
-          ext_route_code};
+          ext_route_code,
+          registry::kConvertersCode,
+          registry::kConverterPortCode};
 }
 
 }  // namespace anabranch::host

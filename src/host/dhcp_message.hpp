@@ -77,8 +77,9 @@ struct OutgoingMessage {
   std::optional<Server> to = std::nullopt;
 };
 
-/// The parameter request list (option 55) of every question: what a lease needs, and EXT_ROUTE. The
-/// classless routes come before the routers and static routes they replace (RFC 3442).
+/// The parameter request list (option 55) of every question: what a lease needs, EXT_ROUTE, and
+/// converters. The classless routes come before the routers and static routes they replace (RFC
+/// 3442).
 DhcpMessage::Octets parameter_list(std::uint8_t ext_route_code);
 
 }  // namespace anabranch::host

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "host/told_converters.hpp"
+
 namespace anabranch::host {
 namespace {
 
@@ -12,6 +14,8 @@ constexpr seconds kLongestWait{60};
 constexpr seconds kRepeat{300};
 /// How long another server on the wire may take to contradict one that knows no EXT_ROUTE.
 constexpr seconds kGrace{1};
+/// Between two questions that ask_soon() has brought forward.
+constexpr seconds kPause{10};
 
 /// 2, 4, 8, ... 60 s after the first, second, third unanswered question.
 seconds wait_after(unsigned unanswered) {
@@ -36,6 +40,8 @@ Discovery::Step Discovery::ask(MonotonicTime now) {
   // Two INFORMs, one DISCOVER, and round again: a server that comes up late may know either.
   asking_ = unanswered_ % (kInforms + 1) < kInforms ? Asking::kInform : Asking::kDiscover;
   refused_ = false;
+  refused_converters_.clear();
+  asked_ = now;
   xid_ = settings_.random();
   next_ = now + wait_after(unanswered_) + milliseconds(settings_.random() % 500);
   ++unanswered_;
@@ -62,16 +68,27 @@ Discovery::Step Discovery::receive(const DhcpMessage& message, MonotonicTime now
   if (!route || route->index == 0) {
     if (!refused_) next_ = now + kGrace;
     refused_ = true;
+    if (refused_converters_.empty()) refused_converters_ = converters_in(message);
     return {};
   }
   route_ = *route;
+  converters_ = converters_in(message);
   return settle(Support::kYes, now);
 }
 
 Discovery::Step Discovery::timer(MonotonicTime now) {
   if (now < next_) return {};
-  if (refused_) return settle(Support::kNo, now);
+  if (refused_) {
+    converters_ = std::move(refused_converters_);
+    return settle(Support::kNo, now);
+  }
   return ask(now);
+}
+
+void Discovery::ask_soon(MonotonicTime now) {
+  // While a question is under way its answer will tell.
+  if (asking_ != Asking::kNothing || !address_ || !carrier_) return;
+  next_ = std::min(next_, std::max(now, asked_ + kPause));
 }
 
 Discovery::Step Discovery::settle(Support support, MonotonicTime now) {

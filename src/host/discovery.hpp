@@ -3,7 +3,9 @@
 // taking the interface's lease over from whoever manages it (draft-wr-mptcp-single-homed): a
 // DHCPINFORM from the address the interface has, with EXT_ROUTE in the parameter request list. A
 // server that does not answer DHCPINFORM gets a DISCOVER under an identity of our own, whose OFFER
-// is read and never requested. Pure: events with their time go in, a message to send comes out.
+// is read and never requested. What such an answer tells of converters is the interface's own
+// path's, with EXT_ROUTE or without. Pure: events with their time go in, a message to send comes
+// out.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/endpoint.hpp"
 #include "host/dhcp_message.hpp"
 #include "wire/ext_route.hpp"
 
@@ -45,10 +48,14 @@ class Discovery {
   }
   Step timer(MonotonicTime now);
   MonotonicTime next_timer() const { return next_; }
+  /// There may be news: asks again at the next timer, unless it has asked a moment ago.
+  void ask_soon(MonotonicTime now);
 
   Support support() const { return support_; }
   /// The index of the interface's own address and the count; meaningful for kYes.
   const wire::ExtRoute& route() const { return route_; }
+  /// Converters that the deciding answer told of; with kNo the first one that told of any.
+  const std::vector<Endpoint>& converters() const { return converters_; }
 
  private:
   enum class Asking { kNothing, kInform, kDiscover };
@@ -65,6 +72,9 @@ class Discovery {
   std::uint32_t xid_ = 0;
   Support support_ = Support::kUnknown;
   wire::ExtRoute route_;
+  std::vector<Endpoint> converters_;
+  std::vector<Endpoint> refused_converters_;  ///< of answers without EXT_ROUTE
+  MonotonicTime asked_ = MonotonicTime::min();
   MonotonicTime next_ = MonotonicTime::max();
 };
 

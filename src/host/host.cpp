@@ -135,6 +135,7 @@ void Host::load_state() {
   if (!parsed) return log::warning("{}: {}", state_path(interface_).string(), parsed.error().what);
   state_ = *std::move(parsed);
   if (state_.discovered.index != 0) support_ = Support::kYes;
+  own_converters_ = state_.converters;
   const auto& leases = state_.leases;
   paths_.adopt(leases);
   adopt_domains();
@@ -150,6 +151,7 @@ void Host::save_state() {
   state_.shared_on = attachment_.learned_on();
   state_.domains = domains_.table().domains();
   state_.leases6 = paths6_.leases();
+  state_.converters = own_converters_;
   state_.ipv6.clear();
   for (const auto& address : slaac_.addresses())
     if (address.conflicts > 0)
@@ -236,7 +238,10 @@ Result<void> Host::adopt_link(const kernel::LinkInfo& link) {
   const bool same = link_ && link_->index == link.index && link_->mac == link.mac;
   link_ = link;
   if (same && discovery_socket_) return {};
-  if (state_.ifindex != link.index) paths_.forget_adopted();
+  if (state_.ifindex != link.index) {
+    paths_.forget_adopted();
+    own_converters_.clear();
+  }
   if (!same && (discovery_socket_ || state_.ifindex != link.index)) forget_domains();
   if (discovery_socket_) attachment_.forget();
   if (state_.ifindex == link.index && state_.shared_on) attachment_.remember(*state_.shared_on);
@@ -274,6 +279,8 @@ void Host::take(const Discovery::Step& step) {
 void Host::verdict() {
   const auto before = support_;
   support_ = discovery_->support();
+  const bool news = own_converters_ != discovery_->converters();
+  own_converters_ = discovery_->converters();
   if (support_ == Support::kNo) {
     if (before == Support::kYes) {
       log::warning(
@@ -288,12 +295,12 @@ void Host::verdict() {
     return publish();
   }
   const auto& route = discovery_->route();
-  if (before != Support::kYes || !(route == state_.discovered)) {
-    state_.discovered = route;
+  const bool another = before != Support::kYes || !(route == state_.discovered);
+  state_.discovered = route;
+  if (another)
     log::info("{} leads to route {} of {}", interface_, route.index,
               route.count == 0 ? "an unknown number" : std::to_string(route.count));
-    save_state();
-  }
+  if (another || news) save_state();
   schedule_sync();
 }
 
@@ -338,6 +345,7 @@ Report Host::report(MonotonicTime now) const {
   out.reason = attachment_.reason();
   out.support = support_;
   out.advertisements = domains_.counts();
+  out.converters = told_converters();
   if (!has_paths()) return out;
   out.support = Support::kYes;
   out.count = support_ == Support::kYes ? state_.discovered.count : domains_.table().count();
@@ -362,8 +370,25 @@ Report Host::report(MonotonicTime now) const {
   return out;
 }
 
+/// The interface's own path first, which programs without MPTCP use.
+std::vector<ToldConverter> Host::told_converters() const {
+  std::vector<ToldConverter> out;
+  add_told(out, std::max(own_index(), 1u), own_converters_);
+  for (const auto& lease : paths_.leases()) add_told(out, lease.route.index, lease.converters);
+  for (const auto& lease : paths6_.leases()) add_told(out, lease.route.index, lease.converters);
+  return out;
+}
+
+void Host::say_converters(std::vector<ToldConverter> now) {
+  if (now == said_converters_ || !converter_lines_.allow(MonotonicClock::now())) return;
+  said_converters_ = std::move(now);
+  log::info("{}: converters that DHCP tells of: {}{}", interface_, told_text(said_converters_),
+            converter_lines_.remark());
+}
+
 void Host::publish() {
   auto now = report(MonotonicClock::now());
+  say_converters(now.converters);
   // Time passing is no news, nor are packets that lead to nothing.
   now.advertisements = {};
   for (auto& path : now.paths) {

@@ -180,6 +180,9 @@ void Host::path_changed(Path& path, Change change) {
   if (change != Change::kNone) {
     // An answer just now: its count is news. A count of 0 says nothing.
     if (lease && lease->route.count != 0) state_.discovered.count = lease->route.count;
+    // Most likely the interface's own path has other converters, too.
+    if (lease && lease->converters != own_converters_ && discovery_)
+      discovery_->ask_soon(MonotonicClock::now());
     unanswered_.erase(path.index());
     save_state();
   } else if (path.client().state() == DhcpClient::State::kNoOffer &&

@@ -29,6 +29,7 @@
 #include "host/settings.hpp"
 #include "host/slaac.hpp"
 #include "host/state_file.hpp"
+#include "host/told_converters.hpp"
 #include "kernel/clock_watch.hpp"
 #include "kernel/interface_state.hpp"
 #include "kernel/mptcp_pm.hpp"
@@ -112,6 +113,8 @@ class Host {
   bool in_place(const IpAddress& address) const;
   Report report(MonotonicTime now) const;
   void report_ipv6(Report& out, MonotonicTime now) const;
+  std::vector<ToldConverter> told_converters() const;
+  void say_converters(std::vector<ToldConverter> now);
   std::vector<unsigned> wanted() const;
   /// Every further path, by DHCP or by a domain.
   std::vector<unsigned> all_wanted() const;
@@ -149,6 +152,8 @@ class Host {
   Support support_ = Support::kUnknown;
   HostState state_;
   PathSet paths_{loop_, [this](Path& path, Change change) { path_changed(path, change); }};
+  std::vector<Endpoint> own_converters_;  ///< of the interface's own path
+  std::vector<ToldConverter> said_converters_;
   std::set<unsigned> unanswered_;      ///< paths nobody offers, and we have said so
   std::vector<IpAddress> refresh_;     ///< addresses that get their renewed lifetime
   bool parent_prepared_ = false;       ///< by us, in this life of the interface
@@ -172,6 +177,7 @@ class Host {
   MonotonicTime quiet_until_{};              ///< about domains, so that changes come together
   LineBudget domain_lines_{60};              ///< so that nobody fills the log
   LineBudget conflict_lines_{20};
+  LineBudget converter_lines_{10};
   FollowPace follow_pace_;  ///< at which changes of domains make us act
   MonotonicTime sync_at_ = MonotonicTime::max();
 

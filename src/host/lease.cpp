@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "host/told_converters.hpp"
+
 namespace anabranch::host {
 namespace {
 
@@ -103,6 +105,7 @@ std::optional<Lease> lease_from(const DhcpMessage& message, const MacAddress& se
   out.route = *route;
   out.server = {*server_id, server};
   out.obtained = requested;
+  out.converters = converters_in(message);
   if (*duration != kInfinite) set_timers(out, message, *duration);
   return out;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/endpoint.hpp"
 #include "base/ip.hpp"
 #include "base/units.hpp"
 #include "host/dhcp_message.hpp"
@@ -22,8 +23,9 @@ struct Lease {
   MonotonicTime obtained;  ///< when the request was sent that the server granted (RFC 2131 4.4.1)
   /// Nothing means for ever: the lease has no timers.
   std::optional<seconds> duration;
-  std::optional<seconds> renewal;    ///< T1 after `obtained`
-  std::optional<seconds> rebinding;  ///< T2 after `obtained`
+  std::optional<seconds> renewal;         ///< T1 after `obtained`
+  std::optional<seconds> rebinding;       ///< T2 after `obtained`
+  std::vector<Endpoint> converters = {};  ///< that came with it
 
   bool operator==(const Lease&) const = default;
 

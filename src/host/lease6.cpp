@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "wire/converter_addresses.hpp"
+
 namespace anabranch::host {
 namespace {
 
@@ -80,6 +82,8 @@ std::optional<Lease6> lease6_from(const Dhcp6Message& message, const LeaseReques
   out.server = message.server;
   for (const auto& resolver : configuration->dns)
     if (unicast(resolver)) out.resolvers.push_back(resolver);
+  out.converters =
+      wire::converter_endpoints(configuration->converters, configuration->converter_port);
   out.obtained = sent;
   out.preferred = until_infinity(chosen->preferred);
   out.valid = until_infinity(chosen->valid);

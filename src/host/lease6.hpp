@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/endpoint.hpp"
 #include "base/ip.hpp"
 #include "base/units.hpp"
 #include "host/dhcp6_message.hpp"
@@ -19,6 +20,7 @@ struct Lease6 {
   wire::ExtRoute route;
   std::vector<std::uint8_t> server;  ///< its DUID
   std::vector<IpAddress> resolvers = {};
+  std::vector<Endpoint> converters = {};
   MonotonicTime obtained{};  ///< when the message was sent that the server granted
   /// Times after `obtained`; nothing means for ever.
   std::optional<seconds> preferred = std::nullopt;  ///< for new connections

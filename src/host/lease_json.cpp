@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "host/told_converters.hpp"
 #include "wire/dhcp_client_id.hpp"
 
 namespace anabranch::host {
@@ -59,7 +60,8 @@ json lease_to_json(const Lease& lease, const Clocks& clocks) {
           {"obtained_ms", wall_ms(lease.obtained, clocks)},
           {"lease_s", optional_seconds(lease.duration)},
           {"renewal_s", optional_seconds(lease.renewal)},
-          {"rebinding_s", optional_seconds(lease.rebinding)}};
+          {"rebinding_s", optional_seconds(lease.rebinding)},
+          {"converters", endpoints_to_json(lease.converters)}};
 }
 
 Lease lease_from_json(const json& value, const Clocks& clocks) {
@@ -77,6 +79,8 @@ Lease lease_from_json(const json& value, const Clocks& clocks) {
   out.duration = optional_seconds(value.at("lease_s"));
   out.renewal = optional_seconds(value.at("renewal_s"));
   out.rebinding = optional_seconds(value.at("rebinding_s"));
+  // Came later: a file without it is an older release's.
+  out.converters = endpoints_from_json(value.value("converters", json::array()));
   return out;
 }
 
@@ -88,6 +92,7 @@ json lease6_to_json(const Lease6& lease, const Clocks& clocks) {
           {"address", lease.address.text()},
           {"server", wire::duid_text(lease.server)},
           {"resolvers", resolvers},
+          {"converters", endpoints_to_json(lease.converters)},
           {"obtained_ms", wall_ms(lease.obtained, clocks)},
           {"preferred_s", optional_seconds(lease.preferred)},
           {"valid_s", optional_seconds(lease.valid)},
@@ -103,6 +108,7 @@ Lease6 lease6_from_json(const json& value, const Clocks& clocks) {
   out.server = wire::parse_duid(value.at("server").get<std::string>()).value();
   for (const auto& resolver : value.at("resolvers"))
     out.resolvers.push_back(IpAddress::parse(resolver.get<std::string>()).value());
+  out.converters = endpoints_from_json(value.value("converters", json::array()));
   out.obtained = from_wall_ms(value.at("obtained_ms"), clocks);
   out.preferred = optional_seconds(value.at("preferred_s"));
   out.valid = optional_seconds(value.at("valid_s"));

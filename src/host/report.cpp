@@ -81,6 +81,9 @@ std::string report_json(const Report& report) {
          {"lease_s", path.lease ? nlohmann::json(path.lease->count()) : nlohmann::json(nullptr)},
          {"pvd", path.domain.empty() ? nlohmann::json(nullptr) : nlohmann::json(path.domain)},
          {"ignored", path.ignored}});
+  auto converters = nlohmann::json::array();
+  for (const auto& one : report.converters)
+    converters.push_back({{"endpoint", one.endpoint.text()}, {"paths", one.paths}});
   const auto& heard = report.advertisements;
   return nlohmann::json{
       {"interface", report.interface},
@@ -90,7 +93,8 @@ std::string report_json(const Report& report) {
       {"count", report.count},
       {"advertisements",
        {{"used", heard.used}, {"refused", heard.refused}, {"ignored", heard.ignored}}},
-      {"paths", std::move(paths)}}
+      {"paths", std::move(paths)},
+      {"converters", std::move(converters)}}
       .dump();
 }
 

@@ -13,6 +13,7 @@
 #include "host/discovery.hpp"
 #include "host/domain_watch.hpp"
 #include "host/path.hpp"
+#include "host/told_converters.hpp"
 
 namespace anabranch::host {
 
@@ -47,6 +48,7 @@ struct Report {
   Discovery::Support support = Discovery::Support::kUnknown;
   unsigned count = 0;
   std::vector<ReportedPath> paths;  ///< an entry for each address
+  std::vector<ToldConverter> converters = {};
   DomainWatch::Counts advertisements = {};
 };
 
@@ -56,8 +58,9 @@ ReportedPath report_path(const Path& path, bool operational, MonotonicTime now);
 /// {"interface","interfaces":"virtual"|"shared","interfaces_reason":"default"|"configured"|
 /// "wireless"|"learned"|"refused","support":"yes"|"no"|"unknown","count","paths":[{"index","family","address","interface",
 /// "state":"up"|"acquiring"|"down"|"no-offer"|"withdrawn"|"deprecated"|"duplicate","router","lease_s",
-/// "pvd","ignored"}],"advertisements":{"used","refused","ignored"}}, an entry for each address;
-/// what is not known is null.
+/// "pvd","ignored"}],"converters":[{"endpoint","paths":[indexes]}],
+/// "advertisements":{"used","refused","ignored"}}, an entry of "paths" for each address; what is
+/// not known is null.
 std::string report_json(const Report& report);
 /// The same in one sentence, for `systemctl status`.
 std::string report_sentence(const Report& report);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/directories.hpp"
+#include "host/told_converters.hpp"
 
 namespace anabranch::host {
 namespace {
@@ -49,7 +50,8 @@ std::string format_state(const HostState& state, const Clocks& clocks) {
               {"shared_on", state.shared_on ? state.shared_on->text() : ""},
               {"domains", domains},
               {"leases6", leases6},
-              {"ipv6", ipv6}}
+              {"ipv6", ipv6},
+              {"converters", endpoints_to_json(state.converters)}}
              .dump(2) +
          "\n";
 }
@@ -81,6 +83,7 @@ Result<HostState> parse_state(std::string_view text, const Clocks& clocks) {
         out.leases6.push_back(std::move(lease));
     for (const auto& value : document.value("ipv6", json::array()))
       out.ipv6.push_back(address_from_json(value));
+    out.converters = endpoints_from_json(document.value("converters", json::array()));
     return out;
   } catch (const std::exception& error) {
     return fail(fmt::format("the state file cannot be read: {}", error.what()));

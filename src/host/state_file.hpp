@@ -28,7 +28,8 @@ struct HostState {
   std::optional<IpPrefix> shared_on = std::nullopt;
   std::vector<Domain> domains = {};
   std::vector<Lease6> leases6 = {};
-  std::vector<AddressMemory> ipv6 = {};  ///< addresses in the domains' prefixes
+  std::vector<AddressMemory> ipv6 = {};   ///< addresses in the domains' prefixes
+  std::vector<Endpoint> converters = {};  ///< that the interface's own path tells of
 };
 
 std::string format_state(const HostState& state, const Clocks& clocks);

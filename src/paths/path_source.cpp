@@ -2,20 +2,17 @@
 #include "paths/path_source.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "base/address_scope.hpp"
 #include "base/directories.hpp"
 #include "base/log.hpp"
 #include "policy/rules.hpp"
-#include "status/client.hpp"
+#include "status/role_followers.hpp"
 
 namespace anabranch::paths {
 namespace {
@@ -25,17 +22,10 @@ using nlohmann::json;
 /// Changes come in bursts. The first is looked at at once, so that a link that fails is known; what
 /// follows within this time is looked at together.
 constexpr milliseconds kSettle{20};
-/// A status socket appears a moment before its role listens on it.
-constexpr milliseconds kListenPause{50};
-constexpr unsigned kListenAttempts = 20;
 /// Routes of an interface without a default route that are taken note of.
 constexpr std::size_t kMostDestinations = 64;
 /// After a look that failed.
 constexpr seconds kRetry{1};
-
-bool is_host_socket(std::string_view name) {
-  return name.starts_with("host-") && name.ends_with(".sock");
-}
 
 bool allowed(const std::string& interface, const Settings& settings) {
   const auto matches = [&](const std::string& pattern) {
@@ -142,12 +132,6 @@ std::vector<Path> paths_from(const NetworkView& view, const std::vector<HostRepo
 }
 
 struct PathSource::Impl {
-  struct Host {
-    status::Subscription subscription;
-    Loop::Handle readable;
-    HostReport report;
-  };
-
   Impl(Loop& on, Settings with, Changed tell, kernel::Rtnetlink asks, kernel::RouteMonitor watches)
       : loop(on),
         settings(std::move(with)),
@@ -159,10 +143,7 @@ struct PathSource::Impl {
   void read();
   void soon();
   void kernel_changed();
-  void watch_directory();
-  void directory_changed();
-  void follow_host(const std::string& name, unsigned attempts);
-  void host_speaks(std::string name);
+  void follow_hosts();
   void publish();
 
   Loop& loop;
@@ -171,10 +152,8 @@ struct PathSource::Impl {
   kernel::Rtnetlink netlink;
   kernel::RouteMonitor monitor;
   Loop::Handle monitor_readable;
-  UniqueFd directory;
-  Loop::Handle directory_readable;
-  std::map<std::string, Host> hosts;  ///< by socket's file name
-  std::map<std::string, Loop::Handle> listen_pauses;
+  std::optional<status::RoleFollowers> followers;
+  std::map<std::string, HostReport> hosts;  ///< by role
   NetworkView view;
   std::vector<Path> paths;
   MonotonicTime not_before{};
@@ -231,74 +210,28 @@ void PathSource::Impl::kernel_changed() {
 
 void PathSource::Impl::publish() {
   std::vector<HostReport> reports;
-  for (const auto& [name, host] : hosts) reports.push_back(host.report);
+  for (const auto& [role, report] : hosts) reports.push_back(report);
   auto fresh = paths_from(view, reports, settings);
   if (fresh == paths) return;
   paths = std::move(fresh);
   changed(paths);
 }
 
-/// Host roles come and go: their sockets appear and disappear below the runtime directory.
-void PathSource::Impl::watch_directory() {
-  const auto where = runtime_directory();
-  directory.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!directory || ::inotify_add_watch(directory.get(), where.c_str(), IN_CREATE) < 0)
-    log::warning("{} cannot be watched: host roles that start later are not noticed",
-                 where.string());
-  else
-    directory_readable = loop.on_readable(directory.get(), [this] { directory_changed(); });
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(where, error))
-    follow_host(entry.path().filename().string(), 1);
-}
-
-void PathSource::Impl::directory_changed() {
-  alignas(inotify_event) std::array<char, 4096> buffer;
-  ssize_t got = 0;
-  while ((got = ::read(directory.get(), buffer.data(), buffer.size())) > 0)
-    for (const char* at = buffer.data(); at < buffer.data() + got;) {
-      const auto& event = *reinterpret_cast<const inotify_event*>(at);
-      if (event.len > 0) follow_host(event.name, kListenAttempts);
-      at += sizeof event + event.len;
-    }
-}
-
-void PathSource::Impl::follow_host(const std::string& name, unsigned attempts) {
-  if (!is_host_socket(name) || hosts.contains(name)) return;
-  auto subscription = status::Subscription::open(runtime_directory() / name);
-  if (!subscription) {
-    log::debug("{}", subscription.error().text());
-    if (attempts > 1)
-      listen_pauses[name] =
-          loop.after(kListenPause, [this, name, left = attempts - 1] { follow_host(name, left); });
-    return;
-  }
-  const auto [entry, fresh] =
-      hosts.try_emplace(name, *std::move(subscription), Loop::Handle{}, HostReport{});
-  entry->second.readable =
-      loop.on_readable(entry->second.subscription.fd(), [this, name] { host_speaks(name); });
-  log::info("following the paths of {}", name.substr(0, name.size() - 5));
-}
-
-/// By value: what called us goes away with the host.
-void PathSource::Impl::host_speaks(std::string name) {
-  auto& host = hosts.at(name);
-  for (;;) {
-    const auto text = host.subscription.take();
-    if (text && !*text) break;
-    auto report = text ? next_host_report(host.report, **text)
-                       : Result<HostReport>(std::unexpected(text.error()));
-    if (!report) {
-      // Its paths stay as they are; the kernel says what becomes of them.
-      log::info("{} is followed no more: {}", name, report.error().what);
-      hosts.erase(name);
-      // A role that was started anew may have its socket there already.
-      follow_host(name, kListenAttempts);
-      break;
-    }
-    host.report = *std::move(report);
-  }
-  publish();
+void PathSource::Impl::follow_hosts() {
+  followers.emplace(loop, "host-",
+                    status::RoleFollowers::Callbacks{
+                        [this](const std::string& role, std::string_view state) -> Result<void> {
+                          auto report = next_host_report(hosts[role], state);
+                          if (!report) return std::unexpected(report.error());
+                          hosts[role] = *std::move(report);
+                          publish();
+                          return {};
+                        },
+                        // Its paths stay as they are; the kernel says what becomes of them.
+                        [this](const std::string& role) {
+                          hosts.erase(role);
+                          publish();
+                        }});
 }
 
 PathSource::PathSource(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -320,7 +253,7 @@ Result<PathSource> PathSource::open(Loop& loop, const Settings& settings, Change
   if (!view) return std::unexpected(view.error());
   self.view = *std::move(view);
   self.paths = paths_from(self.view, {}, settings);
-  self.watch_directory();
+  self.follow_hosts();
   return PathSource(std::move(impl));
 }
 

@@ -112,6 +112,7 @@ std::string cpe_report_json(const CpeView& view) {
     converters.push_back({{"name", one.entry.name},
                           {"endpoint", one.entry.endpoint.text()},
                           {"weight", one.entry.weight},
+                          {"told_by", one.entry.told_by},
                           {"reachable", one.reachable},
                           {"why", one.why},
                           {"syn_data", one.syn_data},
@@ -127,6 +128,8 @@ std::string cpe_report_json(const CpeView& view) {
                  {"workers", view.workers},
                  {"port", view.port},
                  {"converters", std::move(converters)},
+                 {"converters_from_dhcp", view.settings.converters_from_dhcp},
+                 {"hosts", view.hosts},
                  {"rules", std::move(rules)},
                  {"incoming", incoming_json(view)},
                  {"connections", counts.relays.running},
@@ -147,16 +150,40 @@ std::string cpe_report_json(const CpeView& view) {
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+namespace {
+
+std::string converter_line(const json& one) {
+  const auto endpoint = one.value("endpoint", "");
+  const auto interface = one.value("told_by", "");
+  return fmt::format(
+      "converter {}: {}{}\n",
+      interface.empty() ? fmt::format("{} {}", one.value("name", ""), endpoint)
+                        : fmt::format("{} (DHCP, {})", endpoint, interface),
+      one.value("reachable", false) ? "reachable" : "left out: " + one.value("why", ""),
+      one.value("syn_data", true) ? "" : ", no data in SYNs");
+}
+
+/// Empty while there is a converter.
+std::string why_none(const json& view) {
+  if (!view.value("converters", json::array()).empty()) return {};
+  std::string interfaces;
+  for (const auto& one : view.value("hosts", json::array()))
+    interfaces += (interfaces.empty() ? "" : ", ") + one.get<std::string>();
+  return "no converter is known, all connections go direct: " +
+         (interfaces.empty() ? "no host role runs here that DHCP could have told of one"
+                             : "DHCP has told of none on " + interfaces) +
+         "\n";
+}
+
+}  // namespace
+
 Result<std::string> cpe_report_text(const std::string& report) {
   const json view = json::parse(report, nullptr, false);
   if (!view.is_object()) return fail("the CPE's answer is not understood");
   const auto number = [&](const char* key) { return view.value(key, std::uint64_t{0}); };
   std::string out;
-  for (const auto& one : view.value("converters", json::array()))
-    out += fmt::format(
-        "converter {} {}: {}{}\n", one.value("name", ""), one.value("endpoint", ""),
-        one.value("reachable", false) ? "reachable" : "left out: " + one.value("why", ""),
-        one.value("syn_data", true) ? "" : ", no data in SYNs");
+  for (const auto& one : view.value("converters", json::array())) out += converter_line(one);
+  out += why_none(view);
   out +=
       fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
                   number("connections"), number("connections_in_setup"),

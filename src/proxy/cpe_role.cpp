@@ -12,6 +12,7 @@
 #include "proxy/cpe_plane.hpp"
 #include "proxy/cpe_report.hpp"
 #include "proxy/cpe_setting_definitions.hpp"
+#include "proxy/dhcp_converters.hpp"
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
 #include "proxy/interception.hpp"
@@ -82,11 +83,16 @@ class Role final : public RoleRuntime {
   /// Settings become ours in two steps, of which the first one changes nothing that runs.
   std::expected<Prepared, Obstacle> prepare(const CpeSettings& settings) const;
   Result<void> take(Prepared prepared);
+  /// The same while connections are taken.
+  std::expected<Prepared, Obstacle> ready(const CpeSettings& settings) const;
+  Result<void> use(CpeSettings fresh, Prepared prepared);
+  void converters_told();
   Result<UniqueFd> choose_port();
   ListeningPlan hosts_plan(const CpeSettings& settings) const;
   CpeView view();
 
   std::shared_ptr<const CpeSettings> settings_;
+  DhcpConverters dhcp_{loop_, [this] { converters_told(); }};
   ConverterPool pool_;
   MptcpServers mptcp_servers_;
   CpeShared shared_{pool_, mptcp_servers_};
@@ -127,6 +133,7 @@ Result<void> Role::begin() {
   warn_of_rules(*settings_);
   log::info("takes connections with {} workers, {} converters", workers_.size(),
             settings_->converters.size());
+  dhcp_.follow(settings_->converters_from_dhcp);
   return {};
 }
 
@@ -201,6 +208,7 @@ CpeView Role::view() {
               .workers = workers_.size(),
               .port = endpoints_.empty() ? std::uint16_t{0} : endpoints_.front().port,
               .converters = pool_.view(ConverterPool::Time::clock::now()),
+              .hosts = dhcp_.hosts(),
               .packets = {},
               .counts = service_of_hosts_.counts()};
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
@@ -209,26 +217,46 @@ CpeView Role::view() {
   return out;
 }
 
+std::expected<Role::Prepared, Obstacle> Role::ready(const CpeSettings& settings) const {
+  auto out = prepare(settings);
+  if (!out) return out;
+  const auto changed =
+      Interception::change(settings, endpoints_.front().port, out->whole_addresses);
+  if (!changed) return std::unexpected(Obstacle{&key::kCpe, &key::own::kLan, changed.error()});
+  return out;
+}
+
+/// For connections from now on; those that there are go on as they are.
+Result<void> Role::use(CpeSettings fresh, Prepared prepared) {
+  settings_ = std::make_shared<const CpeSettings>(std::move(fresh));
+  pool_.set(settings_->converters, settings_->retry);
+  asked_ = asked_settings(*settings_);
+  return take(std::move(prepared));
+}
+
 Result<void> Role::read_again() {
   std::optional<Prepared> prepared;
   auto fresh =
       load_cpe_settings(file(), [&](const CpeSettings& settings) -> std::optional<Obstacle> {
-        auto done = prepare(settings);
+        auto done = ready(dhcp_.completed(settings));
         if (!done) return done.error();
-        if (const auto changed =
-                Interception::change(settings, endpoints_.front().port, done->whole_addresses);
-            !changed)
-          return Obstacle{&key::kCpe, &key::own::kLan, changed.error()};
         prepared = *std::move(done);
         return std::nullopt;
       });
   if (!fresh) return std::unexpected(fresh.error());
-  settings_ = std::make_shared<const CpeSettings>(*std::move(fresh));
-  pool_.set(settings_->converters, settings_->retry);
-  asked_ = asked_settings(*settings_);
+  ANABRANCH_TRY(use(dhcp_.completed(*std::move(fresh)), *std::move(prepared)));
+  dhcp_.follow(settings_->converters_from_dhcp);
   if (!settings_->incoming.empty()) fast_open_incoming_.enable();
   warn_of_rules(*settings_);
-  return take(*std::move(prepared));
+  return {};
+}
+
+void Role::converters_told() {
+  auto fresh = dhcp_.completed(*settings_);
+  auto prepared = ready(fresh);
+  const auto done = prepared ? use(std::move(fresh), *std::move(prepared))
+                             : std::unexpected(prepared.error().error);
+  if (!done) log::error("{}", done.error().text());
 }
 
 bool Role::leave_idle() {

@@ -48,6 +48,16 @@ inline constexpr Setting kBypass{
         "machine in place of the converter's. Forgotten after an hour.",
     .fallback = "false"};
 
+inline constexpr Setting kConvertersFromDhcp{
+    .key = "converters_from_dhcp",
+    .kind = Kind::kFlag,
+    .help =
+        "Also use the converters that DHCP has told host roles (anabranch-host) on this machine "
+        "of, from the moment they say so. They are tried in the order in which the network names "
+        "them, and only while no [[converter]] of this file can be reached. The file need not "
+        "have one then.",
+    .fallback = "false"};
+
 inline constexpr Setting kUnreachable{
     .key = "unreachable_after",
     .kind = Kind::kDuration,
@@ -84,17 +94,10 @@ inline constexpr Setting kRefusedDirect{
     .low = 1'000,
     .high = 3'600'000};
 
-inline constexpr std::array kAll{kLan,
-                                 kWorkers,
-                                 relayed::kCongestion,
-                                 kSynData,
-                                 kBypass,
-                                 kUnreachable,
-                                 kRetry,
-                                 kSetup,
-                                 kRefusedDirect,
-                                 relayed::kIdle,
-                                 relayed::kHalfClosed};
+inline constexpr std::array kAll{kLan,           kWorkers,       relayed::kCongestion,
+                                 kSynData,       kBypass,        kConvertersFromDhcp,
+                                 kUnreachable,   kRetry,         kSetup,
+                                 kRefusedDirect, relayed::kIdle, relayed::kHalfClosed};
 
 }  // namespace own
 

@@ -27,10 +27,13 @@ std::vector<std::string> read_lan(const Section& section) {
   return out;
 }
 
-std::vector<ConverterEntry> read_converters(const Section& root) {
+/// `others`: there may be some that the file does not name.
+std::vector<ConverterEntry> read_converters(const Section& root, bool others) {
   namespace converter = key::converter;
   std::vector<ConverterEntry> out;
-  for (const auto& section : root.sections(key::kConverter)) {
+  Setting setting = key::kConverter;
+  setting.required = !others;
+  for (const auto& section : root.sections(setting)) {
     ConverterEntry one;
     one.name = section.text(converter::kName);
     const auto address = section.address(converter::kAddress);
@@ -71,7 +74,8 @@ Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettin
   out.refused_direct = in_seconds(own::kRefusedDirect);
   out.idle = in_seconds(definition::relayed::kIdle);
   out.half_closed = in_seconds(definition::relayed::kHalfClosed);
-  out.converters = read_converters(root);
+  out.converters_from_dhcp = section.flag(own::kConvertersFromDhcp);
+  out.converters = read_converters(root, out.converters_from_dhcp);
   out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,
                                definition::incoming::kHost);

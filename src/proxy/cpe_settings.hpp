@@ -22,6 +22,8 @@ struct ConverterEntry {
   std::string name;
   Endpoint endpoint;
   unsigned weight = 1;  ///< 0: only while no other can be reached
+  /// The interface whose network tells of it (dhcp_converters.hpp); empty: the file does.
+  std::string told_by = {};
 };
 
 struct CpeSettings {
@@ -37,6 +39,7 @@ struct CpeSettings {
   seconds idle{};
   seconds half_closed{};
   std::vector<ConverterEntry> converters;
+  bool converters_from_dhcp = false;  ///< beside those of the file
   std::vector<ProxyRule> rules;
   std::vector<IncomingPort> incoming;
   std::optional<status::MetricsAddress> metrics;

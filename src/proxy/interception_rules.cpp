@@ -74,10 +74,15 @@ std::string ports_of(std::vector<policy::PortRange> ranges) {
   return "tcp dport { " + out + " } ";
 }
 
-std::string_view verdict(RuleAction action) {
+/// Without a converter nothing needs to pass this machine's sockets.
+std::string_view taking(const CpeSettings& settings) {
+  return settings.converters.empty() ? "accept" : "goto take";
+}
+
+std::string_view verdict(RuleAction action, const CpeSettings& settings) {
   switch (action) {
     case RuleAction::kConvert:
-      return "goto take";
+      return taking(settings);
     case RuleAction::kDirect:
       return "accept";
     case RuleAction::kReject:
@@ -86,7 +91,8 @@ std::string_view verdict(RuleAction action) {
   return {};
 }
 
-std::string rule_lines(const std::vector<ProxyRule>& rules) {
+std::string rule_lines(const CpeSettings& settings) {
+  const auto& rules = settings.rules;
   std::string out;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const auto& match = rules[i].match;
@@ -96,7 +102,7 @@ std::string rule_lines(const std::vector<ProxyRule>& rules) {
                          family == Family::kIpv4 ? "ipv4" : "ipv6",
                          condition(family, "saddr", rules[i].from),
                          condition(family, "daddr", match.destinations), ports_of(match.ports),
-                         rule_counter(i), verdict(rules[i].action));
+                         rule_counter(i), verdict(rules[i].action, settings));
     }
   }
   return out;
@@ -169,7 +175,7 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       "    ip6 daddr . tcp dport @refused6 counter name {refused_counter} accept\n"
       "{rules}"
       "{alone}"
-      "    goto take\n"
+      "    {taking}\n"
       "  }}\n"
       "  chain prerouting {{\n"
       "    type filter hook prerouting priority mangle; policy accept;\n"
@@ -191,8 +197,8 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       fmt::arg("taken", kTakenCounter), fmt::arg("port", port), fmt::arg("mark", mark),
       fmt::arg("mptcp", kMptcpCounter), fmt::arg("lan", lan),
       fmt::arg("converters", converters_left_alone(settings)),
-      fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings.rules)),
-      fmt::arg("alone", addresses_left_alone()),
+      fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings)),
+      fmt::arg("taking", taking(settings)), fmt::arg("alone", addresses_left_alone()),
       fmt::arg("whole", whole_address_lines(whole, mark)), fmt::arg("refused", refused),
       fmt::arg("seconds", seconds));
 }

@@ -58,6 +58,20 @@ TEST(Kea6Config, EveryPathWithIpv6HasItsGuardedSubnet) {
   EXPECT_EQ(option_of(subnets[0], "dns-servers")["data"], "2001:db8:53::2");
 }
 
+TEST(Kea6Config, ConvertersAreInEverySubnetsVendorOption) {
+  const auto settings =
+      three_uplinks("[converters]\naddresses = [\"2001:db8::9\", \"198.18.9.9\"]\n");
+  for (const json& subnet : server(settings)["shared-networks"][0]["subnet6"]) {
+    const json& converters = option_of(subnet, "converters");
+    EXPECT_EQ(converters["data"], "20010db8000000000000000000000009") << "IPv4 is DHCPv4's";
+    EXPECT_EQ(converters["space"], "vendor-32473");
+    EXPECT_EQ(converters["always-send"], true);
+    EXPECT_EQ(option_of(subnet, "converter-port")["data"], "1404");
+  }
+  for (const json& subnet : server(three_uplinks())["shared-networks"][0]["subnet6"])
+    EXPECT_TRUE(option_of(subnet, "converters").is_null());
+}
+
 // One of the whole network would keep the sub-options of the first packet that it answered.
 TEST(Kea6Config, TheVendorOptionIsEverySubnetsOwn) {
   const json config = server(three_uplinks());

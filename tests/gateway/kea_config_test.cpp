@@ -99,6 +99,21 @@ TEST(KeaConfig, OptionCodeIsConfigurable) {
   EXPECT_THAT(text, Not(HasSubstr("option[224]")));
 }
 
+TEST(KeaConfig, ConvertersAreOptionsForThoseWhoAskForThem) {
+  const json config = server(two_uplinks(
+      "10.2.0.0/16", "[converters]\naddresses = [\"198.18.9.9\", \"198.18.9.8\"]\nport = 443\n"));
+  EXPECT_EQ(config["option-def"][1],
+            json({{"name", "converters"}, {"code", 226}, {"type", "binary"}, {"space", "dhcp4"}}));
+  EXPECT_EQ(config["option-def"][2]["code"], 227);
+  EXPECT_EQ(config["option-data"],
+            json::parse(
+                R"([{"name":"converters","csv-format":false,"data":"08c6120909c6120908"},
+              {"name":"converter-port","csv-format":false,"data":"01bb"}])"));
+  const json without = server(two_uplinks());
+  EXPECT_EQ(without["option-def"].size(), 1u);
+  EXPECT_FALSE(without.contains("option-data"));
+}
+
 TEST(KeaConfig, LeaseDatabaseIsPassedThrough) {
   const json config =
       server(two_uplinks("10.2.0.0/16",

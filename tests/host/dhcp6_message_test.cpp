@@ -75,6 +75,8 @@ Dhcp6Message everything() {
       {8, 0s, 0s, {}, Dhcp6Status{Dhcp6Status::kNoAddrsAvail, "no more"}}};
   out.outside.prefixes = {{9, 1s, 2s, {{prefix("fd00:1:8000::/56"), 300s, dhcp6::kInfinity}}}};
   out.outside.ext_route = wire::ExtRoute{1, 2};
+  out.outside.converters = {address("2001:db8::9"), address("198.18.9.9")};
+  out.outside.converter_port = 443;
   out.outside.dns = {address("fd00:1::53"), address("2001:db8::53")};
   out.outside.search = {"lan.example.org", "example.org"};
   out.outside.status = Dhcp6Status{Dhcp6Status::kSuccess, "all good"};
@@ -107,6 +109,17 @@ TEST(Dhcp6Message, OtherVendorsAndOtherLengthsAreNoExtRoute) {
   EXPECT_EQ(index_alone->outside.ext_route, (wire::ExtRoute{2, 0}));
   const auto later = reply({option(17, from_hex("00000009 0001 0002 03 03")), kExtRoute12});
   EXPECT_EQ(later->outside.ext_route->index, 1);
+}
+
+TEST(Dhcp6Message, ConvertersLieBesideExtRouteAnInstanceEach) {
+  const auto message = reply(
+      {option(17, from_hex("00007ed9 0002 0010 20010db8000000000000000000000009 0001 0002 01 02"
+                           "0002 0010 00000000000000000000ffffc6120909 0003 0002 01bb"
+                           "0002 0010 00000000000000000000000000000001"))});
+  EXPECT_EQ(message->outside.converters,
+            (std::vector{address("2001:db8::9"), address("198.18.9.9")}));
+  EXPECT_EQ(message->outside.converter_port, 443);
+  EXPECT_EQ(message->outside.ext_route, (wire::ExtRoute{1, 2}));
 }
 
 TEST(Dhcp6Message, AnOptionThatEndsBehindTheMessageMakesItNone) {

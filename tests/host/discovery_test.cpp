@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/registry.hpp"
+
 namespace anabranch::host {
 namespace {
 
@@ -153,6 +155,51 @@ TEST_F(DiscoveryTest, StrangersAnswersAreIgnored) {
   EXPECT_FALSE(receive(message));
   EXPECT_FALSE(receive(answer(DhcpType::kOffer, {1, 2}))) << "an OFFER answers no INFORM";
   EXPECT_EQ(discovery_.support(), Support::kUnknown);
+}
+
+const DhcpMessage::Octets kOneConverter{4, 198, 18, 9, 9};
+const std::vector kTold{Endpoint::parse("198.18.9.9:5124").value()};
+
+TEST_F(DiscoveryTest, AsksForConvertersAndKeepsThoseOfTheAnswerThatDecides) {
+  take(discovery_.interface(kAddress, true, now_));
+  const auto& wanted = *sent_->message.option(dhcp::kParameterList);
+  EXPECT_NE(std::ranges::find(wanted, registry::kConvertersCode), wanted.end());
+  EXPECT_NE(std::ranges::find(wanted, registry::kConverterPortCode), wanted.end());
+  auto with = answer(DhcpType::kAck, {1, 3});
+  with.options[registry::kConvertersCode] = kOneConverter;
+  receive(with);
+  EXPECT_EQ(discovery_.converters(), kTold);
+  wait_for_timer();
+  receive(answer(DhcpType::kAck, {1, 3}));
+  EXPECT_TRUE(discovery_.converters().empty()) << "they are told no more";
+}
+
+TEST_F(DiscoveryTest, ANetworkWithoutFurtherPathsMayTellOfConvertersToo) {
+  take(discovery_.interface(kAddress, true, now_));
+  auto with = answer(DhcpType::kAck);
+  with.options[registry::kConvertersCode] = kOneConverter;
+  receive(answer(DhcpType::kAck));
+  receive(with);
+  EXPECT_TRUE(wait_for_timer());
+  EXPECT_EQ(discovery_.support(), Support::kNo);
+  EXPECT_EQ(discovery_.converters(), kTold);
+}
+
+TEST_F(DiscoveryTest, NewsOfALeaseMakeItAskAgainButNotAllTheTime) {
+  take(discovery_.interface(kAddress, true, now_));
+  const auto asked = now_;
+  receive(answer(DhcpType::kAck, {1, 3}));
+  discovery_.ask_soon(now_ + 1s);
+  EXPECT_EQ(discovery_.next_timer(), asked + 10s);
+  wait_for_timer();
+  EXPECT_TRUE(sent_);
+  const auto waits = discovery_.next_timer();
+  discovery_.ask_soon(now_);
+  EXPECT_EQ(discovery_.next_timer(), waits) << "a question is under way";
+  receive(answer(DhcpType::kAck, {1, 3}));
+  now_ += 60s;
+  discovery_.ask_soon(now_);
+  EXPECT_EQ(discovery_.next_timer(), now_);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/registry.hpp"
+
 namespace anabranch::host {
 namespace {
 
@@ -50,6 +52,15 @@ std::vector<std::string> routes(const std::optional<Lease>& lease) {
   return out;
 }
 using Texts = std::vector<std::string>;
+
+TEST(Lease, ConvertersComeWithIt) {
+  const auto lease = read([](DhcpMessage& message) {
+    message.options[registry::kConvertersCode] = {4, 198, 18, 9, 9};
+    message.options[registry::kConverterPortCode] = {1, 0xbb};
+  });
+  EXPECT_EQ(lease->converters, std::vector{Endpoint::parse("198.18.9.9:443").value()});
+  EXPECT_TRUE(read(good())->converters.empty());
+}
 
 TEST(Lease, WhatMakesAnAnswerNoLease) {
   const struct {

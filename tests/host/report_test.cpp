@@ -55,6 +55,14 @@ TEST(ReportJson, CountsWhatLedToNothing) {
   EXPECT_EQ(json["advertisements"], nlohmann::json({{"used", 3}, {"refused", 2}, {"ignored", 1}}));
 }
 
+TEST(ReportJson, TellsOfConvertersAlsoWhereThereAreNoFurtherPaths) {
+  Report report;
+  report.support = Discovery::Support::kNo;
+  report.converters = {{Endpoint::parse("198.18.9.9:5124").value(), {1}}};
+  EXPECT_EQ(nlohmann::json::parse(report_json(report))["converters"],
+            nlohmann::json::parse(R"([{"endpoint":"198.18.9.9:5124","paths":[1]}])"));
+}
+
 TEST(ReportSentence, SaysWhatIsKnownOfTheNetwork) {
   Report report;
   EXPECT_EQ(report_sentence(report),

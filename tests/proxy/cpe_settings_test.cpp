@@ -37,6 +37,14 @@ TEST(CpeSettings, TellsWhatIsMissing) {
   EXPECT_THAT(complaint("[cpe]\nlan = [\"lan0\"]\n"), HasSubstr("there is no [[converter]]"));
 }
 
+TEST(CpeSettings, NoConverterIsNeededWhereDhcpMayTellOfOne) {
+  const auto settings =
+      parse_cpe_settings("[cpe]\nlan = [\"lan0\"]\nconverters_from_dhcp = true\n", "cpe.toml");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_TRUE(settings->converters_from_dhcp);
+  EXPECT_FALSE(parse_cpe_settings(kLeast, "cpe.toml")->converters_from_dhcp);
+}
+
 TEST(CpeSettings, AConverterIsOneHostBeyondTheLink) {
   const std::string before = "[cpe]\nlan = [\"lan0\"]\n[[converter]]\nname = \"a\"\naddress = ";
   EXPECT_THAT(complaint(before + "\"224.0.0.9\"\n"),

@@ -54,6 +54,20 @@ TEST(InterceptionRules, ARuleCountsAndDecides) {
             "meta nfproto ipv6 tcp dport { 22-22 } counter name rule_1 accept\n");
 }
 
+TEST(InterceptionRules, WithoutAConverterNothingIsTakenAndRulesStillReject) {
+  auto none = settings(
+      "[[rule]]\nname = \"a\"\naction = \"convert\"\nports = [\"443\"]\n"
+      "[[rule]]\nname = \"b\"\naction = \"reject\"\nports = [\"25\"]\n");
+  EXPECT_EQ(lines(interception_rules(none, 4000), "goto take"),
+            "meta nfproto ipv4 tcp dport { 443-443 } counter name rule_1 goto take\n"
+            "meta nfproto ipv6 tcp dport { 443-443 } counter name rule_1 goto take\n"
+            "goto take\n");
+  none.converters.clear();
+  const auto rules = interception_rules(none, 4000);
+  EXPECT_EQ(lines(rules, "goto take"), "");
+  EXPECT_THAT(lines(rules, "rule_2"), HasSubstr("reject with tcp reset"));
+}
+
 TEST(InterceptionRules, ARuleOfOneFamilyIsOneLine) {
   const auto rules = interception_rules(
       settings("[[rule]]\nname = \"x\"\naction = \"reject\"\nto = [\"203.0.113.0/24\"]\n"

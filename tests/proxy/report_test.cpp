@@ -37,6 +37,22 @@ TEST(ConverterReport, TellsWhatBecameOfConnections) {
   EXPECT_EQ(converter_metrics(view).size(), 22u);
 }
 
+TEST(CpeReport, TellsWhoToldOfAConverterAndWhyThereIsNone) {
+  const auto settings =
+      parse_cpe_settings("[cpe]\nlan = [\"lan0\"]\nconverters_from_dhcp = true\n", "t");
+  ASSERT_TRUE(settings);
+  CpeView view{
+      .file = "/etc/c.toml", .settings = *settings, .converters = {}, .packets = {}, .counts = {}};
+  const auto text = [&] { return cpe_report_text(cpe_report_json(view)).value(); };
+  EXPECT_THAT(text(), HasSubstr("no converter is known, all connections go direct: no host role "
+                                "runs here that DHCP could have told of one\n"));
+  view.hosts = {"eth0"};
+  EXPECT_THAT(text(), HasSubstr("go direct: DHCP has told of none on eth0\n"));
+  const auto endpoint = Endpoint::parse("198.18.9.9:5124").value();
+  view.converters.push_back({.entry = {endpoint.text(), endpoint, 0, "eth0"}});
+  EXPECT_THAT(text(), HasSubstr("converter 198.18.9.9:5124 (DHCP, eth0): reachable\n"));
+}
+
 TEST(CpeReport, TellsWhichConverterIsLeftOutAndWhy) {
   const auto settings = parse_cpe_settings(
       "[cpe]\nlan = [\"lan0\"]\n[[converter]]\nname = \"one\"\naddress = \"198.18.0.9\"\n", "t");
