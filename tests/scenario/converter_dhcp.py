@@ -60,9 +60,9 @@ lan = ["lan0"]
 converters_from_dhcp = true
 retry = "1s"
 """
-# The lease of a path is renewed after half of 30 s; then the host asks once more for its own path's.
-RENEWAL = 25
-DHCLIENT = f'interface "h0" {{ supersede dhcp-renewal-time 5; }}\n'
+# At most: the lease of a path is renewed after half of 30 s, then the host asks once more for its own path's.
+RENEWAL = 40
+DHCLIENT = 'interface "h0" { supersede dhcp-renewal-time 5; }\n'
 
 
 def told(*addresses):
