@@ -81,6 +81,10 @@ class Role final : public RoleRuntime {
   };
   /// Settings become ours in two steps, of which the first one changes nothing that runs.
   std::expected<Prepared, Obstacle> prepare(const CpeSettings& settings) const;
+  /// prepare(), and the rules of nft: the last that can go wrong.
+  std::optional<Obstacle> try_out(const CpeSettings& settings,
+                                  std::optional<Prepared>& prepared) const;
+  Result<void> adopt(CpeSettings settings, Prepared prepared);
   Result<void> take(Prepared prepared);
   Result<UniqueFd> choose_port();
   ListeningPlan hosts_plan(const CpeSettings& settings) const;
@@ -211,24 +215,30 @@ CpeView Role::view() {
 
 Result<void> Role::read_again() {
   std::optional<Prepared> prepared;
-  auto fresh =
-      load_cpe_settings(file(), [&](const CpeSettings& settings) -> std::optional<Obstacle> {
-        auto done = prepare(settings);
-        if (!done) return done.error();
-        if (const auto changed =
-                Interception::change(settings, endpoints_.front().port, done->whole_addresses);
-            !changed)
-          return Obstacle{&key::kCpe, &key::own::kLan, changed.error()};
-        prepared = *std::move(done);
-        return std::nullopt;
-      });
+  auto fresh = load_cpe_settings(
+      file(), [&](const CpeSettings& settings) { return try_out(settings, prepared); });
   if (!fresh) return std::unexpected(fresh.error());
-  settings_ = std::make_shared<const CpeSettings>(*std::move(fresh));
+  return adopt(*std::move(fresh), *std::move(prepared));
+}
+
+std::optional<Obstacle> Role::try_out(const CpeSettings& settings,
+                                      std::optional<Prepared>& prepared) const {
+  auto done = prepare(settings);
+  if (!done) return done.error();
+  const auto changed =
+      Interception::change(settings, endpoints_.front().port, done->whole_addresses);
+  if (!changed) return Obstacle{&key::kCpe, &key::own::kLan, changed.error()};
+  prepared = *std::move(done);
+  return std::nullopt;
+}
+
+Result<void> Role::adopt(CpeSettings settings, Prepared prepared) {
+  settings_ = std::make_shared<const CpeSettings>(std::move(settings));
   pool_.set(settings_->converters, settings_->retry);
   asked_ = asked_settings(*settings_);
   if (!settings_->incoming.empty()) fast_open_incoming_.enable();
   warn_of_rules(*settings_);
-  return take(*std::move(prepared));
+  return take(std::move(prepared));
 }
 
 bool Role::leave_idle() {
