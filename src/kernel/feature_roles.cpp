@@ -20,7 +20,8 @@ struct Need {
 constexpr std::array<std::string_view, 8> kRoles = {"gateway", "host",     "paths", "converter",
                                                     "cpe",     "balancer", "lab",   "run"};
 /// The roles that this version has; the others are planned.
-constexpr std::array<std::string_view, 4> kPresent = {"gateway", "host", "lab", "run"};
+constexpr std::array<std::string_view, 7> kPresent = {"gateway", "host", "paths", "converter",
+                                                      "cpe",     "lab",  "run"};
 
 constexpr Need kNeeds[] = {
     {"gateway", "policy_routing", kRequired, "traffic cannot be kept on its uplink"},
@@ -49,13 +50,13 @@ constexpr Need kNeeds[] = {
 
     {"converter", "mptcp", kRequired, "it has no multipath side"},
     {"converter", "cubic", kUseful, "sockets keep the default congestion control"},
-    {"converter", "nft_tproxy", kUseful, "clients must know it, it cannot sit on the path"},
+    {"converter", "nft_tproxy", kUseful, "no clients' own addresses, no whole incoming addresses"},
     {"converter", "fast_open", kUseful, "every connection costs one more round trip"},
     {"converter", "mptcp_full_info", kUseful, "it cannot show its subflows"},
 
     {"cpe", "mptcp", kRequired, "it has no multipath side"},
     {"cpe", "cubic", kUseful, "sockets keep the default congestion control"},
-    {"cpe", "nft_tproxy", kUseful, "clients must know it, it cannot sit on the path"},
+    {"cpe", "nft_tproxy", kUseful, "hosts' connections cannot be taken"},
     {"cpe", "fast_open", kUseful, "every connection costs one more round trip"},
 
     {"balancer", "bpf", kRequired, "its forwarding program cannot be loaded"},

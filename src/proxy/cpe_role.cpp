@@ -82,10 +82,11 @@ class Role final : public RoleRuntime {
   };
   /// Settings become ours in two steps, of which the first one changes nothing that runs.
   std::expected<Prepared, Obstacle> prepare(const CpeSettings& settings) const;
+  /// prepare(), and the rules of nft: the last that can go wrong.
+  std::optional<Obstacle> try_out(const CpeSettings& settings,
+                                  std::optional<Prepared>& prepared) const;
+  Result<void> adopt(CpeSettings settings, Prepared prepared);
   Result<void> take(Prepared prepared);
-  /// The same while connections are taken.
-  std::expected<Prepared, Obstacle> ready(const CpeSettings& settings) const;
-  Result<void> use(CpeSettings fresh, Prepared prepared);
   void converters_told();
   Result<UniqueFd> choose_port();
   ListeningPlan hosts_plan(const CpeSettings& settings) const;
@@ -217,46 +218,45 @@ CpeView Role::view() {
   return out;
 }
 
-std::expected<Role::Prepared, Obstacle> Role::ready(const CpeSettings& settings) const {
-  auto out = prepare(settings);
-  if (!out) return out;
-  const auto changed =
-      Interception::change(settings, endpoints_.front().port, out->whole_addresses);
-  if (!changed) return std::unexpected(Obstacle{&key::kCpe, &key::own::kLan, changed.error()});
-  return out;
-}
-
-/// For connections from now on; those that there are go on as they are.
-Result<void> Role::use(CpeSettings fresh, Prepared prepared) {
-  settings_ = std::make_shared<const CpeSettings>(std::move(fresh));
-  pool_.set(settings_->converters, settings_->retry);
-  asked_ = asked_settings(*settings_);
-  return take(std::move(prepared));
-}
-
 Result<void> Role::read_again() {
   std::optional<Prepared> prepared;
-  auto fresh =
-      load_cpe_settings(file(), [&](const CpeSettings& settings) -> std::optional<Obstacle> {
-        auto done = ready(dhcp_.completed(settings));
-        if (!done) return done.error();
-        prepared = *std::move(done);
-        return std::nullopt;
-      });
+  auto fresh = load_cpe_settings(file(), [&](const CpeSettings& settings) {
+    return try_out(dhcp_.completed(settings), prepared);
+  });
   if (!fresh) return std::unexpected(fresh.error());
-  ANABRANCH_TRY(use(dhcp_.completed(*std::move(fresh)), *std::move(prepared)));
+  ANABRANCH_TRY(adopt(dhcp_.completed(*std::move(fresh)), *std::move(prepared)));
   dhcp_.follow(settings_->converters_from_dhcp);
-  if (!settings_->incoming.empty()) fast_open_incoming_.enable();
   warn_of_rules(*settings_);
   return {};
 }
 
+/// DHCP names others, or none any more.
 void Role::converters_told() {
   auto fresh = dhcp_.completed(*settings_);
-  auto prepared = ready(fresh);
-  const auto done = prepared ? use(std::move(fresh), *std::move(prepared))
-                             : std::unexpected(prepared.error().error);
+  std::optional<Prepared> prepared;
+  const auto obstacle = try_out(fresh, prepared);
+  const auto done =
+      obstacle ? std::unexpected(obstacle->error) : adopt(std::move(fresh), *std::move(prepared));
   if (!done) log::error("{}", done.error().text());
+}
+
+std::optional<Obstacle> Role::try_out(const CpeSettings& settings,
+                                      std::optional<Prepared>& prepared) const {
+  auto done = prepare(settings);
+  if (!done) return done.error();
+  const auto changed =
+      Interception::change(settings, endpoints_.front().port, done->whole_addresses);
+  if (!changed) return Obstacle{&key::kCpe, &key::own::kLan, changed.error()};
+  prepared = *std::move(done);
+  return std::nullopt;
+}
+
+Result<void> Role::adopt(CpeSettings settings, Prepared prepared) {
+  settings_ = std::make_shared<const CpeSettings>(std::move(settings));
+  pool_.set(settings_->converters, settings_->retry);
+  asked_ = asked_settings(*settings_);
+  if (!settings_->incoming.empty()) fast_open_incoming_.enable();
+  return take(std::move(prepared));
 }
 
 bool Role::leave_idle() {

@@ -123,6 +123,13 @@ TEST(RoleVerdicts, APlannedRoleThatIsImpossibleIsNoFailure) {
   EXPECT_TRUE(all_roles_possible(judge_roles(features)));
 }
 
+TEST(RoleVerdicts, WithoutTproxyACpeTakesNothing) {
+  const auto features = machine("nft_tproxy", FeatureState::kMissing);
+  const auto cpe = verdict("cpe", features);
+  EXPECT_EQ(cpe.readiness, Readiness::kDegraded);
+  EXPECT_THAT(cpe.reasons, ElementsAre("hosts' connections cannot be taken (nft_tproxy missing)"));
+}
+
 TEST(RoleVerdicts, ACheckThatWasNotMadeCountsAsMissing) {
   EXPECT_EQ(verdict("run", {}).readiness, Readiness::kImpossible);
 }

@@ -14,9 +14,10 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from namespaces import expect, main, wait_until
 from proxy_exchange import SIZE, dial, exchange, greeting, read_again, serve, shown
-from proxy_pair import CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE, CPE_TOML, HOST, Pair
+from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE, CPE_TOML, HOST, Pair
 
 PUBLIC, PUBLIC6 = "198.18.9.10", "2001:db8:1989::10"
+ROUTED, CPE_2 = "198.18.77.10", "172.16.2.1"
 CPE6, HOST6 = "2001:db8:1641::1", "2001:db8:1::2"
 REMOTE, REMOTE6 = "172.21.1.2", "2001:db8:2100::2"
 PORTS = 22, 443, 9000, 50_000
@@ -94,6 +95,15 @@ def both_uplinks(pair):
     expect(pair.counter(pair.cpe, "MPJoinAckRx") > before, "no second subflow")
 
 
+def routed(pair):
+    """An address that is not the converter's own, and comes to it by a route."""
+    pair.core.ip(f"route add {ROUTED} via {CONVERTER}")
+    read_again(pair.cpe_role, INSIDE + f'[[incoming]]\nname = "routed"\nlisten = "{CPE_2}"\nhost = "{HOST}"\n')
+    read_again(pair.converter_role, OUTSIDE + f'[[incoming]]\nname = "routed"\nlisten = "{ROUTED}"\nclient = "{CPE_2}"\n')
+    for address in (ROUTED, PUBLIC):
+        expect(exchange(pair, address, PORTS[2], size=100_000, node=pair.server) == REMOTE, "another address is seen")
+
+
 def taken_away(pair):
     """By a reload: what runs goes on, nothing new comes."""
     with dial(pair, PUBLIC, PORTS[2], node=pair.server) as connection:
@@ -116,7 +126,7 @@ def scenario(executable, folder):
     pair.converter.ip(f"address add {PUBLIC}/24 dev eth0", f"address add {PUBLIC6}/64 dev eth0 preferred_lft 0")
     read_again(pair.converter_role, OUTSIDE)
     read_again(pair.cpe_role, INSIDE)
-    for step in (every_port, ipv6, not_each_port, both_uplinks, taken_away):
+    for step in (every_port, ipv6, not_each_port, both_uplinks, routed, taken_away):
         began = time.monotonic()
         step(pair)
         print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
