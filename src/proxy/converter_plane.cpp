@@ -21,7 +21,8 @@ ConverterPlane::ConverterPlane(relay::Reactor& reactor_of_thread, Settings first
     : reactor(reactor_of_thread),
       relays(reactor, relay_settings(first->limits)),
       settings(std::move(first)),
-      shared(shared_of_all) {
+      shared(shared_of_all),
+      memory_watch_(reactor, relays, shared.memory, [this] { return waiting_octets(); }) {
   for (auto& listener : listeners)
     doors_.push_back(std::make_unique<Door>(
         reactor, std::move(listener),
@@ -34,6 +35,7 @@ ConverterPlane::~ConverterPlane() = default;
 void ConverterPlane::set(Settings fresh) {
   settings = std::move(fresh);
   relays.set(relay_settings(settings->limits));
+  memory_watch_.wake();
 }
 
 std::uint64_t ConverterPlane::running() const {
@@ -49,12 +51,19 @@ ConverterCounts ConverterPlane::counts() const {
 
 void ConverterPlane::enter(kernel::Accepted accepted) {
   ++tally.accepted;
+  memory_watch_.wake();
   auto admitted = shared.clients.admit(accepted.peer.address);
   auto session =
       std::make_unique<ConverterSession>(*this, std::move(accepted), std::move(admitted.ticket));
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
   entered.begin(admitted.admission);
+}
+
+std::uint64_t ConverterPlane::waiting_octets() const {
+  std::uint64_t out = 0;
+  for (const auto& [session, owned] : sessions_) out += session->held();
+  return out;
 }
 
 void ConverterPlane::remove(ConverterSession& session) {

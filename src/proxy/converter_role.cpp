@@ -15,7 +15,6 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "kernel/mptcp_socket.hpp"
-#include "kernel/sysctl.hpp"
 #include "proxy/converter_plane.hpp"
 #include "proxy/converter_report.hpp"
 #include "proxy/fast_open.hpp"
@@ -23,6 +22,7 @@
 #include "proxy/mapping_log.hpp"
 #include "proxy/preservation.hpp"
 #include "proxy/privileges.hpp"
+#include "proxy/server_syn.hpp"
 #include "proxy/worker.hpp"
 #include "status/client.hpp"
 #include "status/metrics.hpp"
@@ -52,23 +52,17 @@ Result<signalling::Octets> cookie_secret(const std::filesystem::path& file) {
   return signalling::Octets(content->begin(), content->end());
 }
 
-/// TCP options that the kernel puts into our SYNs, as it is set up (RFC 8803 section 6.2.4).
-std::vector<std::uint8_t> supported_options() {
-  std::vector<std::uint8_t> out;
-  const auto on = [](const char* key) { return kernel::read_sysctl(key).value_or("0") != "0"; };
-  if (on("net/ipv4/tcp_sack")) out.push_back(wire::tcp_kind::kSackPermitted);
-  if (on("net/ipv4/tcp_timestamps")) out.push_back(wire::tcp_kind::kTimestamps);
-  if (kernel::mptcp_available()) out.push_back(wire::tcp_kind::kMptcp);
-  return out;
-}
-
 /// An [[incoming]] port, for all workers.
 struct Incoming {
-  Incoming(const ConverterSettings& settings, const IncomingPort& entry, ClientTable& remote_hosts)
+  Incoming(const ConverterSettings& settings, const IncomingPort& entry, ClientTable& remote_hosts,
+           MemoryBudget& memory)
       : port(entry),
         asking(asking_settings(settings, entry)),
         pool(asking->converters, asking->retry),
-        shared{pool, mptcp_servers, &remote_hosts} {}
+        shared{.pool = pool,
+               .mptcp_servers = mptcp_servers,
+               .remote_hosts = &remote_hosts,
+               .memory = &memory} {}
 
   IncomingPort port;
   std::shared_ptr<const CpeSettings> asking;
@@ -104,9 +98,10 @@ class Role {
   Role(const std::filesystem::path& file, ConverterSettings settings)
       : file_(std::filesystem::absolute(file)),
         settings_(std::make_shared<const ConverterSettings>(std::move(settings))),
-        clients_(settings_->limits),
+        memory_(settings_->limits.memory),
+        clients_(settings_->limits.of_clients(), &memory_),
         fast_open_(runtime_directory() / "converter.sysctls", FastOpen::kServer),
-        remote_hosts_(settings_->limits) {}
+        remote_hosts_(settings_->limits.of_clients(), &memory_) {}
 
   Result<void> run();
 
@@ -129,11 +124,12 @@ class Role {
   std::shared_ptr<const ConverterSettings> settings_;
   Loop loop_;
   status::ServiceManager service_{loop_};
+  MemoryBudget memory_;
   ClientTable clients_;
   FastOpen fast_open_;
   std::optional<signalling::ConvertCookies> cookies_;
   std::unique_ptr<MappingLog> mappings_;  ///< null: none is kept
-  ConverterShared shared_{.clients = clients_, .supported = {}};
+  ConverterShared shared_{.clients = clients_, .supported = {}, .memory = &memory_};
   ClientTable remote_hosts_;
   std::vector<std::unique_ptr<Incoming>> incoming_;
   std::vector<Sockets> sockets_;  ///< of each worker, until it has them
@@ -208,7 +204,7 @@ Result<void> Role::open() {
     log::warning("{} descriptors are enough for {} connections, fewer than the limit of {}",
                  descriptors, descriptors / 2, settings_->limits.total);
   for (const auto& entry : settings_->incoming)
-    incoming_.push_back(std::make_unique<Incoming>(*settings_, entry, remote_hosts_));
+    incoming_.push_back(std::make_unique<Incoming>(*settings_, entry, remote_hosts_, memory_));
   ANABRANCH_TRY(listen());
   return serve_metrics();
 }
@@ -296,6 +292,7 @@ ConverterView Role::view() {
                     .workers = workers_.size(),
                     .draining = draining_,
                     .clients = clients_.clients(),
+                    .memory = memory_.used(),
                     .counts = {}};
   const auto now = ConverterPool::Time::clock::now();
   for (const auto& incoming : incoming_)
@@ -344,8 +341,9 @@ Result<void> Role::reload() {
         "next start only");
   if (mappings_)
     if (const auto opened = mappings_->reopen(); !opened) log::error("{}", opened.error().text());
-  clients_.set(now.limits);
-  remote_hosts_.set(now.limits);
+  memory_.set(now.limits.memory);
+  clients_.set(now.limits.of_clients());
+  remote_hosts_.set(now.limits.of_clients());
   for (const auto& worker : workers_)
     worker->ask([&](Thread& thread) { thread.clients->set(settings_); });
   log::info("{} read again", file_.string());

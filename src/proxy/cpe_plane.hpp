@@ -16,7 +16,9 @@
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/memory_watch.hpp"
 #include "proxy/mptcp_servers.hpp"
+#include "proxy/uplink_addresses.hpp"
 #include "relay/relay.hpp"
 
 namespace anabranch::proxy {
@@ -34,6 +36,8 @@ struct CpeCounts {
   std::map<std::string, std::uint64_t> outcomes;
   /// Why connections that were taken went to their destination directly.
   std::map<std::string, std::uint64_t> direct;
+  /// SYNs that went over several uplinks: answered first over which.
+  std::map<std::string, std::uint64_t> first_answers;
   relay::RelayCounts relays;
 
   CpeCounts& operator+=(const CpeCounts& other);
@@ -46,6 +50,8 @@ struct CpeShared {
   /// Incoming connections (the side of a converter that asks a CPE): these are limits of remote
   /// hosts, who connects is what the CPE is told, and nothing goes direct. Null: outgoing ones.
   ClientTable* remote_hosts = nullptr;
+  ClientTable* hosts = nullptr;    ///< limits of outgoing ones; null: none
+  MemoryBudget* memory = nullptr;  ///< of both; null: no limit
 };
 
 class CpePlane final {
@@ -70,6 +76,7 @@ class CpePlane final {
   MptcpServers& mptcp_servers;
   ClientTable* const remote_hosts;
   const int receive_buffer = kernel::largest_receive_buffer();
+  UplinkAddresses uplinks;
   bool incoming() const { return remote_hosts != nullptr; }
   /// No new connections; those that there are go on.
   void drain() { doors_.clear(); }
@@ -87,6 +94,7 @@ class CpePlane final {
   };
 
   void enter(kernel::Accepted accepted);
+  std::uint64_t waiting_octets() const;
   void ask_converters();
 
   std::unordered_map<CpeSession*, std::unique_ptr<CpeSession>> sessions_;
@@ -95,6 +103,8 @@ class CpePlane final {
   std::uniform_int_distribution<std::uint32_t> spread_;
   std::minstd_rand random_{std::random_device()()};
   Tick tick_{*this};
+  ClientTable* const hosts_;
+  MemoryWatch memory_watch_;
 };
 
 }  // namespace anabranch::proxy

@@ -28,6 +28,8 @@ struct CpeView {
   std::size_t workers = 0;
   std::uint16_t port = 0;  ///< of the transparent listeners
   std::vector<ConverterPool::View> converters;
+  std::uint64_t hosts = 0;                       ///< with a connection
+  std::uint64_t memory = 0;                      ///< octets, of MemoryBudget
   std::map<std::string, std::uint64_t> packets;  ///< of the counters of interception_rules()
   CpeCounts counts;
   std::vector<IncomingToHost> incoming = {};

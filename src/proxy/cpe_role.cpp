@@ -30,8 +30,9 @@ namespace {
 
 /// An [[incoming]] port, for all workers.
 struct Incoming {
-  Incoming(const IncomingPort& entry, ClientTable& converters)
-      : port(entry), shared{.clients = converters, .supported = {}, .deliver_to = entry.to} {}
+  Incoming(const IncomingPort& entry, ClientTable& converters, MemoryBudget& memory)
+      : port(entry),
+        shared{.clients = converters, .supported = {}, .memory = &memory, .deliver_to = entry.to} {}
 
   IncomingPort port;
   ConverterShared shared;
@@ -55,10 +56,12 @@ class Role {
       : file_(std::filesystem::absolute(file)),
         settings_(std::make_shared<const CpeSettings>(std::move(settings))),
         pool_(settings_->converters, settings_->retry),
+        memory_(settings_->limits.memory),
+        hosts_(settings_->limits.of_hosts(), &memory_),
         fast_open_(runtime_directory() / "cpe.sysctls", FastOpen::kClient),
         fast_open_incoming_(runtime_directory() / "cpe-incoming.sysctls", FastOpen::kServer),
         asked_(asked_settings(*settings_)),
-        converters_(asked_->limits) {}
+        converters_(asked_->limits.of_clients(), &memory_) {}
 
   Result<void> run();
 
@@ -79,7 +82,10 @@ class Role {
   status::ServiceManager service_{loop_};
   ConverterPool pool_;
   MptcpServers mptcp_servers_;
-  CpeShared shared_{pool_, mptcp_servers_};
+  MemoryBudget memory_;
+  ClientTable hosts_;
+  CpeShared shared_{
+      .pool = pool_, .mptcp_servers = mptcp_servers_, .hosts = &hosts_, .memory = &memory_};
   FastOpen fast_open_;
   FastOpen fast_open_incoming_;
   std::uint16_t port_ = 0;
@@ -136,7 +142,7 @@ Result<void> Role::open() {
   fast_open_.enable();
   raise_descriptor_limit();
   for (const auto& entry : settings_->incoming)
-    incoming_.push_back(std::make_unique<Incoming>(entry, converters_));
+    incoming_.push_back(std::make_unique<Incoming>(entry, converters_, memory_));
   if (!incoming_.empty()) fast_open_incoming_.enable();
   sockets_.resize(worker_count(settings_->workers));
   ANABRANCH_TRY(listen());
@@ -216,6 +222,8 @@ CpeView Role::view() {
               .workers = workers_.size(),
               .port = port_,
               .converters = pool_.view(ConverterPool::Time::clock::now()),
+              .hosts = hosts_.clients(),
+              .memory = memory_.used(),
               .packets = {},
               .counts = {}};
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
@@ -254,6 +262,9 @@ Result<void> Role::reload() {
     log::warning("the number of workers is taken at the next start only");
   pool_.set(settings_->converters, settings_->retry);
   asked_ = asked_settings(*settings_);
+  memory_.set(settings_->limits.memory);
+  hosts_.set(settings_->limits.of_hosts());
+  converters_.set(asked_->limits.of_clients());
   for (const auto& worker : workers_)
     worker->ask([&](Thread& thread) {
       thread.hosts->set(settings_);

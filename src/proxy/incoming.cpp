@@ -21,6 +21,10 @@ std::shared_ptr<const CpeSettings> asking_settings(const ConverterSettings& sett
   out.setup = settings.limits.setup;
   out.idle = settings.limits.idle;
   out.half_closed = settings.limits.half_closed;
+  out.limits = {.total = settings.limits.total,
+                .per_client = settings.limits.per_client,
+                .memory = settings.limits.memory,
+                .reset = true};
   out.converters = {{entry.name, entry.to, 1}};
   return std::make_shared<const CpeSettings>(std::move(out));
 }
@@ -30,7 +34,8 @@ std::shared_ptr<const ConverterSettings> asked_settings(const CpeSettings& setti
   out.congestion = settings.congestion;
   for (const auto& converter : settings.converters)
     out.clients.push_back(IpPrefix::host(converter.endpoint.address));
-  out.limits = {.total = std::numeric_limits<std::uint64_t>::max(),
+  // They are counted by themselves; one converter may bring them all.
+  out.limits = {.total = settings.limits.total,
                 .per_client = std::numeric_limits<std::uint64_t>::max(),
                 .setup = settings.setup,
                 .idle = settings.idle,

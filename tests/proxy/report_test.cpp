@@ -32,7 +32,7 @@ TEST(ConverterReport, TellsWhatBecameOfConnections) {
   EXPECT_THAT(*text, HasSubstr("7 accepted so far"));
   EXPECT_THAT(*text, HasSubstr("established          5\n"));
   EXPECT_THAT(*text, HasSubstr("rule mail (reject): 2\n"));
-  EXPECT_EQ(converter_metrics(view).size(), 13u);
+  EXPECT_EQ(converter_metrics(view).size(), 14u);
 }
 
 TEST(CpeReport, TellsWhichConverterIsLeftOutAndWhy) {
