@@ -14,11 +14,11 @@ IpPrefix key_of(const IpAddress& client) {
   return bare.is_v4() ? IpPrefix::host(bare) : IpPrefix(bare, 64).without_host_bits();
 }
 
-/// Of connections also with a low limit: some are on their way when it is reached.
+/// Also with a low limit: some are on their way when it is reached.
 constexpr std::uint64_t kLeastReserve = 8;
 
-bool is_far_beyond(std::uint64_t count, std::uint64_t limit, std::uint64_t least) {
-  return count > limit && count - limit > limit / 8 + least;
+bool is_far_beyond(std::uint64_t count, std::uint64_t limit) {
+  return count > limit && count - limit > limit / 8 + kLeastReserve;
 }
 
 }  // namespace
@@ -33,14 +33,14 @@ ClientTable::Admitted ClientTable::admit(const IpAddress& client) {
   Admitted out{.ticket = Ticket(*this, key)};
   if (connections_ > limits_.total) {
     out.admission = Admission::kTotalReached;
-    out.far_beyond = is_far_beyond(connections_, limits_.total, kLeastReserve);
+    out.far_beyond = is_far_beyond(connections_, limits_.total);
   } else if (entry.connections > limits_.per_client) {
     out.admission = Admission::kClientReached;
-    out.far_beyond = is_far_beyond(entry.connections, limits_.per_client, kLeastReserve);
+    out.far_beyond = is_far_beyond(entry.connections, limits_.per_client);
   } else if (memory_ != nullptr && memory_->reached()) {
     out.admission = Admission::kMemoryReached;
-    out.far_beyond =
-        is_far_beyond(memory_->used(), memory_->limit(), kLeastReserve * MemoryBudget::kConnection);
+    // Connections that are there make most of it.
+    out.far_beyond = memory_->used() / 2 > memory_->limit();
     memory_->note_refusal(Time::clock::now());
   }
   return out;

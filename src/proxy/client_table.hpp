@@ -50,7 +50,8 @@ class ClientTable {
   enum class Admission : std::uint8_t { kYes, kTotalReached, kClientReached, kMemoryReached };
   struct Admitted {
     Admission admission = Admission::kYes;
-    /// Beyond the limit by more than an eighth: not even what costs less can be done for it.
+    /// Beyond the limit by more than an eighth, of memory by as much again: not even what costs
+    /// less can be done for it.
     bool far_beyond = false;
     Ticket ticket;  ///< counts in any case
   };

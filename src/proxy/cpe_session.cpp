@@ -64,7 +64,6 @@ void CpeSession::begin(ClientTable::Admission admission) {
   if (!plane_.reactor.watch(host_.get(), EPOLLIN | EPOLLRDHUP, host_side_)) return end("starved");
   if (admission != ClientTable::Admission::kYes) {
     // The interception's table learns of the host by the next packet to it.
-    beyond_limit_ = true;
     kernel::set_mark(host_.get(), registry::kCpeFullMark);
     return go_direct("limit-" + std::string(limit_name(admission)));
   }
@@ -332,8 +331,6 @@ void CpeSession::direct_ready(std::uint32_t events) {
 void CpeSession::relay_on(Octets to_host, Octets to_far, bool mptcp) {
   plane_.reactor.forget(host_.get(), host_side_);
   plane_.reactor.forget(far_.get(), far_side_);
-  // Only those that come now are left alone, not all for as long as this one lasts.
-  if (beyond_limit_) kernel::set_mark(host_.get(), 0);
   plane_.relays.add({std::move(host_), false, std::move(to_host)},
                     {std::move(far_), mptcp, std::move(to_far)},
                     std::make_unique<Counted>(std::move(ticket_)));

@@ -85,7 +85,6 @@ class CpeSession {
   Endpoint destination_;  ///< what the other side is told: of incoming ones, who connects
   Phase phase_ = Phase::kReaching;
   unsigned asked_again_ = 0;
-  bool beyond_limit_ = false;
   bool bypass_ = false;  ///< direct by MPTCP
   bool syn_data_ = false;
   bool host_done_ = false;

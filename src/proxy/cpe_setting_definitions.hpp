@@ -191,7 +191,8 @@ inline constexpr Setting kBeyond{
     .help =
         "What becomes of a connection beyond a limit. \"direct\": its host is left alone for 10 "
         "seconds, and those of its connections that had been taken by then go direct through the "
-        "CPE, up to an eighth beyond the limit; more are reset. \"reset\": it is reset.",
+        "CPE, up to an eighth beyond the limit (of memory as much again); more are reset. "
+        "\"reset\": it is reset.",
     .fallback = "direct",
     .choices = kBeyonds};
 

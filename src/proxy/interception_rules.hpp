@@ -7,7 +7,7 @@
 //
 // Destinations that have refused a connection are learned without our help: the reset to the LAN
 // host has a mark, and comes from the destination's address and port. So are hosts that have met a
-// limit: what goes to them on the connection beyond it has another.
+// limit: what goes to them on a connection beyond it has another, of which the first packet counts.
 #pragma once
 
 #include <cstdint>

@@ -26,6 +26,7 @@ MPTCP = 262
 TCP_FASTOPEN = 23
 KIND_MPTCP, KIND_FAST_OPEN = 30, 34
 MEMORY = 1_000_000
+A_CONNECTION = 16384
 CPE_LIMITS = CPE_TOML.replace("[cpe]\n", '[cpe]\nunreachable_after = "5s"\n')
 # What a router on the way says of packets to this port, and the code.
 UNREACHABLE = {9010: ("net-unreachable", 0), 9011: ("host-unreachable", 1), 9012: ("prot-unreachable", 2),
@@ -103,6 +104,9 @@ class Limits(Pair):
         role.process.send_signal(signal.SIGHUP)
         wait_until("the settings are read", lambda: reloads() > before)
 
+    def at_rest(self, role):
+        wait_until("no connection is left", lambda: not (self.shown(role)["connections"] or self.shown(role)["connections_in_setup"]))
+
     def converted(self):
         connection, seen = self.dial()
         connection.close()
@@ -137,6 +141,7 @@ def converter_memory(pair):
 def connections_of_a_host(pair):
     """Beyond the limit they go direct; then the host is left alone, until some time later."""
     pair.reload(pair.cpe_role, CPE_LIMITS + "\n[limits]\nper_client = 2\n")
+    pair.at_rest(pair.cpe_role)
     before = pair.shown(pair.cpe_role)
     open_ones = [pair.dial() for _ in range(3)]
     expect([seen for _, seen in open_ones] == [CONVERTER, CONVERTER, HOST], f"with a limit of 2: {open_ones}")
@@ -159,6 +164,7 @@ def connections_of_a_host(pair):
 def connections_beyond_are_reset(pair):
     """Where the file says so."""
     pair.reload(pair.cpe_role, CPE_LIMITS + '\n[limits]\ntotal = 1\nbeyond = "reset"\n')
+    pair.at_rest(pair.cpe_role)
     first, _ = pair.dial()
     try:
         _, seen = pair.dial()
@@ -170,15 +176,15 @@ def connections_beyond_are_reset(pair):
 
 
 def memory_of_the_cpe(pair):
-    pair.reload(pair.cpe_role, CPE_LIMITS + f"\n[limits]\nmemory = {MEMORY}\n")
-    slow, _ = pair.dial(FLOOD)
-    wait_until("the CPE's memory is full", lambda: pair.shown(pair.cpe_role)["memory"] > MEMORY, 20)
-    connection, seen = pair.dial()
-    expect(seen == HOST, f"with the CPE's memory full the server sees {seen}")
+    """Connections at rest fill it, too."""
+    pair.reload(pair.cpe_role, CPE_LIMITS + f"\n[limits]\nmemory = {3 * A_CONNECTION + A_CONNECTION // 2}\n")
+    pair.at_rest(pair.cpe_role)
+    open_ones = [pair.dial() for _ in range(4)]
+    expect([seen for _, seen in open_ones] == 3 * [CONVERTER] + [HOST], f"with memory for three: {open_ones}")
     expect(pair.shown(pair.cpe_role)["direct"].get("limit-memory") == 1, "what went direct is not counted")
-    connection.close()
-    slow.close()
-    wait_until("the CPE has memory again", lambda: pair.shown(pair.cpe_role)["memory"] < MEMORY, 20)
+    expect("limit of memory" in pair.cpe_role.log.read_text(), "not in the log")
+    for connection, _ in open_ones:
+        connection.close()
     pair.reload(pair.cpe_role, CPE_LIMITS)
     pair.until_converted()
 
