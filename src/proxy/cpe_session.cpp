@@ -14,7 +14,6 @@
 #include "base/registry.hpp"
 #include "kernel/mptcp_socket.hpp"
 #include "proxy/cpe_plane.hpp"
-#include "proxy/interception_rules.hpp"
 #include "proxy/upstream.hpp"
 #include "signalling/convert.hpp"
 

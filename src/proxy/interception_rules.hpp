@@ -33,8 +33,5 @@ inline constexpr std::string_view kTakenCounter = "taken";
 inline constexpr std::string_view kMptcpCounter = "mptcp";
 inline constexpr std::string_view kRefusedCounter = "refused";
 inline constexpr std::string_view kFullCounter = "full";
+
 }  // namespace anabranch::proxy
-namespace anabranch::registry {
-inline constexpr std::uint32_t kCpeFullMark = 0x616e0102;  ///< to a host beyond a limit
-}
-namespace anabranch::proxy {}  // namespace anabranch::proxy
