@@ -21,10 +21,6 @@ std::shared_ptr<const CpeSettings> asking_settings(const ConverterSettings& sett
   out.setup = settings.limits.setup;
   out.idle = settings.limits.idle;
   out.half_closed = settings.limits.half_closed;
-  out.limits = {.total = settings.limits.total,
-                .per_client = settings.limits.per_client,
-                .memory = settings.limits.memory,
-                .reset = true};
   out.converters = {{entry.name, entry.to, 1}};
   return std::make_shared<const CpeSettings>(std::move(out));
 }
