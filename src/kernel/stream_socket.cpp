@@ -9,6 +9,7 @@
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -106,21 +107,29 @@ Result<void> connect_from(int fd, const IpAddress& source) {
   return {};
 }
 
-Begun begin_connect(int fd, const Endpoint& to, std::span<const std::uint8_t> data) {
+Begun begin_fast_open(int fd, const Endpoint& to, std::span<const std::uint8_t> data) {
   sockaddr_storage address{};
   const socklen_t length = to.address.to_sockaddr(to.port, address);
   const auto* name = reinterpret_cast<const sockaddr*>(&address);
-  if (data.empty()) {
-    if (::connect(fd, name, length) == 0 || errno == EINPROGRESS) return {};
-    return {.error = errno};
-  }
-  set_int(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
   const auto sent =
       ::sendto(fd, data.data(), data.size(), MSG_FASTOPEN | MSG_NOSIGNAL, name, length);
   if (sent >= 0) return {.taken = static_cast<std::size_t>(sent)};
   // Begun, and the data went nowhere: it is for the caller to send.
   if (errno == EINPROGRESS) return {};
   return {.error = errno};
+}
+
+Begun begin_connect(int fd, const Endpoint& to, std::span<const std::uint8_t> data) {
+  if (data.empty()) {
+    sockaddr_storage address{};
+    const socklen_t length = to.address.to_sockaddr(to.port, address);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 ||
+        errno == EINPROGRESS)
+      return {};
+    return {.error = errno};
+  }
+  set_int(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
+  return begin_fast_open(fd, to, data);
 }
 
 int take_error(int fd) {
@@ -141,7 +150,8 @@ StreamState stream_state(int fd) {
   ::tcp_info info{};
   socklen_t length = sizeof info;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return {};
-  return {info.tcpi_state, (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0};
+  return {info.tcpi_state, (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0,
+          (info.tcpi_options & TCPI_OPT_SACK) != 0};
 }
 
 void note_icmp_errors(int fd, bool on) {
@@ -188,6 +198,14 @@ void fix_receive_buffer(int fd, int octets) {
   // The kernel doubles what it is told.
   if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets / 2))
     set_int(fd, SOL_SOCKET, SO_RCVBUF, octets / 2);
+}
+
+std::uint64_t buffered(int fd) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t length = sizeof memory;
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return 0;
+  return std::uint64_t{memory[SK_MEMINFO_RMEM_ALLOC]} + memory[SK_MEMINFO_WMEM_QUEUED] +
+         memory[SK_MEMINFO_BACKLOG];
 }
 
 void let_close_reset(int fd) {

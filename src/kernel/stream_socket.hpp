@@ -57,6 +57,11 @@ struct Begun {
 };
 Begun begin_connect(int fd, const Endpoint& to, std::span<const std::uint8_t> data);
 
+/// The same to a server that is no partner of ours (RFC 7413): the SYN carries `data` when that
+/// server has given us a cookie, else it asks for one. `data` may be empty. Needs bit 1 of
+/// net.ipv4.tcp_fastopen.
+Begun begin_fast_open(int fd, const Endpoint& to, std::span<const std::uint8_t> data);
+
 /// Takes the pending error off the socket; 0 for none.
 int take_error(int fd);
 
@@ -64,10 +69,11 @@ int take_error(int fd);
 bool is_mptcp_socket(int fd);
 
 /// The state of a TCP connection, for MPTCP of its first subflow (TCP_ESTABLISHED ...); 0 when
-/// unknown. And whether the peer acknowledged data of our SYN.
+/// unknown. And whether the peer acknowledged data of our SYN, and permitted SACK in its answer.
 struct StreamState {
   int state = 0;
   bool syn_data_taken = false;
+  bool sack = false;
 };
 StreamState stream_state(int fd);
 
@@ -80,6 +86,10 @@ std::optional<std::uint8_t> icmp_code(int fd);
 int largest_receive_buffer();
 /// Fixes the receive buffer at `octets`, beyond net.core.rmem_max where we may.
 void fix_receive_buffer(int fd, int octets);
+
+/// Octets that the kernel holds in the buffers of the socket, both ways, with what it adds to them
+/// (SO_MEMINFO). Of MPTCP those of the connection, not what its subflows have besides.
+std::uint64_t buffered(int fd);
 
 /// close() then sends a RST, on MPTCP with MP_FASTCLOSE.
 void let_close_reset(int fd);

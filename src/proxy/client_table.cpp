@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "proxy/client_table.hpp"
 
+#include <utility>
+
 namespace anabranch::proxy {
 namespace {
 
@@ -12,6 +14,13 @@ IpPrefix key_of(const IpAddress& client) {
   return bare.is_v4() ? IpPrefix::host(bare) : IpPrefix(bare, 64).without_host_bits();
 }
 
+/// Also with a low limit: some are on their way when it is reached.
+constexpr std::uint64_t kLeastReserve = 8;
+
+bool is_far_beyond(std::uint64_t count, std::uint64_t limit) {
+  return count > limit && count - limit > limit / 8 + kLeastReserve;
+}
+
 }  // namespace
 
 ClientTable::Admitted ClientTable::admit(const IpAddress& client) {
@@ -20,12 +29,21 @@ ClientTable::Admitted ClientTable::admit(const IpAddress& client) {
   auto& entry = entries_[key];
   ++connections_;
   ++entry.connections;
-  auto admission = Admission::kYes;
-  if (connections_ > limits_.total)
-    admission = Admission::kTotalReached;
-  else if (entry.connections > limits_.per_client)
-    admission = Admission::kClientReached;
-  return {admission, Ticket(*this, key)};
+  if (memory_ != nullptr) memory_->begin_connection();
+  Admitted out{.ticket = Ticket(*this, key)};
+  if (connections_ > limits_.total) {
+    out.admission = Admission::kTotalReached;
+    out.far_beyond = is_far_beyond(connections_, limits_.total);
+  } else if (entry.connections > limits_.per_client) {
+    out.admission = Admission::kClientReached;
+    out.far_beyond = is_far_beyond(entry.connections, limits_.per_client);
+  } else if (memory_ != nullptr && memory_->reached()) {
+    out.admission = Admission::kMemoryReached;
+    // Connections that are there make most of it.
+    out.far_beyond = memory_->used() / 2 > memory_->limit();
+    memory_->note_refusal(Time::clock::now());
+  }
+  return out;
 }
 
 bool ClientTable::may_tell_error(const IpAddress& client, Time now) {
@@ -39,7 +57,7 @@ bool ClientTable::may_tell_error(const IpAddress& client, Time now) {
   return ++entry.errors <= limits_.errors_per_second;
 }
 
-void ClientTable::set(const ConverterLimits& limits) {
+void ClientTable::set(const ClientLimits& limits) {
   const std::lock_guard lock(mutex_);
   limits_ = limits;
 }
@@ -57,6 +75,7 @@ std::uint64_t ClientTable::clients() const {
 void ClientTable::leave(const IpPrefix& client) {
   const std::lock_guard lock(mutex_);
   --connections_;
+  if (memory_ != nullptr) memory_->end_connection();
   const auto found = entries_.find(client);
   if (found == entries_.end()) return;
   auto& entry = found->second;
@@ -71,6 +90,21 @@ void ClientTable::sweep(Time now) {
     const Entry& entry = item.second;
     return entry.connections == 0 && now - entry.second >= kSecond;
   });
+}
+
+std::string_view limit_name(ClientTable::Admission admission) {
+  using enum ClientTable::Admission;
+  switch (admission) {
+    case kYes:
+      return "none";
+    case kTotalReached:
+      return "total";
+    case kClientReached:
+      return "per-client";
+    case kMemoryReached:
+      return "memory";
+  }
+  std::unreachable();
 }
 
 }  // namespace anabranch::proxy

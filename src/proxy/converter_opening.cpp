@@ -7,9 +7,7 @@
 #include <sys/random.h>
 
 #include "base/directories.hpp"
-#include "kernel/mptcp_socket.hpp"
 #include "kernel/stream_socket.hpp"
-#include "kernel/sysctl.hpp"
 #include "proxy/converter_setting_definitions.hpp"
 #include "proxy/listening.hpp"
 
@@ -31,15 +29,6 @@ Result<signalling::Octets> secret_of(const std::filesystem::path& file) {
 }
 
 }  // namespace
-
-std::vector<std::uint8_t> supported_options() {
-  std::vector<std::uint8_t> out;
-  const auto on = [](const char* key) { return kernel::read_sysctl(key).value_or("0") != "0"; };
-  if (on("net/ipv4/tcp_sack")) out.push_back(wire::tcp_kind::kSackPermitted);
-  if (on("net/ipv4/tcp_timestamps")) out.push_back(wire::tcp_kind::kTimestamps);
-  if (kernel::mptcp_available()) out.push_back(wire::tcp_kind::kMptcp);
-  return out;
-}
 
 std::optional<Obstacle> machine_obstacle(const ConverterSettings& settings) {
   if (const auto there = congestion_control_there(settings.congestion); !there)

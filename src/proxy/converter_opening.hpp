@@ -14,9 +14,6 @@
 
 namespace anabranch::proxy {
 
-/// TCP options that the kernel puts into our SYNs, as it is set up (RFC 8803 section 6.2.4).
-std::vector<std::uint8_t> supported_options();
-
 /// The congestion control and the addresses of the pool.
 std::optional<Obstacle> machine_obstacle(const ConverterSettings& settings);
 

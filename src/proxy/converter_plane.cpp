@@ -23,13 +23,15 @@ ConverterPlane::ConverterPlane(relay::Reactor& reactor_of_thread, Settings first
       shared(std::move(shared_of_all)),
       doors(
           reactor, [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
-          [this] { ++tally.starved; }) {}
+          [this] { ++tally.starved; }),
+      memory_watch_(reactor, relays, shared.memory, [this] { return waiting_octets(); }) {}
 
 ConverterPlane::~ConverterPlane() = default;
 
 void ConverterPlane::set(Settings fresh) {
   settings = std::move(fresh);
   relays.set(relay_settings(settings->limits));
+  memory_watch_.wake();
 }
 
 std::uint64_t ConverterPlane::running() const {
@@ -45,12 +47,19 @@ ConverterCounts ConverterPlane::counts() const {
 
 void ConverterPlane::enter(kernel::Accepted accepted) {
   ++tally.accepted;
+  memory_watch_.wake();
   auto admitted = shared.clients.get().admit(accepted.peer.address);
   auto session =
       std::make_unique<ConverterSession>(*this, std::move(accepted), std::move(admitted.ticket));
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
   entered.begin(admitted.admission);
+}
+
+std::uint64_t ConverterPlane::waiting_octets() const {
+  std::uint64_t out = 0;
+  for (const auto& [session, owned] : sessions_) out += session->held();
+  return out;
 }
 
 void ConverterPlane::remove(ConverterSession& session) {

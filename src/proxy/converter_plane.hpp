@@ -16,6 +16,7 @@
 #include "proxy/converter_settings.hpp"
 #include "proxy/door.hpp"
 #include "proxy/mapping_log.hpp"
+#include "proxy/memory_watch.hpp"
 #include "relay/relay.hpp"
 #include "signalling/convert.hpp"
 
@@ -44,6 +45,7 @@ struct ConverterShared {
   std::shared_ptr<const signalling::ConvertCookies> cookies = nullptr;  ///< null: not required
   std::vector<std::uint8_t> supported;  ///< kinds we can place in a SYN
   MappingLog* mappings = nullptr;       ///< null: none is kept
+  MemoryBudget* memory = nullptr;       ///< null: no limit
   /// Incoming connections: whoever asks, this host is connected, as if from the address that was
   /// asked for. Port 0: at the port that was asked for.
   std::optional<Endpoint> deliver_to = std::nullopt;
@@ -77,8 +79,10 @@ class ConverterPlane {
 
  private:
   void enter(kernel::Accepted accepted);
+  std::uint64_t waiting_octets() const;
 
   std::unordered_map<ConverterSession*, std::unique_ptr<ConverterSession>> sessions_;
+  MemoryWatch memory_watch_;
 };
 
 relay::RelaySettings relay_settings(const ConverterLimits& limits);

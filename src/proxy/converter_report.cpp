@@ -21,6 +21,7 @@ enum : std::size_t {
   kConnections,
   kSettingUp,
   kClients,
+  kMemory,
   kAccepted,
   kMptcp,
   kUpstreamMptcp,
@@ -46,6 +47,8 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_converter_connections_in_setup", kGauge,
      "Connections of clients whose destination is not connected yet."},
     {"anabranch_converter_clients", kGauge, "Clients that have a connection."},
+    {"anabranch_converter_memory_bytes", kGauge,
+     "Held for connections: an allowance for each, and their buffers where there is a limit."},
     {"anabranch_converter_accepted_connections_total", kCounter, "Connections of clients."},
     {"anabranch_converter_accepted_mptcp_connections_total", kCounter,
      "Connections of clients by MPTCP."},
@@ -111,6 +114,8 @@ std::string converter_report_json(const ConverterView& view) {
                  {"workers", view.workers},
                  {"draining", view.draining},
                  {"clients", view.clients},
+                 {"memory", view.memory},
+                 {"memory_limit", view.settings.limits.memory},
                  {"connections", counts.relays.running},
                  {"connections_in_setup", counts.setting_up},
                  {"accepted", counts.accepted},
@@ -143,6 +148,9 @@ Result<std::string> converter_report_text(const std::string& report) {
       "{} connections of {} clients, {} being set up; {} to servers, {} to clients\n",
       number("connections"), number("clients"), number("connections_in_setup"),
       octets_text(number("octets_to_servers")), octets_text(number("octets_to_clients")));
+  if (number("memory_limit") != 0)
+    out += fmt::format("{} of {} of memory held for them\n", octets_text(number("memory")),
+                       octets_text(number("memory_limit")));
   out += fmt::format("{} accepted so far, {} by MPTCP; {} servers by MPTCP\n", number("accepted"),
                      number("accepted_mptcp"), number("upstream_mptcp"));
   const auto outcomes = view.value("outcomes", json::object());
@@ -175,6 +183,7 @@ std::vector<Metric> converter_metrics(const ConverterView& view) {
   add(kConnections, counts.relays.running);
   add(kSettingUp, counts.setting_up);
   add(kClients, view.clients);
+  add(kMemory, view.memory);
   add(kAccepted, counts.accepted);
   add(kMptcp, counts.mptcp);
   add(kUpstreamMptcp, counts.upstream_mptcp);

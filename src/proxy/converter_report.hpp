@@ -27,6 +27,7 @@ struct ConverterView {
   std::size_t workers = 0;
   bool draining = false;
   std::uint64_t clients = 0;  ///< with a connection
+  std::uint64_t memory = 0;   ///< octets, of MemoryBudget
   ConverterCounts counts;
   std::vector<IncomingToCpe> incoming = {};
   std::uint64_t mappings_lost = 0;  ///< lines that are missing in the log

@@ -17,6 +17,7 @@
 #include "proxy/incoming.hpp"
 #include "proxy/mapping_log.hpp"
 #include "proxy/role_runtime.hpp"
+#include "proxy/server_syn.hpp"
 #include "proxy/service.hpp"
 
 namespace anabranch::proxy {
@@ -37,11 +38,15 @@ ListeningPlan clients_plan(const ConverterSettings& settings) {
 
 /// An [[incoming]] port.
 struct Incoming {
-  Incoming(const ConverterSettings& settings, const IncomingPort& entry, ClientTable& remote_hosts)
+  Incoming(const ConverterSettings& settings, const IncomingPort& entry, ClientTable& remote_hosts,
+           MemoryBudget& memory)
       : port(entry),
         asking(asking_settings(settings, entry)),
         pool(asking->converters, asking->retry),
-        shared{pool, mptcp_servers, &remote_hosts},
+        shared{.pool = pool,
+               .mptcp_servers = mptcp_servers,
+               .remote_hosts = &remote_hosts,
+               .memory = &memory},
         service([this](relay::Reactor& reactor, bool first) {
           return std::make_unique<CpePlane>(reactor, asking, shared, first);
         }) {}
@@ -65,9 +70,10 @@ class Role final : public RoleRuntime {
   Role(const std::filesystem::path& file, ConverterSettings settings)
       : RoleRuntime(kName, file),
         settings_(std::make_shared<const ConverterSettings>(std::move(settings))),
-        clients_(settings_->limits),
+        memory_(settings_->limits.memory),
+        clients_(settings_->limits.of_clients(), &memory_),
         fast_open_(runtime_directory() / "converter.sysctls", FastOpen::kServer),
-        remote_hosts_(settings_->limits) {
+        remote_hosts_(settings_->limits.of_clients(), &memory_) {
     verbs_["drain"] = [this] { drain(); };
   }
 
@@ -101,18 +107,19 @@ class Role final : public RoleRuntime {
   ConverterView view();
 
   std::shared_ptr<const ConverterSettings> settings_;
+  MemoryBudget memory_;
   ClientTable clients_;
   FastOpen fast_open_;
   signalling::Octets own_secret_;
   std::unique_ptr<MappingLog> mappings_;  ///< null: none was ever kept
-  ConverterShared shared_{.clients = clients_, .supported = {}};
+  ConverterShared shared_{.clients = clients_, .supported = {}, .memory = &memory_};
   Service<ConverterPlane> service_of_clients_{[this](relay::Reactor& reactor, bool) {
     return std::make_unique<ConverterPlane>(reactor, settings_, shared_);
   }};
   ClientTable remote_hosts_;
   IncomingPorts<Incoming> incoming_{
       key::kIncoming, definition::incoming::kConverterListen, [this](const IncomingPort& entry) {
-        return std::make_unique<Incoming>(*settings_, entry, remote_hosts_);
+        return std::make_unique<Incoming>(*settings_, entry, remote_hosts_, memory_);
       }};
   std::optional<Prepared> prepared_;  ///< at the start, until there are threads
   bool leads_packets_ = false;  ///< ConverterPackets are set up: from the first need to the end
@@ -230,6 +237,7 @@ ConverterView Role::view() {
                     .workers = workers_.size(),
                     .draining = draining_,
                     .clients = clients_.clients(),
+                    .memory = memory_.used(),
                     .counts = service_of_clients_.counts()};
   if (mappings_) out.mappings_lost = mappings_->lost();
   const auto now = ConverterPool::Time::clock::now();
@@ -248,8 +256,9 @@ Result<void> Role::read_again() {
   });
   if (!fresh) return std::unexpected(fresh.error());
   settings_ = std::make_shared<const ConverterSettings>(*std::move(fresh));
-  clients_.set(settings_->limits);
-  remote_hosts_.set(settings_->limits);
+  memory_.set(settings_->limits.memory);
+  clients_.set(settings_->limits.of_clients());
+  remote_hosts_.set(settings_->limits.of_clients());
   return take(*std::move(prepared));
 }
 

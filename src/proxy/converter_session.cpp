@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "proxy/converter_session.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -14,6 +13,7 @@
 #include "base/log.hpp"
 #include "kernel/mptcp_socket.hpp"
 #include "proxy/converter_plane.hpp"
+#include "proxy/server_syn.hpp"
 #include "proxy/upstream.hpp"
 #include "wire/proxy_protocol.hpp"
 
@@ -52,12 +52,6 @@ class LoggedRelay final : public Relayed {
   MappingLog& log_;
   Mapping mapping_;
 };
-
-bool asks_for_mptcp(const signalling::Request& request) {
-  return std::ranges::any_of(request.options, [](const signalling::TcpOption& option) {
-    return option.kind == wire::tcp_kind::kMptcp;
-  });
-}
 
 }  // namespace
 
@@ -119,10 +113,9 @@ void ConverterSession::hear() {
 
 void ConverterSession::connect(const signalling::Asked& asked) {
   phase_ = Phase::kConnecting;
-  consumed_ = asked.consumed;
   if (admission_ != ClientTable::Admission::kYes)
     return tell({.verdict = Verdict::kResourceExceeded, .wait = kLimitWait},
-                admission_ == ClientTable::Admission::kTotalReached ? "total" : "per-client");
+                limit_name(admission_));
   const Endpoint named{asked.request.endpoint.address.unmapped(), asked.request.endpoint.port};
   const auto& to = plane_.shared.deliver_to;
   const auto allowed = to ? client_access(*plane_.settings, peer_.address)
@@ -135,24 +128,37 @@ void ConverterSession::connect(const signalling::Asked& asked) {
   server_ = to.value_or(named);
   if (server_.port == 0) server_.port = own_.port;
   source_ = to ? named.address : peer_.address;
-  proxy_protocol_ = allowed.rule != nullptr && allowed.rule->proxy_protocol;
-  auto upstream = open_upstream(asked.request);
+  wanted_ = asked.request.options;
+  if (auto refused = refused_contents(wanted_, server_.address); !refused.empty())
+    return tell({.verdict = Verdict::kUnsupportedOption, .refused = std::move(refused)},
+                verdict_name(Verdict::kUnsupportedOption));
+  // The client's octets that came with the request; before them who it is, where that is wanted.
+  if (allowed.rule != nullptr && allowed.rule->proxy_protocol)
+    to_server_ = wire::encode_proxy_protocol(peer_, server_);
+  to_server_.insert(to_server_.end(), heard_.begin() + static_cast<std::ptrdiff_t>(asked.consumed),
+                    heard_.end());
+  heard_ = {};
+  auto upstream = open_upstream();
   if (!upstream) {
     log::debug("{}: {}", server_.text(), upstream.error().text());
     return tell({.verdict = Verdict::kResourceExceeded, .wait = kLimitWait}, "starved");
   }
   upstream_ = *std::move(upstream);
-  const auto begun = kernel::begin_connect(upstream_.get(), server_, {});
+  const auto begun = asks_for(wanted_, wire::tcp_kind::kFastOpen)
+                         ? kernel::begin_fast_open(upstream_.get(), server_, to_server_)
+                         : kernel::begin_connect(upstream_.get(), server_, {});
   if (begun.error != 0) {
     const auto outcome = outcome_of(begun.error, std::nullopt);
     return tell(outcome, verdict_name(outcome.verdict));
   }
+  to_server_.erase(to_server_.begin(),
+                   to_server_.begin() + static_cast<std::ptrdiff_t>(begun.taken));
   if (!plane_.reactor.watch(upstream_.get(), EPOLLOUT, upstream_side_))
     return tell({.verdict = Verdict::kResourceExceeded, .wait = kLimitWait}, "starved");
 }
 
-Result<UniqueFd> ConverterSession::open_upstream(const signalling::Request& request) {
-  const bool mptcp = plane_.settings->upstream_mptcp || asks_for_mptcp(request);
+Result<UniqueFd> ConverterSession::open_upstream() {
+  const bool mptcp = plane_.settings->upstream_mptcp || asks_for(wanted_, wire::tcp_kind::kMptcp);
   const auto transport = mptcp ? kernel::Transport::kMptcp : kernel::Transport::kTcp;
   const auto family = server_.address.family();
   auto fd = kernel::open_stream_socket(family, transport);
@@ -177,18 +183,19 @@ void ConverterSession::upstream_ready(std::uint32_t events) {
   const int error = kernel::take_error(upstream_.get());
   if (error == 0 && (events & EPOLLOUT) != 0 && (events & kGone) == 0) return connected();
   if (error == 0 && (events & kGone) == 0) return;
-  const auto outcome =
-      outcome_of(error == 0 ? ECONNRESET : error, kernel::icmp_code(upstream_.get()));
+  auto code = kernel::icmp_code(upstream_.get());
+  // Of MPTCP the kernel tells no codes.
+  if (!code && upstream_mptcp_) code = implied_icmp_code(error, server_.address.family());
+  const auto outcome = outcome_of(error == 0 ? ECONNRESET : error, code);
   tell(outcome, verdict_name(outcome.verdict));
 }
 
 void ConverterSession::connected() {
   kernel::note_icmp_errors(upstream_.get(), false);
+  const bool mptcp = upstream_mptcp_ && kernel::is_mptcp(upstream_.get());
+  if (mptcp) ++plane_.tally.upstream_mptcp;
   signalling::Outcome outcome;
-  if (upstream_mptcp_ && kernel::is_mptcp(upstream_.get())) {
-    ++plane_.tally.upstream_mptcp;
-    outcome.options.push_back({.kind = wire::tcp_kind::kMptcp});
-  }
+  outcome.options = answered_options(upstream_.get(), mptcp, wanted_, server_.address);
   phase_ = Phase::kAnswering;
   answer_ = acceptor_->answer(outcome);
   answer_when_possible();
@@ -233,11 +240,8 @@ void ConverterSession::relay_on() {
   reactor.forget(client_.get(), client_side_);
   reactor.forget(upstream_.get(), upstream_side_);
   relay::Leg client{std::move(client_), mptcp_, std::move(answer_)};
-  // The client's octets that came with the request; before them who it is, where that is wanted.
-  auto first = proxy_protocol_ ? wire::encode_proxy_protocol(peer_, server_) : signalling::Octets();
-  first.insert(first.end(), heard_.begin() + static_cast<std::ptrdiff_t>(consumed_), heard_.end());
   auto listener = relayed();
-  relay::Leg server{std::move(upstream_), upstream_mptcp_, std::move(first)};
+  relay::Leg server{std::move(upstream_), upstream_mptcp_, std::move(to_server_)};
   plane_.relays.add(std::move(client), std::move(server), std::move(listener));
   plane_.remove(*this);
 }
@@ -290,6 +294,8 @@ void ConverterSession::end(std::string_view name) {
 
 void ConverterSession::reset(std::string_view name) {
   kernel::let_close_reset(client_.get());
+  // A server that has answered already hears the same.
+  if (upstream_) kernel::let_close_reset(upstream_.get());
   end(name);
 }
 

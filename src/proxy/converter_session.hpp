@@ -40,6 +40,8 @@ class ConverterSession {
 
   /// May destroy the session, as every function below.
   void begin(ClientTable::Admission admission);
+  /// Octets of the client that are kept.
+  std::size_t held() const { return heard_.capacity() + to_server_.capacity(); }
 
  private:
   enum class Phase : std::uint8_t { kHearing, kConnecting, kAnswering, kLeaving };
@@ -51,7 +53,7 @@ class ConverterSession {
 
   void hear();
   void connect(const signalling::Asked& asked);
-  Result<UniqueFd> open_upstream(const signalling::Request& request);
+  Result<UniqueFd> open_upstream();
   Result<void> choose_source(int fd, Family family);
   void connected();
   void tell(const signalling::Outcome& outcome, std::string_view name);
@@ -71,8 +73,7 @@ class ConverterSession {
   Endpoint peer_;
   Endpoint own_;
   Endpoint server_;
-  IpAddress source_;             ///< whose connection it is
-  bool proxy_protocol_ = false;  ///< the server wants to know who the client is
+  IpAddress source_;  ///< whose connection it is
   bool mptcp_;
   bool upstream_mptcp_ = false;
   Phase phase_ = Phase::kHearing;
@@ -81,7 +82,8 @@ class ConverterSession {
   std::shared_ptr<const signalling::ConvertCookies> cookies_;
   std::unique_ptr<signalling::Acceptor> acceptor_;
   signalling::Octets heard_;
-  std::size_t consumed_ = 0;
+  std::vector<signalling::TcpOption> wanted_;  ///< in the SYN to the server
+  signalling::Octets to_server_;               ///< goes first: what came with the request
   signalling::Octets answer_;
   WatchedSide<ConverterSession, &ConverterSession::client_ready> client_side_{*this};
   WatchedSide<ConverterSession, &ConverterSession::upstream_ready> upstream_side_{*this};

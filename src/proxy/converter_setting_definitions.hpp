@@ -162,6 +162,17 @@ inline constexpr Setting kPerClient{
     .low = 1,
     .high = 10'000'000};
 
+inline constexpr Setting kMemory{
+    .key = "memory",
+    .kind = Kind::kNumber,
+    .help =
+        "Octets that all connections may hold together: 16384 for each, and what is in their "
+        "buffers, the kernel's included. Beyond it one more is told error 64. 0: no limit.",
+    .fallback = "0",
+    .example = "2000000000",
+    .low = 0,
+    .high = 1'000'000'000'000'000};
+
 inline constexpr Setting kSetup{
     .key = "setup",
     .kind = Kind::kDuration,
@@ -182,7 +193,7 @@ inline constexpr Setting kErrors{
     .low = 1,
     .high = 1'000'000};
 
-inline constexpr std::array kAll{kTotal,         kPerClient,           kSetup,
+inline constexpr std::array kAll{kTotal,         kPerClient,           kMemory, kSetup,
                                  relayed::kIdle, relayed::kHalfClosed, kErrors};
 
 }  // namespace limits

@@ -76,6 +76,7 @@ ConverterLimits read_limits(const Section& section) {
   ConverterLimits out;
   out.total = static_cast<std::uint64_t>(section.number(limits::kTotal));
   out.per_client = static_cast<std::uint64_t>(section.number(limits::kPerClient));
+  out.memory = static_cast<std::uint64_t>(section.number(limits::kMemory));
   out.setup = std::chrono::duration_cast<milliseconds>(section.duration(limits::kSetup));
   out.idle = in_seconds(definition::relayed::kIdle);
   out.half_closed = in_seconds(definition::relayed::kHalfClosed);

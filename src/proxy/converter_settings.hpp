@@ -13,6 +13,7 @@
 #include "base/endpoint.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "proxy/client_limits.hpp"
 #include "proxy/obstacle.hpp"
 #include "proxy/rule_settings.hpp"
 #include "proxy/source.hpp"
@@ -23,10 +24,13 @@ namespace anabranch::proxy {
 struct ConverterLimits {
   std::uint64_t total = 0;
   std::uint64_t per_client = 0;
+  std::uint64_t memory = 0;  ///< octets; 0: no limit
   milliseconds setup{};
   seconds idle{};
   seconds half_closed{};
   std::uint32_t errors_per_second = 0;  ///< of one client
+
+  ClientLimits of_clients() const { return {total, per_client, errors_per_second}; }
 };
 
 struct ConverterSource {

@@ -32,7 +32,9 @@ CpePlane::CpePlane(relay::Reactor& reactor_of_thread, Settings first, const CpeS
       remote_hosts(shared.remote_hosts),
       doors(
           reactor, [this](kernel::Accepted accepted) { enter(std::move(accepted)); },
-          [this] { ++tally.starved; }) {
+          [this] { ++tally.starved; }),
+      hosts_(shared.hosts),
+      memory_watch_(reactor, relays, shared.memory, [this] { return waiting_octets(); }) {
   if (asks) reactor.start(tick_, kTick);
 }
 
@@ -41,6 +43,7 @@ CpePlane::~CpePlane() = default;
 void CpePlane::set(Settings fresh) {
   settings = std::move(fresh);
   relays.set(relay_settings(*settings));
+  memory_watch_.wake();
 }
 
 CpeCounts CpePlane::counts() const {
@@ -52,19 +55,26 @@ CpeCounts CpePlane::counts() const {
 
 void CpePlane::enter(kernel::Accepted accepted) {
   ++tally.accepted;
-  ClientTable::Ticket ticket;
-  if (incoming()) {
-    auto admitted = remote_hosts->admit(accepted.peer.address);
-    if (admitted.admission != ClientTable::Admission::kYes) {
-      ++tally.outcomes["limit"];
-      return kernel::let_close_reset(accepted.fd.get());
-    }
-    ticket = std::move(admitted.ticket);
+  memory_watch_.wake();
+  ClientTable::Admitted admitted;
+  if (auto* table = incoming() ? remote_hosts : hosts_)
+    admitted = table->admit(accepted.peer.address);
+  const bool direct = !incoming() && !settings->limits.reset && !admitted.far_beyond;
+  if (admitted.admission != ClientTable::Admission::kYes && !direct) {
+    ++tally.outcomes["limit-" + std::string(limit_name(admitted.admission))];
+    return kernel::let_close_reset(accepted.fd.get());
   }
-  auto session = std::make_unique<CpeSession>(*this, std::move(accepted), std::move(ticket));
+  auto session =
+      std::make_unique<CpeSession>(*this, std::move(accepted), std::move(admitted.ticket));
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
-  entered.begin();
+  entered.begin(admitted.admission);
+}
+
+std::uint64_t CpePlane::waiting_octets() const {
+  std::uint64_t out = 0;
+  for (const auto& [session, owned] : sessions_) out += session->held();
+  return out;
 }
 
 void CpePlane::ask_converters() {
@@ -93,6 +103,7 @@ CpeCounts& CpeCounts::operator+=(const CpeCounts& other) {
   setting_up += other.setting_up;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.direct) direct[name] += count;
+  for (const auto& [name, count] : other.first_answers) first_answers[name] += count;
   add(relays, other.relays);
   return *this;
 }

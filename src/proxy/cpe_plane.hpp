@@ -15,7 +15,9 @@
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/memory_watch.hpp"
 #include "proxy/mptcp_servers.hpp"
+#include "proxy/uplink_addresses.hpp"
 #include "relay/relay.hpp"
 
 namespace anabranch::proxy {
@@ -33,6 +35,8 @@ struct CpeCounts {
   std::map<std::string, std::uint64_t> outcomes;
   /// Why connections that were taken went to their destination directly.
   std::map<std::string, std::uint64_t> direct;
+  /// SYNs that went over several uplinks: answered first over which.
+  std::map<std::string, std::uint64_t> first_answers;
   relay::RelayCounts relays;
 
   CpeCounts& operator+=(const CpeCounts& other);
@@ -45,6 +49,8 @@ struct CpeShared {
   /// Incoming connections (the side of a converter that asks a CPE): these are limits of remote
   /// hosts, who connects is what the CPE is told, and nothing goes direct. Null: outgoing ones.
   ClientTable* remote_hosts = nullptr;
+  ClientTable* hosts = nullptr;    ///< limits of outgoing ones; null: none
+  MemoryBudget* memory = nullptr;  ///< of both; null: no limit
 };
 
 class CpePlane final {
@@ -68,6 +74,7 @@ class CpePlane final {
   MptcpServers& mptcp_servers;
   ClientTable* const remote_hosts;
   const int receive_buffer = kernel::largest_receive_buffer();
+  UplinkAddresses uplinks;
   bool incoming() const { return remote_hosts != nullptr; }
   std::uint64_t running() const { return sessions_.size() + relays.counts().running; }
   CpeCounts tally;
@@ -85,6 +92,7 @@ class CpePlane final {
   };
 
   void enter(kernel::Accepted accepted);
+  std::uint64_t waiting_octets() const;
   void ask_converters();
 
   std::unordered_map<CpeSession*, std::unique_ptr<CpeSession>> sessions_;
@@ -92,6 +100,8 @@ class CpePlane final {
   std::uniform_int_distribution<std::uint32_t> spread_;
   std::minstd_rand random_{std::random_device()()};
   Tick tick_{*this};
+  ClientTable* const hosts_;
+  MemoryWatch memory_watch_;
 };
 
 }  // namespace anabranch::proxy

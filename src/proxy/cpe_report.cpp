@@ -21,6 +21,8 @@ using enum status::MetricType;
 enum : std::size_t {
   kConnections,
   kSettingUp,
+  kHosts,
+  kMemory,
   kReachable,
   kUnreachable,
   kAccepted,
@@ -28,8 +30,10 @@ enum : std::size_t {
   kFellBack,
   kSetups,
   kDirect,
+  kFirstAnswers,
   kOwnMptcp,
   kRefused,
+  kFull,
   kRules,
   kStarved,
   kToServers,
@@ -48,6 +52,9 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_cpe_connections", kGauge, "Connections that are relayed now."},
     {"anabranch_cpe_connections_in_setup", kGauge,
      "Connections of hosts of which it is not known yet what becomes of them."},
+    {"anabranch_cpe_hosts", kGauge, "Hosts that have a connection."},
+    {"anabranch_cpe_memory_bytes", kGauge,
+     "Held for connections: an allowance for each, and their buffers where there is a limit."},
     {"anabranch_cpe_converter_reachable", kGauge,
      "1 while the converter gets connections, else 0."},
     {"anabranch_cpe_converter_unreachable_total", kCounter,
@@ -60,10 +67,14 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_cpe_setups_total", kCounter, "Set-ups that have ended, by what became of them."},
     {"anabranch_cpe_direct_connections_total", kCounter,
      "Connections that were taken and went to their destination directly, by reason."},
+    {"anabranch_cpe_first_answers_total", kCounter,
+     "Connections whose SYN went over two uplinks, by the uplink that was answered first."},
     {"anabranch_cpe_own_mptcp_syns_total", kCounter,
      "SYNs of hosts that speak MPTCP themselves, which were left alone."},
     {"anabranch_cpe_refused_lately_syns_total", kCounter,
      "SYNs that were left alone since their destination had refused a connection lately."},
+    {"anabranch_cpe_beyond_limit_syns_total", kCounter,
+     "SYNs that were left alone since their host had met a limit lately."},
     {"anabranch_cpe_rule_syns_total", kCounter, "SYNs that the rule held for."},
     {"anabranch_cpe_starved_total", kCounter,
      "Times that descriptors or memory had run out and no connection was taken for a moment."},
@@ -129,9 +140,12 @@ std::string cpe_report_json(const CpeView& view) {
                  {"port", view.port},
                  {"converters", std::move(converters)},
                  {"converters_from_dhcp", view.settings.converters_from_dhcp},
-                 {"hosts", view.hosts},
+                 {"host_roles", view.host_roles},
                  {"rules", std::move(rules)},
                  {"incoming", incoming_json(view)},
+                 {"hosts", view.hosts},
+                 {"memory", view.memory},
+                 {"memory_limit", view.settings.limits.memory},
                  {"connections", counts.relays.running},
                  {"connections_in_setup", counts.setting_up},
                  {"accepted", counts.accepted},
@@ -141,9 +155,11 @@ std::string cpe_report_json(const CpeView& view) {
                  {"ended", ended_by_name(counts.relays)},
                  {"octets_held", counts.relays.held},
                  {"direct", counts.direct},
+                 {"first_answers", counts.first_answers},
                  {"taken_syns", packets(view, kTakenCounter)},
                  {"own_mptcp_syns", packets(view, kMptcpCounter)},
                  {"refused_lately_syns", packets(view, kRefusedCounter)},
+                 {"beyond_limit_syns", packets(view, kFullCounter)},
                  {"starved", counts.starved},
                  {"octets_to_servers", counts.relays.octets_to_server},
                  {"octets_to_hosts", counts.relays.octets_to_client}};
@@ -167,7 +183,7 @@ std::string converter_line(const json& one) {
 std::string why_none(const json& view) {
   if (!view.value("converters", json::array()).empty()) return {};
   std::string interfaces;
-  for (const auto& one : view.value("hosts", json::array()))
+  for (const auto& one : view.value("host_roles", json::array()))
     interfaces += (interfaces.empty() ? "" : ", ") + one.get<std::string>();
   return "no converter is known, all connections go direct: " +
          (interfaces.empty() ? "no host role runs here that DHCP could have told of one"
@@ -185,20 +201,26 @@ Result<std::string> cpe_report_text(const std::string& report) {
   for (const auto& one : view.value("converters", json::array())) out += converter_line(one);
   out += why_none(view);
   out +=
-      fmt::format("{} connections, {} being set up; {} to servers, {} to hosts\n",
-                  number("connections"), number("connections_in_setup"),
+      fmt::format("{} connections of {} hosts, {} being set up; {} to servers, {} to hosts\n",
+                  number("connections"), number("hosts"), number("connections_in_setup"),
                   octets_text(number("octets_to_servers")), octets_text(number("octets_to_hosts")));
+  if (number("memory_limit") != 0)
+    out += fmt::format("{} of {} of memory held for them\n", octets_text(number("memory")),
+                       octets_text(number("memory_limit")));
   out += fmt::format(
       "{} taken so far, {} with the destination in the SYN, {} fell back to plain TCP; left alone: "
-      "{} that speak MPTCP, {} refused lately\n",
+      "{} that speak MPTCP, {} refused lately, {} beyond a limit\n",
       number("accepted"), number("syn_data"), number("plain_tcp"), number("own_mptcp_syns"),
-      number("refused_lately_syns"));
+      number("refused_lately_syns"), number("beyond_limit_syns"));
   const auto outcomes = view.value("outcomes", json::object());
   for (const auto& [name, count] : outcomes.items())
     out += fmt::format("  {:<24} {}\n", name, count.get<std::uint64_t>());
   const auto direct = view.value("direct", json::object());
   for (const auto& [name, count] : direct.items())
     out += fmt::format("  direct: {:<16} {}\n", name, count.get<std::uint64_t>());
+  const auto first_answers = view.value("first_answers", json::object());
+  for (const auto& [uplink, count] : first_answers.items())
+    out += fmt::format("  answered first: {:<8} {}\n", uplink, count.get<std::uint64_t>());
   for (const auto& rule : view.value("rules", json::array()))
     out += fmt::format("  rule {} ({}): {}\n", rule.value("name", ""), rule.value("action", ""),
                        rule.value("syns", std::uint64_t{0}));
@@ -222,6 +244,8 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   };
   add(kConnections, counts.relays.running);
   add(kSettingUp, counts.setting_up);
+  add(kHosts, view.hosts);
+  add(kMemory, view.memory);
   for (const auto& one : view.converters) {
     out.push_back(
         {&kDefinitions.at(kReachable), {{"converter", one.entry.name}}, one.reachable ? 1.0 : 0.0});
@@ -239,8 +263,11 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
     out.push_back({&kDefinitions.at(kSetups), {{"outcome", name}}, figure(count)});
   for (const auto& [name, count] : counts.direct)
     out.push_back({&kDefinitions.at(kDirect), {{"reason", name}}, figure(count)});
+  for (const auto& [uplink, count] : counts.first_answers)
+    out.push_back({&kDefinitions.at(kFirstAnswers), {{"uplink", uplink}}, figure(count)});
   add(kOwnMptcp, packets(view, kMptcpCounter));
   add(kRefused, packets(view, kRefusedCounter));
+  add(kFull, packets(view, kFullCounter));
   for (std::size_t i = 0; i < view.settings.rules.size(); ++i)
     out.push_back({&kDefinitions.at(kRules),
                    {{"rule", view.settings.rules[i].name}},

@@ -28,7 +28,9 @@ struct CpeView {
   std::size_t workers = 0;
   std::uint16_t port = 0;  ///< of the transparent listeners
   std::vector<ConverterPool::View> converters;
-  std::vector<std::string> hosts = {};           ///< whose host roles are followed, by interface
+  std::vector<std::string> host_roles = {};      ///< whose host roles are followed, by interface
+  std::uint64_t hosts = 0;                       ///< with a connection
+  std::uint64_t memory = 0;                      ///< octets, of MemoryBudget
   std::map<std::string, std::uint64_t> packets;  ///< of the counters of interception_rules()
   CpeCounts counts;
   std::vector<IncomingToHost> incoming = {};

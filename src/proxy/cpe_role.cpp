@@ -30,9 +30,9 @@ constexpr std::string_view kName = "cpe";
 /// An [[incoming]] port. `asked`: of the role, as it is when a plane is made.
 struct Incoming {
   Incoming(const IncomingPort& entry, const std::shared_ptr<const ConverterSettings>& asked,
-           ClientTable& converters)
+           ClientTable& converters, MemoryBudget& memory)
       : port(entry),
-        shared{.clients = converters, .supported = {}, .deliver_to = entry.to},
+        shared{.clients = converters, .supported = {}, .memory = &memory, .deliver_to = entry.to},
         service([this, &asked](relay::Reactor& reactor, bool) {
           return std::make_unique<ConverterPlane>(reactor, asked, shared);
         }) {}
@@ -57,10 +57,12 @@ class Role final : public RoleRuntime {
       : RoleRuntime(kName, file),
         settings_(std::make_shared<const CpeSettings>(std::move(settings))),
         pool_(settings_->converters, settings_->retry),
+        memory_(settings_->limits.memory),
+        hosts_(settings_->limits.of_hosts(), &memory_),
         fast_open_(runtime_directory() / "cpe.sysctls", FastOpen::kClient),
         fast_open_incoming_(runtime_directory() / "cpe-incoming.sysctls", FastOpen::kServer),
         asked_(asked_settings(*settings_)),
-        converters_(asked_->limits) {}
+        converters_(asked_->limits.of_clients(), &memory_) {}
 
  private:
   Result<void> open() override;
@@ -96,7 +98,10 @@ class Role final : public RoleRuntime {
   DhcpConverters dhcp_{loop_, [this] { converters_told(); }};
   ConverterPool pool_;
   MptcpServers mptcp_servers_;
-  CpeShared shared_{pool_, mptcp_servers_};
+  MemoryBudget memory_;
+  ClientTable hosts_;
+  CpeShared shared_{
+      .pool = pool_, .mptcp_servers = mptcp_servers_, .hosts = &hosts_, .memory = &memory_};
   FastOpen fast_open_;
   FastOpen fast_open_incoming_;
   std::optional<Prepared> prepared_;  ///< at the start, until there are threads
@@ -106,10 +111,10 @@ class Role final : public RoleRuntime {
   }};
   std::shared_ptr<const ConverterSettings> asked_;  ///< for incoming connections
   ClientTable converters_;
-  IncomingPorts<Incoming> incoming_{key::kIncoming, definition::incoming::kCpeListen,
-                                    [this](const IncomingPort& entry) {
-                                      return std::make_unique<Incoming>(entry, asked_, converters_);
-                                    }};
+  IncomingPorts<Incoming> incoming_{
+      key::kIncoming, definition::incoming::kCpeListen, [this](const IncomingPort& entry) {
+        return std::make_unique<Incoming>(entry, asked_, converters_, memory_);
+      }};
 };
 
 Result<void> Role::open() {
@@ -209,7 +214,9 @@ CpeView Role::view() {
               .workers = workers_.size(),
               .port = endpoints_.empty() ? std::uint16_t{0} : endpoints_.front().port,
               .converters = pool_.view(ConverterPool::Time::clock::now()),
-              .hosts = dhcp_.hosts(),
+              .host_roles = dhcp_.hosts(),
+              .hosts = hosts_.clients(),
+              .memory = memory_.used(),
               .packets = {},
               .counts = service_of_hosts_.counts()};
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
@@ -255,6 +262,9 @@ Result<void> Role::adopt(CpeSettings settings, Prepared prepared) {
   settings_ = std::make_shared<const CpeSettings>(std::move(settings));
   pool_.set(settings_->converters, settings_->retry);
   asked_ = asked_settings(*settings_);
+  memory_.set(settings_->limits.memory);
+  hosts_.set(settings_->limits.of_hosts());
+  converters_.set(asked_->limits.of_clients());
   if (!settings_->incoming.empty()) fast_open_incoming_.enable();
   return take(std::move(prepared));
 }

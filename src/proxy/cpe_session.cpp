@@ -30,7 +30,7 @@ constexpr std::size_t kMostEarly = std::size_t{64} << 10;
 /// With a cookie, and without an option.
 constexpr unsigned kMostAgain = 2;
 
-/// Keeps a remote host's connection counted while it is relayed.
+/// Keeps a connection counted while it is relayed.
 class Counted final : public relay::Relays::Listener {
  public:
   explicit Counted(ClientTable::Ticket ticket) : ticket_(std::move(ticket)) {}
@@ -59,8 +59,13 @@ CpeSession::~CpeSession() {
   if (far_) plane_.reactor.forget(far_.get(), far_side_);
 }
 
-void CpeSession::begin() {
+void CpeSession::begin(ClientTable::Admission admission) {
   if (!plane_.reactor.watch(host_.get(), EPOLLIN | EPOLLRDHUP, host_side_)) return end("starved");
+  if (admission != ClientTable::Admission::kYes) {
+    // The interception's table learns of the host by the next packet to it.
+    kernel::set_mark(host_.get(), registry::kCpeFullMark);
+    return go_direct("limit-" + std::string(limit_name(admission)));
+  }
   if (plane_.settings->bypass && plane_.mptcp_servers.knows(destination_, plane_.reactor.now()))
     return go_direct("speaks-mptcp", kernel::Transport::kMptcp);
   choose();
@@ -76,9 +81,27 @@ void CpeSession::choose() {
   reach();
 }
 
+void CpeSession::compose() {
+  initiator_ = signalling::convert_initiator({.cookie = choice_.cookie});
+  // When it is asked once more: what the host has sent so far follows anew.
+  const Octets early(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end());
+  signalling::Request request{.endpoint = destination_};
+  if (plane_.settings->bypass && choice_.mptcp)
+    request.options.push_back({.kind = wire::tcp_kind::kMptcp});
+  out_ = initiator_->opening(request);
+  opening_ = out_.size();
+  out_.insert(out_.end(), early.begin(), early.end());
+  sent_ = 0;
+  heard_.clear();
+}
+
 void CpeSession::reach() {
   phase_ = Phase::kReaching;
+  compose();
   const auto family = choice_.endpoint.address.family();
+  const auto uplinks =
+      plane_.uplinks.of(plane_.settings->duplicate_syn, family, plane_.reactor.now());
+  if (uplinks.size() > 1 && race(uplinks)) return;
   auto fd = kernel::open_stream_socket(family, kernel::Transport::kMptcp);
   if (fd)
     if (const auto set = kernel::set_congestion_control(fd->get(), plane_.settings->congestion);
@@ -89,23 +112,34 @@ void CpeSession::reach() {
     return go_direct("no-socket");
   }
   far_ = *std::move(fd);
-  initiator_ = signalling::convert_initiator({.cookie = choice_.cookie});
-  // When it is asked once more: what the host has sent so far follows anew.
-  const Octets early(out_.begin() + static_cast<std::ptrdiff_t>(opening_), out_.end());
-  signalling::Request request{.endpoint = destination_};
-  if (plane_.settings->bypass && choice_.mptcp)
-    request.options.push_back({.kind = wire::tcp_kind::kMptcp});
-  out_ = initiator_->opening(request);
-  opening_ = out_.size();
-  heard_.clear();
   syn_data_ = plane_.settings->syn_data && choice_.syn_data;
-  const auto begun =
-      kernel::begin_connect(far_.get(), choice_.endpoint, syn_data_ ? out_ : Octets());
+  const auto in_syn = std::span(out_).first(syn_data_ ? opening_ : 0);
+  const auto begun = kernel::begin_connect(far_.get(), choice_.endpoint, in_syn);
   if (begun.error != 0) return converter_refuses(begun.error);
   sent_ = begun.taken;
-  out_.insert(out_.end(), early.begin(), early.end());
   if (!plane_.reactor.watch(far_.get(), kBothWays, far_side_)) return go_direct("starved");
   plane_.reactor.start(deadline_, plane_.settings->unreachable_after);
+}
+
+bool CpeSession::race(const std::vector<UplinkAddress>& uplinks) {
+  race_ = std::make_unique<SynRace>(plane_.reactor,
+                                    [this](SynRace::End end) { raced(std::move(end)); });
+  if (race_->begin(choice_.endpoint, plane_.settings->congestion, uplinks) != 0) {
+    race_.reset();
+    return false;
+  }
+  syn_data_ = false;
+  plane_.reactor.start(deadline_, plane_.settings->unreachable_after);
+  return true;
+}
+
+void CpeSession::raced(SynRace::End end) {
+  race_.reset();
+  if (!end.fd) return converter_refuses(end.error);
+  ++plane_.tally.first_answers[end.uplink];
+  far_ = std::move(end.fd);
+  if (!plane_.reactor.watch(far_.get(), kBothWays, far_side_)) return go_direct("starved");
+  reached();
 }
 
 void CpeSession::far_ready(std::uint32_t events) {
@@ -301,13 +335,15 @@ void CpeSession::relay_on(Octets to_host, Octets to_far, bool mptcp) {
   plane_.reactor.forget(far_.get(), far_side_);
   plane_.relays.add({std::move(host_), false, std::move(to_host)},
                     {std::move(far_), mptcp, std::move(to_far)},
-                    plane_.incoming() ? std::make_unique<Counted>(std::move(ticket_)) : nullptr);
+                    std::make_unique<Counted>(std::move(ticket_)));
   plane_.remove(*this);
 }
 
 void CpeSession::too_late() {
   switch (phase_) {
     case Phase::kReaching:
+      if (race_)
+        if (auto end = race_->give_up(); end.fd) return raced(std::move(end));
       plane_.pool.unreachable(choice_.endpoint, "no answer", plane_.reactor.now());
       return go_direct("converter-silent");
     case Phase::kAsking:
@@ -319,6 +355,7 @@ void CpeSession::too_late() {
 }
 
 void CpeSession::drop_far() {
+  race_.reset();
   if (!far_) return;
   plane_.reactor.forget(far_.get(), far_side_);
   kernel::let_close_reset(far_.get());

@@ -9,7 +9,8 @@
 //
 // reaching: the SYN to the converter is on its way, with the destination and nothing else in it. No
 // octet of the host goes before the converter has answered the SYN, so that none is delivered twice
-// when the converter's answer is lost and the connection goes direct (RFC 7413 section 6.1).
+// when the converter's answer is lost and the connection goes direct (RFC 7413 section 6.1). With
+// several SYNs at once (SynRace) the destination follows the first answer.
 // asking: the host's octets follow the destination and are kept, until the converter has said what
 // became of the connection: when it was not tried, they go direct.
 #pragma once
@@ -23,6 +24,7 @@
 #include "kernel/stream_socket.hpp"
 #include "proxy/client_table.hpp"
 #include "proxy/converter_pool.hpp"
+#include "proxy/syn_race.hpp"
 #include "proxy/watching.hpp"
 #include "signalling/signalling.hpp"
 
@@ -37,8 +39,11 @@ class CpeSession {
   CpeSession(const CpeSession&) = delete;
   CpeSession& operator=(const CpeSession&) = delete;
 
-  /// May destroy the session, as every function below.
-  void begin();
+  /// May destroy the session, as every function below. Beyond a limit it goes direct, and its host
+  /// is left alone for a while.
+  void begin(ClientTable::Admission admission = ClientTable::Admission::kYes);
+  /// Octets of the host that are kept.
+  std::size_t held() const { return out_.capacity() + heard_.capacity(); }
 
  private:
   enum class Phase : std::uint8_t { kReaching, kAsking, kDirect };
@@ -49,6 +54,11 @@ class CpeSession {
 
   void choose();
   void reach();
+  /// The words for the converter, and what the host has sent so far.
+  void compose();
+  /// False: not one SYN could be sent over an uplink of its own.
+  bool race(const std::vector<UplinkAddress>& uplinks);
+  void raced(SynRace::End end);
   void reached();
   /// Takes octets of the host while the converter is asked. False: the session is gone.
   bool take_early();
@@ -79,6 +89,7 @@ class CpeSession {
   bool syn_data_ = false;
   bool host_done_ = false;
   ConverterPool::Choice choice_;
+  std::unique_ptr<SynRace> race_;  ///< while reaching, if the SYN goes over several uplinks
   std::unique_ptr<signalling::Initiator> initiator_;
   signalling::Octets out_;  ///< what the converter gets: the opening, then the host's octets
   std::size_t opening_ = 0;

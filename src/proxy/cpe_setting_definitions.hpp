@@ -39,6 +39,16 @@ inline constexpr Setting kSynData{
         "it follows the handshake.",
     .fallback = "true"};
 
+inline constexpr Setting kDuplicateSyn{
+    .key = "duplicate_syn",
+    .kind = Kind::kTexts,
+    .help =
+        "Interfaces of two uplinks: the SYN to the converter goes over both, each from an address "
+        "of its own, and the first answer is used. The destination follows that answer, one round "
+        "trip later than in a SYN. Without this key, or while one of them has no address or no "
+        "carrier, the SYN goes where the routes lead.",
+    .example = "[\"wan0\", \"wan1\"]"};
+
 inline constexpr Setting kBypass{
     .key = "bypass",
     .kind = Kind::kFlag,
@@ -94,10 +104,19 @@ inline constexpr Setting kRefusedDirect{
     .low = 1'000,
     .high = 3'600'000};
 
-inline constexpr std::array kAll{kLan,           kWorkers,       relayed::kCongestion,
-                                 kSynData,       kBypass,        kConvertersFromDhcp,
-                                 kUnreachable,   kRetry,         kSetup,
-                                 kRefusedDirect, relayed::kIdle, relayed::kHalfClosed};
+inline constexpr std::array kAll{kLan,
+                                 kWorkers,
+                                 relayed::kCongestion,
+                                 kSynData,
+                                 kDuplicateSyn,
+                                 kBypass,
+                                 kConvertersFromDhcp,
+                                 kUnreachable,
+                                 kRetry,
+                                 kSetup,
+                                 kRefusedDirect,
+                                 relayed::kIdle,
+                                 relayed::kHalfClosed};
 
 }  // namespace own
 
@@ -135,6 +154,51 @@ inline constexpr std::array kAll{kName, kAddress, kPort, kWeight};
 
 }  // namespace converter
 
+namespace limits {
+
+inline constexpr Setting kTotal{
+    .key = "total",
+    .kind = Kind::kNumber,
+    .help = "Most connections of all hosts. Each takes two descriptors.",
+    .fallback = "100000",
+    .low = 1,
+    .high = 10'000'000};
+
+inline constexpr Setting kPerClient{
+    .key = "per_client",
+    .kind = Kind::kNumber,
+    .help = "Most connections of one host: one IPv4 address, or one IPv6 prefix of 64 bits.",
+    .fallback = "4096",
+    .low = 1,
+    .high = 10'000'000};
+
+inline constexpr Setting kMemory{
+    .key = "memory",
+    .kind = Kind::kNumber,
+    .help =
+        "Octets that all connections may hold together: 16384 for each, and what is in their "
+        "buffers, the kernel's included. 0: no limit.",
+    .fallback = "0",
+    .example = "200000000",
+    .low = 0,
+    .high = 1'000'000'000'000'000};
+
+inline constexpr std::array<std::string_view, 2> kBeyonds{"direct", "reset"};
+inline constexpr Setting kBeyond{
+    .key = "beyond",
+    .kind = Kind::kChoice,
+    .help =
+        "What becomes of a connection beyond a limit. \"direct\": its host is left alone for 10 "
+        "seconds, and those of its connections that had been taken by then go direct through the "
+        "CPE, up to an eighth beyond the limit (of memory as much again); more are reset. "
+        "\"reset\": it is reset.",
+    .fallback = "direct",
+    .choices = kBeyonds};
+
+inline constexpr std::array kAll{kTotal, kPerClient, kMemory, kBeyond};
+
+}  // namespace limits
+
 inline constexpr Setting kCpe{.key = "cpe",
                               .kind = Kind::kTable,
                               .help = "The CPE itself.",
@@ -149,6 +213,9 @@ inline constexpr Setting kConverter{
         "weights; one that cannot be reached is left out until it can.",
     .required = true,
     .settings = converter::kAll};
+
+inline constexpr Setting kLimits{
+    .key = "limits", .kind = Kind::kTable, .help = "How much.", .settings = limits::kAll};
 
 inline constexpr Setting kIncoming{
     .key = "incoming",
@@ -166,6 +233,6 @@ inline constexpr Setting kRule{
         "they are direct.",
     .settings = rule::kCpe};
 
-inline constexpr std::array kAll{kCpe, kConverter, kRule, kIncoming, status::kMetrics};
+inline constexpr std::array kAll{kCpe, kConverter, kLimits, kRule, kIncoming, status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::cpe

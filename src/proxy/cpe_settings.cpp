@@ -16,14 +16,22 @@ namespace {
 
 namespace key = definition::cpe;
 
-std::vector<std::string> read_lan(const Section& section) {
+std::vector<std::string> read_interfaces(const Section& section, const Setting& setting) {
   constexpr std::size_t kLongestName = 15;
   constexpr std::string_view kNever = "/ \t\n\"\\";
-  auto out = section.texts(key::own::kLan);
+  auto out = section.texts(setting);
   for (const auto& name : out)
     if (name.empty() || name.size() > kLongestName || name.find_first_of(kNever) != name.npos)
-      section.complain(key::own::kLan, "'" + name + "' is not an interface's name",
+      section.complain(setting, "'" + name + "' is not an interface's name",
                        "at most 15 characters, like \"lan0\"");
+  return out;
+}
+
+std::vector<std::string> read_duplicate_syn(const Section& section) {
+  auto out = read_interfaces(section, key::own::kDuplicateSyn);
+  if (!out.empty() && (out.size() != 2 || out[0] == out[1]))
+    section.complain(key::own::kDuplicateSyn, "'duplicate_syn' does not name two interfaces",
+                     "name two uplinks, or leave the key out");
   return out;
 }
 
@@ -52,6 +60,17 @@ std::vector<ConverterEntry> read_converters(const Section& root, bool others) {
   return out;
 }
 
+CpeLimits read_limits(const Section& section) {
+  namespace limits = key::limits;
+  const auto number = [&](const Setting& setting) {
+    return static_cast<std::uint64_t>(section.number(setting));
+  };
+  return {.total = number(limits::kTotal),
+          .per_client = number(limits::kPerClient),
+          .memory = number(limits::kMemory),
+          .reset = section.choice(limits::kBeyond) == "reset"};
+}
+
 Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettings>& trial) {
   namespace own = key::own;
   const Section root = document.root();
@@ -63,10 +82,11 @@ Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettin
     return std::chrono::duration_cast<seconds>(section.duration(setting));
   };
   CpeSettings out;
-  out.lan = read_lan(section);
+  out.lan = read_interfaces(section, own::kLan);
   out.workers = static_cast<unsigned>(section.number(own::kWorkers));
   out.congestion = section.text(definition::relayed::kCongestion);
   out.syn_data = section.flag(own::kSynData);
+  out.duplicate_syn = read_duplicate_syn(section);
   out.bypass = section.flag(own::kBypass);
   out.unreachable_after = in_milliseconds(own::kUnreachable);
   out.retry = in_milliseconds(own::kRetry);
@@ -76,6 +96,7 @@ Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettin
   out.half_closed = in_seconds(definition::relayed::kHalfClosed);
   out.converters_from_dhcp = section.flag(own::kConvertersFromDhcp);
   out.converters = read_converters(root, out.converters_from_dhcp);
+  out.limits = read_limits(root.section(key::kLimits));
   out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,
                                definition::incoming::kHost);

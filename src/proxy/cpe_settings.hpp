@@ -12,6 +12,7 @@
 #include "base/endpoint.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "proxy/client_limits.hpp"
 #include "proxy/obstacle.hpp"
 #include "proxy/rule_settings.hpp"
 #include "status/metrics_settings.hpp"
@@ -26,11 +27,21 @@ struct ConverterEntry {
   std::string told_by = {};
 };
 
+struct CpeLimits {
+  std::uint64_t total = 0;
+  std::uint64_t per_client = 0;
+  std::uint64_t memory = 0;  ///< octets; 0: no limit
+  bool reset = false;        ///< what is beyond a limit, in place of leaving it alone
+
+  ClientLimits of_hosts() const { return {total, per_client, 0}; }
+};
+
 struct CpeSettings {
   std::vector<std::string> lan;
   unsigned workers = 0;  ///< 0: one for each processor
   std::string congestion;
   bool syn_data = true;
+  std::vector<std::string> duplicate_syn;  ///< two interfaces, or none: SYNs go one way
   bool bypass = false;  ///< servers that speak MPTCP are connected without a converter
   milliseconds unreachable_after{};
   milliseconds retry{};
@@ -40,6 +51,7 @@ struct CpeSettings {
   seconds half_closed{};
   std::vector<ConverterEntry> converters;
   bool converters_from_dhcp = false;  ///< beside those of the file
+  CpeLimits limits;
   std::vector<ProxyRule> rules;
   std::vector<IncomingPort> incoming;
   std::optional<status::MetricsAddress> metrics;

@@ -17,6 +17,7 @@ class FastOpen {
   /// `file` keeps what was there before, also for a later process.
   FastOpen(std::filesystem::path file, Side side) : saved_(std::move(file)), side_(side) {}
 
+  static bool is_on(Side side);
   /// Adds the bit where it is missing. Without the right to do so this is said in the log:
   /// connections then take one round trip more.
   void enable();

@@ -30,7 +30,8 @@ std::shared_ptr<const ConverterSettings> asked_settings(const CpeSettings& setti
   out.congestion = settings.congestion;
   for (const auto& converter : settings.converters)
     out.clients.push_back(IpPrefix::host(converter.endpoint.address));
-  out.limits = {.total = std::numeric_limits<std::uint64_t>::max(),
+  // They are counted by themselves; one converter may bring them all.
+  out.limits = {.total = settings.limits.total,
                 .per_client = std::numeric_limits<std::uint64_t>::max(),
                 .setup = settings.setup,
                 .idle = settings.idle,

@@ -12,6 +12,9 @@
 namespace anabranch::proxy {
 namespace {
 
+/// How long the hosts that met a limit are left alone.
+constexpr std::chrono::seconds kFullFor{10};
+
 constexpr std::array kFamilies{Family::kIpv4, Family::kIpv6};
 
 std::string_view word(Family family) {
@@ -131,7 +134,7 @@ std::string converters_left_alone(const CpeSettings& settings) {
 
 std::string counters(const CpeSettings& settings) {
   std::string out;
-  for (const auto& name : {kTakenCounter, kMptcpCounter, kRefusedCounter})
+  for (const auto& name : {kTakenCounter, kMptcpCounter, kRefusedCounter, kFullCounter})
     out += fmt::format("  counter {} {{ }}\n", name);
   for (std::size_t i = 0; i < settings.rules.size(); ++i)
     out += fmt::format("  counter {} {{ }}\n", rule_counter(i));
@@ -158,7 +161,13 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       "{counters}"
       "  set refused4 {{ type ipv4_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
       "  set refused6 {{ type ipv6_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
+      "  set full4 {{ type ipv4_addr; size 65536; flags dynamic,timeout; }}\n"
+      "  set full6 {{ type ipv6_addr; size 65536; flags dynamic,timeout; }}\n"
+      "  set told4 {{ type ipv4_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
+      "  set told6 {{ type ipv6_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
       "  chain take {{\n"
+      "    ip saddr @full4 counter name {full_counter} accept\n"
+      "    ip6 saddr @full6 counter name {full_counter} accept\n"
       "    counter name {taken}\n"
       "    meta nfproto ipv4 meta l4proto tcp tproxy ip to 127.0.0.1:{port} meta mark set {mark} "
       "accept\n"
@@ -191,6 +200,16 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       "{seconds}s }}\n"
       "    meta mark {refused} tcp flags & rst == rst add @refused6 {{ ip6 saddr . tcp sport "
       "timeout {seconds}s }}\n"
+      "    meta mark {full} jump tell_full\n"
+      "  }}\n"
+      "  chain tell_full {{\n"
+      "    ip daddr . tcp dport @told4 update @told4 {{ ip daddr . tcp dport timeout 1m }} return\n"
+      "    ip6 daddr . tcp dport @told6 update @told6 {{ ip6 daddr . tcp dport timeout 1m }} "
+      "return\n"
+      "    add @told4 {{ ip daddr . tcp dport timeout 1m }} add @full4 {{ ip daddr timeout "
+      "{full_seconds}s }}\n"
+      "    add @told6 {{ ip6 daddr . tcp dport timeout 1m }} add @full6 {{ ip6 daddr timeout "
+      "{full_seconds}s }}\n"
       "  }}\n"
       "}}\n",
       fmt::arg("table", table), fmt::arg("counters", counters(settings)),
@@ -200,7 +219,8 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings)),
       fmt::arg("taking", taking(settings)), fmt::arg("alone", addresses_left_alone()),
       fmt::arg("whole", whole_address_lines(whole, mark)), fmt::arg("refused", refused),
-      fmt::arg("seconds", seconds));
+      fmt::arg("seconds", seconds), fmt::arg("full_counter", kFullCounter),
+      fmt::arg("full", registry::kCpeFullMark), fmt::arg("full_seconds", kFullFor.count()));
 }
 
 std::string no_interception_rules() {

@@ -6,7 +6,8 @@
 // that has died leaves new connections direct.
 //
 // Destinations that have refused a connection are learned without our help: the reset to the LAN
-// host has a mark, and comes from the destination's address and port.
+// host has a mark, and comes from the destination's address and port. So are hosts that have met a
+// limit: what goes to them on a connection beyond it has another, of which the first packet counts.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +30,12 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
 std::string no_interception_rules();
 
 /// The counter of rule number `index`; and those of every SYN that is taken, that carries MPTCP
-/// itself, and that is left alone since its destination has refused one lately.
+/// itself, and that is left alone since its destination has refused one lately, or since its host
+/// has met a limit.
 std::string rule_counter(std::size_t index);
 inline constexpr std::string_view kTakenCounter = "taken";
 inline constexpr std::string_view kMptcpCounter = "mptcp";
 inline constexpr std::string_view kRefusedCounter = "refused";
+inline constexpr std::string_view kFullCounter = "full";
 
 }  // namespace anabranch::proxy

@@ -4,6 +4,9 @@
 #include <cerrno>
 #include <utility>
 
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+
 namespace anabranch::proxy {
 namespace {
 
@@ -42,6 +45,27 @@ signalling::Outcome outcome_of(int error, std::optional<std::uint8_t> icmp_code)
     default:
       out.verdict = kNetworkFailure;
       return out;
+  }
+}
+
+std::optional<std::uint8_t> implied_icmp_code(int error, Family family) {
+  const bool v4 = family == Family::kIpv4;
+  switch (error) {
+    case ENETUNREACH:
+      return v4 ? ICMP_NET_UNREACH : ICMPV6_NOROUTE;
+    case EHOSTUNREACH:
+      return v4 ? ICMP_HOST_UNREACH : ICMPV6_ADDR_UNREACH;
+    case EHOSTDOWN:
+      return ICMP_HOST_UNKNOWN;
+    case ENONET:
+      return ICMP_HOST_ISOLATED;
+    case ENOPROTOOPT:
+      return ICMP_PROT_UNREACH;
+    case EACCES:
+      if (!v4) return ICMPV6_ADM_PROHIBITED;
+      return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

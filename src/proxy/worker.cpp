@@ -19,6 +19,7 @@ void add(relay::RelayCounts& sum, const relay::RelayCounts& one) {
   sum.spliced += one.spliced;
   sum.copied += one.copied;
   sum.held += one.held;
+  sum.buffered += one.buffered;
   sum.pipes += one.pipes;
   for (std::size_t i = 0; i < std::size(sum.ended); ++i) sum.ended[i] += one.ended[i];
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kernel/stream_socket.hpp"
 #include "relay/direction.hpp"
 
 namespace anabranch::relay {
@@ -42,6 +43,7 @@ struct Shared {
   RelaySettings settings;
   Carrier carrier = {};
   Relay* first = nullptr;
+  Relay* next_measured = nullptr;  ///< null: the first
 
   bool may_splice(const Leg& from) const {
     return settings.way == Way::kMeasured ? !from.mptcp : settings.way == Way::kSplice;
@@ -66,6 +68,7 @@ class Relay final : public Reactor::Timer {
   void ready(const End& end, std::uint32_t events);
   /// Destroys it.
   void end(Ended ended);
+  void measure_buffers();
 
   Relay* next = nullptr;
   Relay** link = nullptr;
@@ -85,8 +88,10 @@ class Relay final : public Reactor::Timer {
   Reactor::Clock::time_point began_;
   Reactor::Clock::time_point active_;
   std::unique_ptr<Relays::Listener> listener_;
-  bool queued_ = false;       ///< asked for another call
-  bool half_closed_ = false;  ///< as the timer knows it
+  std::uint64_t buffered_ = 0;  ///< as counted in RelayCounts
+  bool carried_ = false;        ///< since buffers were measured
+  bool queued_ = false;         ///< asked for another call
+  bool half_closed_ = false;    ///< as the timer knows it
   bool unwatched_ = false;
 };
 
@@ -173,7 +178,18 @@ void Relay::note_progress(std::uint64_t to_server_before, std::uint64_t to_clien
   const std::uint64_t to_client = to_client_.octets() - to_client_before;
   shared_.carrier.counts.octets_to_server += to_server;
   shared_.carrier.counts.octets_to_client += to_client;
-  if (to_server != 0 || to_client != 0) active_ = shared_.reactor.now();
+  if (to_server == 0 && to_client == 0) return;
+  active_ = shared_.reactor.now();
+  carried_ = true;
+}
+
+void Relay::measure_buffers() {
+  if (!carried_ && buffered_ == 0 && !to_server_.blocked() && !to_client_.blocked()) return;
+  carried_ = false;
+  auto& sum = shared_.carrier.counts.buffered;
+  sum -= buffered_;
+  buffered_ = kernel::buffered(client_.side.fd) + kernel::buffered(server_.side.fd);
+  sum += buffered_;
 }
 
 void Relay::end(Ended ended) {
@@ -186,6 +202,8 @@ void Relay::end(Ended ended) {
   to_client_.release(shared_.carrier);
   *link = next;
   if (next != nullptr) next->link = link;
+  if (shared_.next_measured == this) shared_.next_measured = next;
+  shared_.carrier.counts.buffered -= buffered_;
   --shared_.carrier.counts.running;
   ++shared_.carrier.counts.ended[static_cast<std::size_t>(ended)];
 
@@ -219,6 +237,17 @@ void Relays::add(Leg client, Leg server, std::unique_ptr<Listener> listener) {
 
 void Relays::set(const RelaySettings& settings) {
   impl_->shared.settings = settings;
+}
+
+void Relays::measure_buffers(std::size_t most) {
+  auto& shared = impl_->shared;
+  // None twice in one call.
+  for (auto left = std::min<std::size_t>(most, shared.carrier.counts.running); left > 0; --left) {
+    if (shared.next_measured == nullptr) shared.next_measured = shared.first;
+    if (shared.next_measured == nullptr) return;
+    shared.next_measured->measure_buffers();
+    shared.next_measured = shared.next_measured->next;
+  }
 }
 
 void Relays::end_all() {

@@ -64,6 +64,7 @@ struct RelayCounts {
   std::uint64_t spliced = 0;  ///< octets that went by a pipe
   std::uint64_t copied = 0;   ///< octets that went through our buffer
   std::uint64_t held = 0;  ///< octets now under way: read from one side, not yet taken by the other
+  std::uint64_t buffered = 0;   ///< octets in socket buffers, as measure_buffers() found them last
   std::uint64_t pipes = 0;      ///< pipes now open, with octets in them or kept for the next
   std::uint64_t ended[5] = {};  ///< by Ended
 };
@@ -90,6 +91,9 @@ class Relays {
   void add(Leg client, Leg server, std::unique_ptr<Listener> listener);
   /// Limits hold for running relays too, from the next time they are looked at.
   void set(const RelaySettings& settings);
+  /// Looks at what the kernel holds in the socket buffers of the next `most` connections, round and
+  /// round. One that is at rest since it was found empty is not looked at again.
+  void measure_buffers(std::size_t most);
   /// Resets all.
   void end_all();
   const RelayCounts& counts() const;

@@ -14,7 +14,7 @@ IpAddress address(const char* text) {
   return IpAddress::parse(text).value();
 }
 
-const ConverterLimits kLimits{.total = 4, .per_client = 2, .errors_per_second = 3};
+const ClientLimits kLimits{.total = 4, .per_client = 2, .errors_per_second = 3};
 const ClientTable::Time kStart{std::chrono::hours(1)};
 
 TEST(ClientTable, OneClientDoesNotTakeEverything) {
@@ -34,6 +34,36 @@ TEST(ClientTable, AllTogetherHaveALimit) {
     open.push_back(table.admit(address(client)));
   EXPECT_EQ(open.back().admission, Admission::kYes);
   EXPECT_EQ(table.admit(address("192.0.2.5")).admission, Admission::kTotalReached);
+}
+
+TEST(ClientTable, TellsWhenALimitIsFarBehind) {
+  ClientTable table({.total = 100, .per_client = 100});
+  std::vector<ClientTable::Admitted> open;
+  for (int i = 0; i < 120; ++i) open.push_back(table.admit(address("192.0.2.1")));
+  EXPECT_FALSE(open.back().far_beyond) << "an eighth and eight more than 100";
+  open.push_back(table.admit(address("192.0.2.1")));
+  EXPECT_TRUE(open.back().far_beyond);
+}
+
+TEST(ClientTable, MemoryIsALimitOfAllTablesTogether) {
+  MemoryBudget memory(3 * MemoryBudget::kConnection);
+  ClientTable clients(kLimits, &memory);
+  ClientTable remote_hosts(kLimits, &memory);
+  const auto first = clients.admit(address("192.0.2.1"));
+  {
+    const auto second = remote_hosts.admit(address("192.0.2.2"));
+    memory.add_buffers(MemoryBudget::kConnection);
+    EXPECT_EQ(second.admission, Admission::kYes);
+    EXPECT_EQ(clients.admit(address("192.0.2.3")).admission, Admission::kMemoryReached);
+  }
+  EXPECT_EQ(clients.admit(address("192.0.2.3")).admission, Admission::kYes) << "one has ended";
+}
+
+TEST(ClientTable, WithoutALimitOfMemoryThereIsNone) {
+  MemoryBudget memory;
+  ClientTable table(kLimits, &memory);
+  memory.add_buffers(std::int64_t{1} << 50);
+  EXPECT_EQ(table.admit(address("192.0.2.1")).admission, Admission::kYes);
 }
 
 TEST(ClientTable, WhatIsOverCountsNoMore) {

@@ -47,9 +47,10 @@ class Converter : public ProxyNetwork {
     auto parsed = parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");
     ASSERT_TRUE(parsed) << parsed.error().text();
     const auto settings = std::make_shared<const ConverterSettings>(*parsed);
-    clients_ = std::make_unique<ClientTable>(settings->limits);
-    shared_ = std::make_unique<ConverterShared>(
-        ConverterShared{.clients = *clients_, .supported = {30}, .mappings = mappings_.get()});
+    memory_.set(settings->limits.memory);
+    clients_ = std::make_unique<ClientTable>(settings->limits.of_clients(), &memory_);
+    shared_ = std::make_unique<ConverterShared>(ConverterShared{
+        .clients = *clients_, .supported = {30}, .mappings = mappings_.get(), .memory = &memory_});
     served_ = std::make_unique<Served<ConverterPlane>>(
         kConverter,
         kernel::ListenerOptions{
@@ -80,6 +81,7 @@ class Converter : public ProxyNetwork {
   ConverterCounts counts() const { return served_->counts(); }
 
   std::unique_ptr<MappingLog> mappings_;
+  MemoryBudget memory_;
   std::unique_ptr<ClientTable> clients_;
   std::unique_ptr<ConverterShared> shared_;
   std::unique_ptr<Served<ConverterPlane>> served_;
@@ -163,6 +165,23 @@ TEST_F(Converter, TellsThatAServerIsSilent) {
   EXPECT_EQ(read_from(ask(kConnect).get()), error(65));
 }
 
+// The client goes before its third ACK has come: nothing was answered yet.
+TEST_F(Converter, AClientThatGoesTakesAServerThatHasAnsweredAlong) {
+  serve();
+  ASSERT_TRUE(kernel::apply_nft(
+      "table inet late { chain out { type filter hook output priority 0; policy accept;"
+      " ip daddr 198.18.9.9 tcp dport 5124 tcp flags == ack drop; }; }"));
+  const auto server = listen_as_server();
+  auto client = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  const auto accepted = kernel::accept_from(server.get());
+  EXPECT_FALSE(readable(accepted.fd.get(), 100));
+  kernel::let_close_reset(client.get());
+  client.reset();
+  EXPECT_EQ(read_from(accepted.fd.get()), "reset");
+  EXPECT_EQ(counts().outcomes["client-gone"], 1u);
+}
+
 TEST_F(Converter, IsNoWayIntoPrivateNetworks) {
   serve();
   auto connect = kConnect;
@@ -201,6 +220,29 @@ TEST_F(Converter, HasALimitForEachClient) {
   EXPECT_EQ(read_from(ask(kConnect).get()), error(64, 1));
 }
 
+// What a server sends waits in the buffers of a client that does not read.
+TEST_F(Converter, TakesNobodyOnWhileMemoryIsFullAndAgainAfterwards) {
+  serve("[limits]\nmemory = 300000\n");
+  const auto server = listen_as_server();
+  auto slow = ask(kConnect);
+  ASSERT_TRUE(readable(server.get()));
+  auto accepted = kernel::accept_from(server.get());
+  EXPECT_EQ(read_from(slow.get(), 4), kYes);
+  const std::string much(1 << 20, 'x');
+  while (::send(accepted.fd.get(), much.data(), much.size(), MSG_NOSIGNAL) > 0) continue;
+  const auto eventually = [&](bool reached) {
+    for (int i = 0; i < 500 && memory_.reached() != reached; ++i) ::poll(nullptr, 0, 10);
+    return memory_.reached() == reached;
+  };
+  ASSERT_TRUE(eventually(true)) << memory_.used();
+  EXPECT_EQ(read_from(ask(kConnect).get()), error(64, 1));
+  EXPECT_EQ(counts().outcomes["memory"], 1u);
+  slow.reset();
+  accepted.fd.reset();
+  ASSERT_TRUE(eventually(false)) << memory_.used();
+  EXPECT_EQ(read_from(ask(kConnect).get(), 4), kYes);
+}
+
 TEST_F(Converter, DoesNotRepeatErrorsWithoutEnd) {
   serve("[limits]\nerrors_per_second = 1\n");
   EXPECT_EQ(read_from(ask(kConnect).get()), error(96));
@@ -217,7 +259,8 @@ TEST_F(Converter, SpeaksMptcpToAServerWhenItIsAskedTo) {
   ASSERT_TRUE(readable(listener->get()));
   const auto accepted = kernel::accept_from(listener->get());
   EXPECT_TRUE(kernel::is_mptcp(accepted.fd.get()));
-  EXPECT_EQ(read_from(client.get(), 12), kYesMptcp);
+  // Extended TCP Header with kind 30: the server speaks MPTCP (RFC 8803 section 7.5). And SACK.
+  EXPECT_EQ(read_from(client.get(), 12), "\x01\x03\x22\x63\x14\x02\0\0\x1e\x02\x04\x02"s);
 }
 
 TEST_F(Converter, TellsAServerThatWantsItWhoTheClientIs) {

@@ -27,15 +27,17 @@ class Cpe : public ProxyNetwork {
   }
 
   /// The destination's own address stands for what tproxy does.
-  void run(const std::string& more = {}) {
+  void run(const std::string& more = {}, const std::string& tables = {}) {
     auto parsed =
         parse_cpe_settings("[cpe]\nlan = [\"lan0\"]\n" + more +
-                               "[[converter]]\nname = \"one\"\naddress = \"198.18.9.9\"\n",
+                               "[[converter]]\nname = \"one\"\naddress = \"198.18.9.9\"\n" + tables,
                            "t");
     ASSERT_TRUE(parsed) << parsed.error().text();
     const auto settings = std::make_shared<const CpeSettings>(*parsed);
     pool_ = std::make_unique<ConverterPool>(settings->converters, settings->retry);
-    shared_ = std::make_unique<CpeShared>(CpeShared{*pool_, servers_});
+    hosts_ = std::make_unique<ClientTable>(settings->limits.of_hosts());
+    shared_ = std::make_unique<CpeShared>(
+        CpeShared{.pool = *pool_, .mptcp_servers = servers_, .hosts = hosts_.get()});
     served_ = std::make_unique<Served<CpePlane>>(
         kServer, kernel::ListenerOptions{.congestion = "cubic", .transparent = true},
         [=, this](relay::Reactor& reactor, bool) {
@@ -66,6 +68,7 @@ class Cpe : public ProxyNetwork {
   UniqueFd converter_;
   std::unique_ptr<ConverterPool> pool_;
   MptcpServers servers_;
+  std::unique_ptr<ClientTable> hosts_;
   std::unique_ptr<CpeShared> shared_;
   std::unique_ptr<Served<CpePlane>> served_;
 };
@@ -165,6 +168,26 @@ TEST_F(Cpe, AHostThatGoesEndsTheConvertersConnection) {
   host.reset();
   EXPECT_EQ(read_from(converter.get()), "reset");
   EXPECT_EQ(counts().outcomes["host-gone"], 1u);
+}
+
+// Direct is to the CPE itself here, which plays the destination.
+TEST_F(Cpe, WhatIsBeyondALimitGoesDirectOrIsReset) {
+  run({}, "[limits]\nper_client = 1\n");
+  const auto first = dial();
+  const auto converter = asked();
+  const auto second = dial();
+  for (int i = 0; i < 500 && counts().direct["limit-per-client"] == 0; ++i) ::poll(nullptr, 0, 10);
+  EXPECT_GE(counts().direct["limit-per-client"], 1u);
+  EXPECT_FALSE(readable(converter_.get(), 100)) << "the converter was asked";
+}
+
+TEST_F(Cpe, WhatIsBeyondALimitIsResetWhereTheFileSaysSo) {
+  run({}, "[limits]\nper_client = 1\nbeyond = \"reset\"\n");
+  const auto first = dial();
+  const auto converter = asked();
+  EXPECT_EQ(read_from(dial().get()), "reset");
+  EXPECT_EQ(counts().outcomes["limit-per-client"], 1u);
+  EXPECT_TRUE(counts().direct.empty());
 }
 
 TEST_F(Cpe, AServerThatSpeaksMptcpIsRemembered) {

@@ -30,6 +30,8 @@ TEST(CpeSettings, ALanAndAConverterAreEnough) {
   EXPECT_TRUE(settings->syn_data);
   EXPECT_EQ(settings->unreachable_after, seconds(1));
   EXPECT_EQ(settings->refused_direct, seconds(60));
+  EXPECT_EQ(settings->limits.memory, 0u);
+  EXPECT_FALSE(settings->limits.reset);
 }
 
 TEST(CpeSettings, TellsWhatIsMissing) {
@@ -56,6 +58,16 @@ TEST(CpeSettings, AnInterfaceNameIsNoPlaceForMore) {
   const std::string text(kLeast);
   EXPECT_THAT(complaint("[cpe]\nlan = [\"lan0\\\" } accept\"]\n" + text.substr(text.find("[["))),
               HasSubstr("is not an interface's name"));
+}
+
+TEST(CpeSettings, SynsAreDuplicatedOverTwoUplinks) {
+  const std::string text(kLeast);
+  const auto with = [&](const std::string& value) {
+    return "[cpe]\nduplicate_syn = " + value + text.substr(5);
+  };
+  EXPECT_EQ(complaint(with("[\"wan0\", \"wan1\"]")), "");
+  for (const auto* wrong : {"[\"wan0\"]", "[\"wan0\", \"wan0\"]", "[\"a\", \"b\", \"c\"]"})
+    EXPECT_THAT(complaint(with(wrong)), HasSubstr("does not name two interfaces"));
 }
 
 TEST(CpeSettings, TwoOfOneNameAreAMistake) {

@@ -46,6 +46,14 @@ TEST(InterceptionRules, LeaveAloneWhatSpeaksMptcpAndTheConverters) {
   EXPECT_THAT(rules, HasSubstr("iifname { \"lan0\", \"lan1\" } tcp flags"));
 }
 
+TEST(InterceptionRules, AHostThatHasMetALimitIsNotTaken) {
+  const auto rules = interception_rules(settings(), 4000);
+  const auto take = rules.substr(rules.find("chain take"));
+  EXPECT_LT(take.find("ip saddr @full4 counter name full accept"), take.find("tproxy"));
+  EXPECT_THAT(rules, HasSubstr("meta mark 1634599170 jump tell_full"));
+  EXPECT_THAT(rules, HasSubstr("add @full4 { ip daddr timeout 10s }"));
+}
+
 TEST(InterceptionRules, ARuleCountsAndDecides) {
   const auto rules = interception_rules(
       settings("[[rule]]\nname = \"ssh\"\naction = \"direct\"\nports = [\"22\"]\n"), 4000);

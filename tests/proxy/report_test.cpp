@@ -34,7 +34,7 @@ TEST(ConverterReport, TellsWhatBecameOfConnections) {
   EXPECT_THAT(*text, HasSubstr("established          5\n"));
   EXPECT_THAT(*text, HasSubstr("rule mail (reject): 2\n"));
   EXPECT_THAT(*text, HasSubstr("3 lines are missing in the log of mappings\n"));
-  EXPECT_EQ(converter_metrics(view).size(), 22u);
+  EXPECT_EQ(converter_metrics(view).size(), 23u);
 }
 
 TEST(CpeReport, TellsWhoToldOfAConverterAndWhyThereIsNone) {
@@ -46,7 +46,7 @@ TEST(CpeReport, TellsWhoToldOfAConverterAndWhyThereIsNone) {
   const auto text = [&] { return cpe_report_text(cpe_report_json(view)).value(); };
   EXPECT_THAT(text(), HasSubstr("no converter is known, all connections go direct: no host role "
                                 "runs here that DHCP could have told of one\n"));
-  view.hosts = {"eth0"};
+  view.host_roles = {"eth0"};
   EXPECT_THAT(text(), HasSubstr("go direct: DHCP has told of none on eth0\n"));
   const auto endpoint = Endpoint::parse("198.18.9.9:5124").value();
   view.converters.push_back({.entry = {endpoint.text(), endpoint, 0, "eth0"}});

@@ -21,6 +21,16 @@ TEST(Upstream, ARefusalIsTheServersAndAnIcmpErrorIsTheNetworks) {
   EXPECT_EQ(outcome_of(ENETUNREACH, {}).verdict, Verdict::kNetworkFailure) << "no route of ours";
 }
 
+// Of MPTCP connections the kernel tells an error and no code.
+TEST(Upstream, AnErrorImpliesTheIcmpCode) {
+  EXPECT_EQ(implied_icmp_code(ENETUNREACH, Family::kIpv4), 0);
+  EXPECT_EQ(implied_icmp_code(EHOSTUNREACH, Family::kIpv4), 1);
+  EXPECT_EQ(implied_icmp_code(EHOSTUNREACH, Family::kIpv6), 3);
+  EXPECT_EQ(implied_icmp_code(EACCES, Family::kIpv6), 1);
+  for (const int error : {0, ECONNREFUSED, ECONNRESET, ETIMEDOUT, EACCES})
+    EXPECT_FALSE(implied_icmp_code(error, Family::kIpv4)) << error;
+}
+
 TEST(Upstream, WhatWeLackIsNotTheServersFault) {
   for (const int error : {EADDRNOTAVAIL, EMFILE, ENOBUFS}) {
     EXPECT_EQ(outcome_of(error, {}).verdict, Verdict::kResourceExceeded);

@@ -109,6 +109,28 @@ TEST(RelayLimits, AtRestARelayHoldsNeitherBufferNorPipe) {
   EXPECT_GT(counts.spliced, 0U);
 }
 
+TEST(RelayLimits, WhatTheKernelBuffersIsFoundAndForgottenWithItsConnection) {
+  Bench bench;
+  const auto measured = [&] {
+    return bench.inside([&] {
+      bench.relays().measure_buffers(100);
+      return bench.relays().counts().buffered;
+    });
+  };
+  Through idle = bench.connect(false, false);
+  EXPECT_EQ(measured(), 0u);
+  {
+    // Nobody reads what the server sends.
+    Through slow = bench.connect(false, false);
+    const std::string much(1 << 20, 'x');
+    ASSERT_TRUE(eventually([&] {
+      ::send(slow.server.get(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      return measured() > 100'000;
+    }));
+  }
+  EXPECT_TRUE(eventually([&] { return measured() == 0; }));
+}
+
 TEST(RelayLimits, OneFastConnectionLeavesTheOthersTheirShare) {
   Bench bench;
   Through fast = bench.connect(false, false);

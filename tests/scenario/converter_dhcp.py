@@ -223,10 +223,10 @@ def handed_on(house):
 def host_restarted(house):
     """The CPE keeps what it knows meanwhile, and hears the new one."""
     end(house.host)
-    wait_until("the CPE notices", lambda: json.loads(house.cpe.show())["hosts"] == [])
+    wait_until("the CPE notices", lambda: json.loads(house.cpe.show())["host_roles"] == [])
     expect(house.cpe_has()[0] == (f"{FIRST}:{CONVERT}", "h0"), f"the CPE has forgotten: {house.cpe_has()}")
     house.start_host()
-    wait_until("the CPE hears the new one", lambda: json.loads(house.cpe.show())["hosts"] == ["h0"])
+    wait_until("the CPE hears the new one", lambda: json.loads(house.cpe.show())["host_roles"] == ["h0"])
     connection, seen = dial(house)
     expect(seen == FIRST, f"after a restart of the host the server sees {seen}")
     connection.close()
