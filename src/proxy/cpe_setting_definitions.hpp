@@ -64,8 +64,8 @@ inline constexpr Setting kConvertersFromDhcp{
     .help =
         "Also use the converters that DHCP has told host roles (anabranch-host) on this machine "
         "of, from the moment they say so. They are tried in the order in which the network names "
-        "them, and only while no [[converter]] of this file can be reached. The file need not "
-        "have one then.",
+        "them, and only while none that this file names can be reached. It need not name any "
+        "then.",
     .fallback = "false"};
 
 inline constexpr Setting kUnreachable{
