@@ -283,9 +283,9 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
   const auto lived = now - gone.since;
   drop_subflow(connection, key);
   ++totals[key.local.address].subflows_lost;
-  if (event.error != 0 || event.reset_reason) left_behind(connection, gone, now);
   // A peer without a place for it refuses a join when it has seen our third packet.
   if (lived < kLived) remind(connection, now);
+  if (event.error != 0 || event.reset_reason) left_behind(connection, gone, now);
   if (event.reset_reason) {
     const auto why = reset_words(event);
     note(connection.token, "join-reset",

@@ -54,7 +54,7 @@ TEST_F(DeciderTakeBack, WhatTheKernelHasLostIsAnnouncedAndRemoved) {
 TEST_F(DeciderTakeBack, ItIsToldTwiceMoreByASubflowThatWorks) {
   two_subflows();
   reset_second();
-  wait(milliseconds(100));
+  wait(milliseconds(250));
   join(50001);
   wait(seconds(1));
   EXPECT_EQ(told(id_), 2);
@@ -71,10 +71,15 @@ TEST_F(DeciderTakeBack, ItIsToldTwiceMoreByASubflowThatWorks) {
 TEST_F(DeciderTakeBack, ItIsToldOnlyWhenThereIsASubflowThatWorks) {
   two_subflows();
   reset_second();
-  give(input::Paths{});
+  auto one = path(kOne, "c1", 1), two = path(kTwo, "c2", 2);
+  one.usable = two.usable = false;
+  give(input::Paths{{one, two}});
   wait(seconds(10));
   EXPECT_EQ(told(id_), 1);
-  give(input::Paths{{path(kOne, "c1", 1), path(kTwo, "c2", 2)}});
+  one.usable = two.usable = true;
+  give(input::Paths{{one, two}});
+  wait(milliseconds(300));
+  join(50001);
   wait(seconds(1));
   EXPECT_EQ(told(id_), 2);
 }
@@ -82,9 +87,11 @@ TEST_F(DeciderTakeBack, ItIsToldOnlyWhenThereIsASubflowThatWorks) {
 TEST_F(DeciderTakeBack, APeerThatRefusesJoinsIsToldAllOfThemAgain) {
   two_subflows();
   reset_second();
-  wait(seconds(7));
+  for (int i = 0; i < 140; ++i) {
+    wait(milliseconds(50));
+    answer();  // the path is well
+  }
   EXPECT_EQ(told(id_), 3);
-  wait(milliseconds(100));
   const auto refusal = [&] {
     auto refused = event(Type::kSubflowClosed, {kTwo, 0});
     refused.error = ECONNREFUSED;
