@@ -37,7 +37,7 @@ void Decider::Impl::take_back(Connection& connection, std::uint8_t id, const std
   announcer.removed(connection, id, now);
   if (id == 0) return;
   connection.ids.release(id, now);
-  // Clients do not let their servers' subflows go as they please: those are theirs.
+  // Subflows are the client's affair, so it is the client who must not leave any.
   if (connection.server_side) return;
   auto& list = tracks[connection.token].taken_back;
   if (list.size() == kRemembered) list.erase(list.begin());
