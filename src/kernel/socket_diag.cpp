@@ -20,6 +20,7 @@ namespace anabranch::kernel {
 namespace {
 
 constexpr std::uint8_t kListen = 10;
+constexpr std::uint32_t kConnecting = 1U << 2;
 /// Every state but those of listeners, of TIME_WAIT and of handshakes that have no socket yet.
 constexpr std::uint32_t kLiveStates = (1U << 1) | (1U << 2) | (1U << 3) | (1U << 4) | (1U << 5) |
                                       (1U << 7) | (1U << 8) | (1U << 9) | (1U << 11);
@@ -233,10 +234,20 @@ Result<std::vector<ConnectionInfo>> SocketDiag::connections() {
 }
 
 Result<std::vector<SubflowDiag>> SocketDiag::subflows() {
+  return subflows_in(kLiveStates);
+}
+
+Result<std::vector<SubflowDiag>> SocketDiag::connecting() {
+  return subflows_in(kConnecting);
+}
+
+Result<std::vector<SubflowDiag>> SocketDiag::subflows_in(std::uint32_t states) {
   std::vector<SubflowDiag> out;
   for (const int family : {AF_INET, AF_INET6}) {
     Message message(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
-    message.header(tcp_body(family));
+    auto body = tcp_body(family);
+    body.idiag_states = states;
+    message.header(body);
     ANABRANCH_TRY(socket_.query(std::move(message), "cannot list the TCP sockets",
                                 [&](const nlmsghdr& answer) {
                                   if (auto found = parse_subflow(answer)) out.push_back(*found);

@@ -88,6 +88,8 @@ class SocketDiag {
   Result<std::vector<ConnectionInfo>> connections();
   /// Every subflow of MPTCP connections.
   Result<std::vector<SubflowDiag>> subflows();
+  /// Those alone that wait for an answer to their SYN.
+  Result<std::vector<SubflowDiag>> connecting();
   /// By token; nothing when there is none.
   Result<std::optional<ConnectionInfo>> connection(std::uint32_t token);
   struct Key {
@@ -111,6 +113,7 @@ class SocketDiag {
  private:
   explicit SocketDiag(NetlinkSocket socket) : socket_(std::move(socket)) {}
   Result<bool> listener(const Endpoint& local, bool mptcp);
+  Result<std::vector<SubflowDiag>> subflows_in(std::uint32_t states);
   NetlinkSocket socket_;
 };
 

@@ -20,10 +20,26 @@ struct CreateSubflow {
   bool backup = false;  ///< with B
 };
 
-/// RST or FIN on that subflow; what it had not delivered is sent again on the others.
+/// RST or FIN on that subflow; what it had not delivered is sent again on the others. The kernel
+/// forgets the id of its address with it, and what was queued may go on leaving.
 struct DestroySubflow {
   Token token = 0;
   SubflowKey key;
+};
+
+/// RST at once. The id of its address stays known to the kernel: for one that shares it with
+/// others.
+struct ResetSubflow {
+  Token token = 0;
+  SubflowKey key;
+  unsigned ifindex = 0;  ///< it is bound there, 0: not
+};
+
+/// Ends every join that still waits for an answer: it would go on asking for two minutes.
+struct AbandonJoin {
+  Token token = 0;
+  IpAddress local;
+  Endpoint remote;
 };
 
 /// REMOVE_ADDR of an id of ours (RFC 8684 section 3.4.2). Always before the subflow's
@@ -106,10 +122,10 @@ struct Note {
 struct Action {
   std::uint64_t number = 0;  ///< of this daemon's life, for input::Failed
   std::string reason;        ///< a stable code: why
-  std::variant<action::CreateSubflow, action::DestroySubflow, action::RemoveAddress,
-               action::SetBackup, action::Announce, action::AskListening, action::OpenListener,
-               action::CloseListener, action::Probe, action::Measure, action::PreferPath,
-               action::LimitSubflows, action::Note>
+  std::variant<action::CreateSubflow, action::DestroySubflow, action::ResetSubflow,
+               action::AbandonJoin, action::RemoveAddress, action::SetBackup, action::Announce,
+               action::AskListening, action::OpenListener, action::CloseListener, action::Probe,
+               action::Measure, action::PreferPath, action::LimitSubflows, action::Note>
       what;
 };
 

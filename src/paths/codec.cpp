@@ -34,19 +34,10 @@ constexpr std::array<std::string_view, 13> kInputNames{
 static_assert(kInputNames.size() == std::variant_size_v<Input>);
 
 using What = decltype(Action::what);
-constexpr std::array<std::string_view, 13> kActionNames{"create_subflow",
-                                                        "destroy_subflow",
-                                                        "remove_address",
-                                                        "set_backup",
-                                                        "announce",
-                                                        "ask_listening",
-                                                        "open_listener",
-                                                        "close_listener",
-                                                        "probe",
-                                                        "measure",
-                                                        "prefer_path",
-                                                        "limit_subflows",
-                                                        "note"};
+constexpr std::array<std::string_view, 15> kActionNames{
+    "create_subflow", "destroy_subflow", "reset_subflow", "abandon_join",   "remove_address",
+    "set_backup",     "announce",        "ask_listening", "open_listener",  "close_listener",
+    "probe",          "measure",         "prefer_path",   "limit_subflows", "note"};
 static_assert(kActionNames.size() == std::variant_size_v<What>);
 
 using namespace members;

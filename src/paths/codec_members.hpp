@@ -233,6 +233,18 @@ void describe(auto& visit, Is<action::DestroySubflow> auto& value) {
   visit("token", token);
   describe(visit, key);
 }
+void describe(auto& visit, Is<action::ResetSubflow> auto& value) {
+  auto& [token, key, ifindex] = value;
+  visit("token", token);
+  describe(visit, key);
+  visit("ifindex", ifindex);
+}
+void describe(auto& visit, Is<action::AbandonJoin> auto& value) {
+  auto& [token, local, remote] = value;
+  visit("token", token);
+  visit("local", local);
+  visit("remote", remote);
+}
 void describe(auto& visit, Is<action::RemoveAddress> auto& value) {
   auto& [token, id] = value;
   visit("token", token);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the kernel tells of connections, and connections taken over. A subflow that ends is tried
-// again: at once when it had lived for a while, else after a pause that doubles.
+// What the kernel tells of connections. A subflow that ends is tried again: at once when it had
+// lived for a while, else after a pause that doubles.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -92,6 +92,13 @@ void Decider::Impl::take(const input::Paths& input, MonotonicTime now) {
           leads(before, pair) && !leads(paths, pair))
         lost_keys.push_back(key);
     for (const auto& key : lost_keys) retire(connection, key, true, "path-down", now);
+    abandon_joins(
+        connection,
+        [&](const Pending& one) {
+          const Pair pair{one.local, one.remote.address};
+          return leads(before, pair) && !leads(paths, pair);
+        },
+        "path-down");
     if (!gone.empty() || !came.empty() || other_destinations) {
       for (auto& [pair, retry] : tracks[token].retries)
         if (leads(paths, pair) && !leads(before, pair)) retry = {.worked = retry.worked};
@@ -207,6 +214,7 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   const auto asked = std::ranges::find_if(track.pending, [&](const Pending& pending) {
     return pending.local == event.local.address && pending.remote == event.remote;
   });
+  track.unanswered.erase({event.local.address, event.remote.address});
   if (asked != track.pending.end()) {
     subflow.backup = asked->backup;
     subflow.reason = asked->reason;
@@ -252,13 +260,17 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
   const Pair pair{key.local.address, key.remote.address};
   const auto found = connection.subflows.find(key);
   if (found == connection.subflows.end()) {
+    // An end of our own making, which another try may have followed already.
+    if (event.error == ECONNABORTED) return;
     // Refused or never answered: what was asked for does not come.
     auto& pending = tracks[connection.token].pending;
     const auto asked = std::ranges::find_if(pending, [&](const Pending& one) {
-      return one.local == pair.local && one.remote == key.remote;
+      return one.local == pair.local && one.remote == key.remote &&
+             (event.local_id == 0 || one.id == event.local_id);
     });
     if (asked == pending.end()) return;
     pending.erase(asked);
+    remind(connection, now);
     if (!event.reset_reason)
       return lost(connection, pair, event.error == ECONNREFUSED ? "join-refused" : "join-failed",
                   {}, now);
@@ -271,6 +283,8 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
   const auto lived = now - gone.since;
   drop_subflow(connection, key);
   ++totals[key.local.address].subflows_lost;
+  // A peer without a place for it refuses a join when it has seen our third packet.
+  if (lived < kLived) remind(connection, now);
   if (event.error != 0 || event.reset_reason) left_behind(connection, gone, now);
   if (event.reset_reason) {
     const auto why = reset_words(event);
@@ -347,84 +361,6 @@ void Decider::Impl::tidy(MonotonicTime now) {
 
 void Decider::Impl::take(const input::Gone& input, MonotonicTime now) {
   close(input.token, now);
-}
-
-void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
-  const auto& seen = input.connection;
-  if (connections.contains(seen.token)) {
-    // A re-read after lost events: what is there and what is not.
-    announcer.events_lost();
-    auto& connection = connections[seen.token];
-    std::vector<SubflowKey> missing;
-    for (const auto& [key, subflow] : connection.subflows)
-      if (std::ranges::none_of(input.subflows, [&](const auto& one) {
-            return SubflowKey{one.local, one.remote} == key;
-          }))
-        missing.push_back(key);
-    for (const auto& key : missing) {
-      drop_subflow(connection, key);
-      lost(connection, {key.local.address, key.remote.address}, "subflow-lost", {}, now);
-    }
-  }
-  auto& connection = connections[seen.token];
-  const bool fresh = connection.token == 0;
-  auto& track = tracks[seen.token];
-  if (fresh) {
-    connection.token = seen.token;
-    connection.server_side = input.server_side;
-    connection.established = true;
-    connection.deny_join_id0 = input.deny_join_id0;
-    connection.local = seen.local;
-    connection.remote = seen.remote;
-    connection.since = now;
-    connection.peer_addresses[0] = {0, seen.remote, false};
-    connection.observed_only = input.observed_only;
-    for (const auto& own : input.own_addresses) {
-      connection.ids.use(own.id, own.endpoint.address);
-      if (own.announced)
-        connection.announcements[own.id] = {own.id, own.endpoint, Announcement::State::kDone, now,
-                                            1};
-    }
-    for (const auto& address : input.peer_addresses)
-      connection.peer_addresses[address.id] = address;
-  }
-  connection.plain_tcp = seen.fallback;
-  if (seen.uid) connection.uid = seen.uid;
-  connection.last = seen;
-  for (const auto& one : input.subflows) {
-    const SubflowKey key{one.local, one.remote};
-    if (one.local_id != 0) {
-      connection.ids.use(one.local_id, key.local.address);
-    }
-    if (connection.subflows.contains(key)) continue;
-    Subflow subflow;
-    subflow.key = key;
-    subflow.local_id = one.local_id;
-    subflow.remote_id = one.remote_id;
-    subflow.ifindex = one.ifindex;
-    if (const auto path = paths.find(key.local.address); one.ifindex == 0 && path != paths.end())
-      subflow.ifindex = path->second.ifindex;
-    subflow.initial = one.initial;
-    subflow.backup = one.backup || one.requested_backup;
-    subflow.reason = fresh ? "adopted" : "";
-    subflow.since = now;
-    subflow.last = one;
-    connection.subflows.emplace(key, subflow);
-    auto& mine = track.subflows[key];
-    mine.number = next_subflow++;
-    mine.progressed = now;
-    mine.counted_sent = one.octets_acknowledged;
-    mine.counted_received = one.octets_received;
-    mine.counted_retransmissions = one.retransmissions;
-  }
-  track.busy_until = now + seconds(1);
-  schedule_sample(connection, true, now);
-  announcer.update(connection, paths, now, out);
-  announced(now);
-  if (!connection.server_side) {
-    measure_unknown(connection, now);
-    plan_later(seen.token, {}, now);
-  }
 }
 
 /// A program may make its socket before the path manager of new ones was switched to us, and

@@ -133,6 +133,12 @@ void Decider::Impl::sweep(const Pair& pair, MonotonicTime now) {
       ++totals[pair.local].failovers;
       retire(connection, key, true, "path-failed", now);
     }
+    abandon_joins(
+        connection,
+        [&](const Pending& one) {
+          return one.local == pair.local && one.remote.address == pair.remote;
+        },
+        "path-failed");
     if (!dead.empty()) plan_later(token, {}, now);
   }
 }

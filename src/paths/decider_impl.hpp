@@ -4,14 +4,18 @@
 //
 //   decider.cpp           the door: inputs to their handlers, timers
 //   decider_view.cpp      what is shown of subflows that are not there or do not answer
-//   decider_events.cpp    what the kernel says of connections, adoption
+//   decider_events.cpp    what the kernel says of connections
+//   decider_adoption.cpp  connections that run already
 //   decider_samples.cpp   figures: rates, silences, stalls
 //   decider_health.cpp    pairs of addresses that fail, are asked and come back; the first SYN
 //   decider_subflows.cpp  which subflows there should be, and how to get there
 //   decider_retire.cpp    how a subflow goes, how one that comes finds room
+//   decider_take_back.cpp what the peer must not keep of subflows that are gone
+//   decider_joins.cpp     subflows that are asked for and not answered
 //   decider_limits.cpp    what subflows may queue
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -89,6 +93,7 @@ struct Pending {
   std::string rule;
   MonotonicTime asked{};
   std::uint64_t action = 0;
+  std::uint8_t id = 0;  ///< of the local address
 };
 
 /// When a pair may be tried again in a connection.
@@ -100,9 +105,20 @@ struct Retry {
   std::optional<MonotonicTime> worked = {};  ///< when it last lost an established subflow
 };
 
+/// An id of ours that the peer was told is gone. Nothing tells whether it has heard.
+struct TakenBack {
+  static constexpr MonotonicTime kNever = MonotonicTime::max();
+  std::uint8_t id = 0;
+  MonotonicTime due{};  ///< to be told again
+  unsigned times = 0;   ///< that it was told again
+};
+
 struct Track {
   std::map<SubflowKey, SubflowTrack> subflows;
   std::vector<Pending> pending;
+  std::map<Pair, unsigned> unanswered;  ///< joins in a row
+  std::vector<TakenBack> taken_back;    ///< the last ones, oldest first
+  MonotonicTime reminded{};             ///< last time that all of them were due
   std::map<Pair, Retry> retries;
   std::map<IpAddress, MonotonicTime> settled;  ///< no change of active or backup before
   std::map<IpAddress, nanoseconds> settling;   ///< how long the next one rests
@@ -194,8 +210,8 @@ struct Decider::Impl {
   void at(MonotonicTime when, Timer timer);
   void run_timers(MonotonicTime now);
 
-  // One for each input: decider_events.cpp, but Sample (_samples), Probed (_health), Measured
-  // (_subflows) and Tick (decider.cpp).
+  // One for each input: decider_events.cpp, but Adopted (_adoption), Sample (_samples), Probed
+  // (_health), Measured (_subflows) and Tick (decider.cpp).
   void take(const input::Paths& input, MonotonicTime now);
   void take(const input::Event& input, MonotonicTime now);
   void take(const input::Owner& input, MonotonicTime now);
@@ -250,8 +266,7 @@ struct Decider::Impl {
   // decider_subflows.cpp
   const Endpoint* remote_of(const Connection& connection, Family family) const;
   bool concerns(const Connection& connection, const Path& path) const;
-  bool other_family_is_there(const Connection& connection, const Path& path,
-                             MonotonicTime now) const;
+  bool other_family_is_there(const Connection& connection, const Path& path) const;
   void plan_later(Token token, nanoseconds delay, MonotonicTime now);
   void plan(Connection& connection, MonotonicTime now);
   void measure_unknown(Connection& connection, MonotonicTime now);
@@ -272,10 +287,22 @@ struct Decider::Impl {
   bool others_alive(const Connection& connection, const SubflowKey& key, MonotonicTime now) const;
   bool proven(const Subflow& subflow, MonotonicTime now) const;
   bool reliable(const Connection& connection, const Subflow& subflow, MonotonicTime now) const;
+  void finish_doomed(Connection& connection, MonotonicTime now);
+
+  // decider_take_back.cpp
   void take_back(Connection& connection, std::uint8_t id, const std::string& why,
                  MonotonicTime now);
   void left_behind(Connection& connection, const Subflow& gone, MonotonicTime now);
-  void finish_doomed(Connection& connection, MonotonicTime now);
+  void tell_again(Connection& connection, MonotonicTime now);
+  void remind(Connection& connection, MonotonicTime now);
+  std::optional<Endpoint> stand_in(const Connection& connection, const Subflow& by) const;
+
+  // decider_joins.cpp
+  using Unanswered = std::function<bool(const Pending&)>;
+  void abandon_joins(Connection& connection, const Unanswered& which, const std::string& why);
+  void expire_joins(Connection& connection, MonotonicTime now);
+  nanoseconds join_patience(const Track& track, const Pair& pair) const;
+  void doubt(const Pending& join, MonotonicTime now);
 
   // decider_limits.cpp
   void take(const input::Limits& input, MonotonicTime now);

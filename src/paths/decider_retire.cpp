@@ -89,31 +89,6 @@ bool Decider::Impl::others_alive(const Connection& connection, const SubflowKey&
   });
 }
 
-/// The id is not used for this address again: a REMOVE_ADDR that is still under way would take what
-/// has it by then.
-void Decider::Impl::take_back(Connection& connection, std::uint8_t id, const std::string& why,
-                              MonotonicTime now) {
-  act(action::RemoveAddress{connection.token, id}, why);
-  if (id != 0) connection.ids.release(id, now);
-  announcer.removed(connection, id, now);
-}
-
-/// The kernel has closed a subflow whose end the peer may know nothing of: what a middlebox reset,
-/// or what nothing was heard of any more. There it would take the place of another one, and when
-/// eight places are taken no subflow can come any more. The kernel sends REMOVE_ADDR only as long
-/// as it has a subflow from that address, this one included: often it has none any more.
-void Decider::Impl::left_behind(Connection& connection, const Subflow& gone, MonotonicTime now) {
-  auto& track = tracks[connection.token];
-  const auto id = gone.local_id;
-  if (connection.server_side || connection.observed_only || id == 0 || !connection.ids.used(id))
-    return;
-  const bool shared = std::ranges::any_of(
-      connection.subflows, [&](const auto& entry) { return entry.second.local_id == id; });
-  const bool asked = std::ranges::any_of(
-      track.pending, [&](const Pending& one) { return one.local == gone.key.local.address; });
-  if (!shared && !asked) take_back(connection, id, "subflow-lost", now);
-}
-
 void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool remove,
                            const std::string& why, MonotonicTime now) {
   const auto found = connection.subflows.find(key);
@@ -135,7 +110,11 @@ void Decider::Impl::retire(Connection& connection, const SubflowKey& key, bool r
   // REMOVE_ADDR of an id that others use as well would take those too.
   if (remove && !shared && (id == 0 || connection.ids.used(id)))
     take_back(connection, id, why, now);
-  act(action::DestroySubflow{connection.token, key}, why);
+  // Nor may the kernel forget the id then: without it the others could not be taken back any more.
+  if (shared)
+    act(action::ResetSubflow{connection.token, key, found->second.ifindex}, why);
+  else
+    act(action::DestroySubflow{connection.token, key}, why);
   track.disturbed = now;
   drop_subflow(connection, key);
   plan_later(connection.token, {}, now);

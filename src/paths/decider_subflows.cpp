@@ -11,13 +11,8 @@
 namespace anabranch::paths {
 namespace {
 
-/// After so long a SYN has been given up by every kernel (127 s with net.ipv4.tcp_syn_retries=6),
-/// and an event that was not heard does not come any more.
-constexpr seconds kSynLifetime{130};
 /// Measurements of a path become rarer up to this many doublings.
 constexpr unsigned kRarest = 8;
-/// A subflow that was asked for is waited for this long before another try is made.
-constexpr milliseconds kPendingPatience{1000};
 /// A join waits for the measurement of its path at most so long.
 constexpr milliseconds kMeasurePatience{250};
 /// A path that nothing has passed for so long is idle.
@@ -61,8 +56,7 @@ bool Decider::Impl::concerns(const Connection& connection, const Path& path) con
 }
 
 /// Whether the connection has, or has asked for, a subflow over the same path in the other family.
-bool Decider::Impl::other_family_is_there(const Connection& connection, const Path& path,
-                                          MonotonicTime now) const {
+bool Decider::Impl::other_family_is_there(const Connection& connection, const Path& path) const {
   if (path.group.empty() || settings.both_families) return false;
   const auto same = [&](const IpAddress& local) {
     const auto found = paths.find(local);
@@ -75,9 +69,7 @@ bool Decider::Impl::other_family_is_there(const Connection& connection, const Pa
                                return same(entry.first.local.address) &&
                                       !track.subflows.at(entry.first).doomed;
                              }) ||
-         std::ranges::any_of(track.pending, [&](const Pending& one) {
-           return same(one.local) && now - one.asked < kPendingPatience;
-         });
+         std::ranges::any_of(track.pending, [&](const Pending& one) { return same(one.local); });
 }
 
 void Decider::Impl::plan_later(Token token, nanoseconds delay, MonotonicTime now) {
@@ -257,11 +249,9 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
       !connection.established)
     return;
   auto& track = tracks[connection.token];
-  std::erase_if(track.pending, [&](const Pending& one) { return now - one.asked > kSynLifetime; });
-  for (const auto& one : track.pending)
-    if (now - one.asked < kPendingPatience)
-      plan_later(connection.token, one.asked + kPendingPatience + milliseconds(10) - now, now);
+  expire_joins(connection, now);
   finish_doomed(connection, now);
+  tell_again(connection, now);
   measure_unknown(connection, now);
   const auto wishes = assess(connection, now);
   settle(connection, wishes, now);
@@ -276,8 +266,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
                                         !track.subflows.at(entry.first).doomed;
                                }) ||
            std::ranges::any_of(track.pending, [&](const Pending& one) {
-             return one.local == local && one.remote.address == remote &&
-                    now - one.asked < kPendingPatience;
+             return one.local == local && one.remote.address == remote;
            });
   };
   const auto usable_peer = [&](const PeerAddress& peer) { return may_join(connection, peer); };
@@ -296,7 +285,7 @@ void Decider::Impl::plan(Connection& connection, MonotonicTime now) {
                                 rule && rule->subflows ? *rule->subflows : settings.subflows);
     if (count >= limit) return false;
     if (busy_with(pair.local, pair.remote)) return false;
-    if (other_family_is_there(connection, path, now)) return false;
+    if (other_family_is_there(connection, path)) return false;
     if (const auto state = health.find(pair);
         state != health.end() && state->second.state == PairHealth::State::kFailed &&
         (state->second.answers || state->second.questions % kTryAnyway != 0))
@@ -357,16 +346,13 @@ void Decider::Impl::create(Connection& connection, const Path& path, const Endpo
     track.retries[{path.address, remote.address}] = {now + seconds(10), seconds(10), "no-id"};
     return;
   }
+  std::erase_if(track.taken_back, [&](const TakenBack& one) { return one.id == id; });
   const bool backup = wish.wish == Wish::kBackup;
   const auto number =
       act(action::CreateSubflow{connection.token, id, path.address, path.ifindex, remote, backup},
           wish.code);
-  // A try that nothing has been heard of gives way to the new one.
-  std::erase_if(track.pending, [&](const Pending& one) {
-    return one.local == path.address && one.remote == remote;
-  });
-  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number});
-  plan_later(connection.token, kPendingPatience + milliseconds(10), now);
+  track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number, id});
+  plan_later(connection.token, join_patience(track, {path.address, remote.address}), now);
 }
 
 /// Brings the flags of the subflows there are to what is wanted.

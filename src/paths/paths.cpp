@@ -62,6 +62,7 @@ Result<void> Role::open_kernel() {
   if (!diag) return std::unexpected(diag.error());
   diag_ = *std::move(diag);
   sampler_.emplace(*diag_);
+  unanswered_.emplace(*diag_);
   ANABRANCH_TRY(open_prober());
   auto neighbours = kernel::Neighbours::open_without_events();
   if (!neighbours) return std::unexpected(neighbours.error());

@@ -58,6 +58,14 @@ Result<void> Role::apply(const action::DestroySubflow& what) {
   return commands_->destroy(what.token, what.key.local, what.key.remote);
 }
 
+Result<void> Role::apply(const action::ResetSubflow& what) {
+  return diag_->destroy({what.key.local, what.key.remote, what.ifindex});
+}
+
+Result<void> Role::apply(const action::AbandonJoin& what) {
+  return unanswered_->end(what.token, what.local, what.remote, MonotonicClock::now());
+}
+
 Result<void> Role::apply(const action::RemoveAddress& what) {
   return commands_->remove(what.token, what.id);
 }

@@ -28,6 +28,7 @@
 #include "paths/paths.hpp"
 #include "paths/recording.hpp"
 #include "paths/sampler.hpp"
+#include "paths/unanswered_joins.hpp"
 #include "probe/path_prober.hpp"
 #include "status/metrics.hpp"
 #include "status/notify.hpp"
@@ -72,6 +73,8 @@ class Role {
   void carry_out(const Action& action);
   Result<void> apply(const action::CreateSubflow& what);
   Result<void> apply(const action::DestroySubflow& what);
+  Result<void> apply(const action::ResetSubflow& what);
+  Result<void> apply(const action::AbandonJoin& what);
   Result<void> apply(const action::RemoveAddress& what);
   Result<void> apply(const action::SetBackup& what);
   Result<void> apply(const action::Announce& what);
@@ -95,6 +98,7 @@ class Role {
   std::optional<kernel::MptcpCommands> commands_;
   std::optional<kernel::SocketDiag> diag_;
   std::optional<Sampler> sampler_;
+  std::optional<UnansweredJoins> unanswered_;
   std::optional<probe::PathProber> prober_;
   std::optional<kernel::Neighbours> neighbours_;
   std::optional<PathSource> source_;

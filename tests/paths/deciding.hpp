@@ -82,6 +82,11 @@ class DeciderTest : public testing::Test {
       wait(milliseconds(50));
     }
   }
+  /// Answers every question over the second path.
+  void answer() {
+    for (const auto& what : of<action::Probe>())
+      if (what.source == kTwo) give(input::Probed{what.id, true, milliseconds(20)});
+  }
   /// The second subflow, as the first CreateSubflow asked for it.
   void join(std::uint16_t port = 50000) {
     const auto asked = of<action::CreateSubflow>();

@@ -128,6 +128,8 @@ std::vector<Action> every_action() {
   return {
       {1, "join", action::CreateSubflow{1, 2, address("10.2.0.2"), 4, kThere, true}},
       {2, "silent", action::DestroySubflow{1, key}},
+      {2, "twice", action::ResetSubflow{1, key, 4}},
+      {2, "path-failed", action::AbandonJoin{1, address("10.2.0.2"), kThere}},
       {3, "silent", action::RemoveAddress{1, 0}},
       {4, "slow", action::SetBackup{1, key, true}},
       {5, "new-path", action::Announce{1, 9, {address("2001:db8::9"), 0}, 4}},
