@@ -237,6 +237,7 @@ struct Decider::Impl {
   PairHealth& pair_of(const Subflow& subflow);
   bool failed(const Pair& pair) const;
   void sign_of_life(const Pair& pair, MonotonicTime now);
+  bool doubt(const Connection& connection, const Subflow& subflow, MonotonicTime now);
   void suspect(Connection& connection, Subflow& subflow, MonotonicTime now);
   void declare_failed(const Pair& pair, bool confirmed, MonotonicTime now);
   void sweep(const Pair& pair, MonotonicTime now);
@@ -282,7 +283,7 @@ struct Decider::Impl {
   // decider_priority.cpp
   /// Asks the kernel again for a change of the backup flag that it has not made.
   void verify_flags(Connection& connection, MonotonicTime now);
-  /// Sends MP_PRIO again where the peer acts as if it had not heard of it.
+  /// Sends MP_PRIO again where the peer acts as if it had not heard of it, and asks the path.
   void tell_again(Connection& connection, MonotonicTime now);
   PriorityWatch::Conduct conduct(const Connection& connection, const Subflow& subflow,
                                  MonotonicTime now) const;

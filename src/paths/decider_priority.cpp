@@ -71,10 +71,13 @@ void Decider::Impl::tell_again(Connection& connection, MonotonicTime now) {
     }
     if (!mine.priority.sample(conduct(connection, subflow, now), now)) continue;
     note(connection.token, "priority-unheard",
-         fmt::format("the peer {} {}, which it was told is {}: it is told again",
-                     subflow.backup ? "uses" : "does not use", key.local.address.text(),
-                     subflow.backup ? "a backup" : "none"));
+         fmt::format("the peer {} subflow {} to {}, which is {} backup, and is told again",
+                     subflow.backup ? "uses" : "does not use", key.local.text(), key.remote.text(),
+                     subflow.backup ? "a" : "no"));
     act(action::SetBackup{connection.token, key, subflow.backup}, "priority-unheard");
+    // The path of a subflow that had nothing to carry may have died unnoticed: MP_PRIO is lost then
+    // as often as it is sent.
+    if (!subflow.backup) doubt(connection, subflow, now);
   }
 }
 

@@ -159,14 +159,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
         mine.quiet_since = now - mine.silence.silence();
         if (misses_something(connection, subflow.key, now))
           return suspect(connection, subflow, now);
-        auto& state = pair_of(subflow);
-        if (state.state == PairHealth::State::kFine) {
-          state.state = PairHealth::State::kSuspected;
-          state.since = now;
-          state.questions = 0;
-          state.suspect = {connection.token, subflow.key};
-          ask(pair, now);
-        }
+        doubt(connection, subflow, now);
       }
       break;
   }

@@ -52,7 +52,14 @@ class DeciderPriority : public DeciderTest {
       }
       sample.connection.received_next = sample.connection.octets_received;
       give(sample);
+      answer_questions();
     }
+  }
+  void answer_questions() {
+    const auto asked = of<action::Probe>();
+    for (; answered_ < asked.size(); ++answered_)
+      if (asked[answered_].source == kOne || second_answers_)
+        give(input::Probed{asked[answered_].id, true, milliseconds(20)});
   }
   bool asked_for_backup(const Endpoint& local) const {
     bool out = false;
@@ -73,6 +80,8 @@ class DeciderPriority : public DeciderTest {
 
   std::uint32_t segments_[2] = {0, 0};
   bool peer_wants_backup_ = false;
+  bool second_answers_ = true;  ///< its path, when it is asked
+  std::size_t answered_ = 0;
 };
 
 TEST_F(DeciderPriority, AnActiveSubflowThatThePeerLeavesAloneIsToldAgain) {
@@ -85,6 +94,22 @@ TEST_F(DeciderPriority, AnActiveSubflowThatThePeerLeavesAloneIsToldAgain) {
   EXPECT_THAT(told(), SizeIs(1)) << "less often each time";
   receive(seconds(200), true, false);
   EXPECT_THAT(told(), SizeIs(7)) << "and not for ever";
+}
+
+// A backup has nothing to carry, so nobody notices that its path has died; MP_PRIO is lost on it.
+TEST_F(DeciderPriority, ThePathOfAnUnusedSubflowIsAskedAndLeftWhenItDoesNotAnswer) {
+  two_subflows();
+  const auto joins = of<action::CreateSubflow>().size();
+  second_answers_ = false;
+  receive(seconds(2), true, false);
+  ASSERT_THAT(of<action::DestroySubflow>(), SizeIs(1));
+  EXPECT_EQ(of<action::DestroySubflow>()[0].key.local.address, kTwo);
+  EXPECT_THAT(told(), SizeIs(1));
+  EXPECT_THAT(of<action::CreateSubflow>(), SizeIs(joins));
+  second_answers_ = true;
+  receive(seconds(1), true, false);
+  ASSERT_THAT(of<action::CreateSubflow>(), SizeIs(joins + 1));
+  EXPECT_FALSE(of<action::CreateSubflow>().back().backup);
 }
 
 TEST_F(DeciderPriority, OnceItIsUsedThePeerHasHeard) {
