@@ -5,7 +5,8 @@
 Usage: paths_lost_priority.py ANABRANCH. A client downloads over two links, of which the second is a backup by a rule.
 The rule is taken out, and every MP_PRIO that says so to the server gets lost: the client's kernel has the subflow as
 active, the server's goes on taking it for a backup. As soon as nothing is lost any more the second link carries data,
-since `anabranch paths run` says it again. Then the other way round: a subflow that is a backup here and not there.
+since `anabranch paths run` says it again. Then the other way round: a subflow that is a backup here and not there. At
+last the whole link has died while it was a backup, which nobody notices as long as nothing is sent there.
 """
 import json
 import os
@@ -24,8 +25,8 @@ SECOND = '[[rule]]\nname = "second"\ninterfaces = ["c2"]\nbackup = {}\n'
 # MPTCP option only, which is the DSS.
 WORDS = range(20, 60, 4)
 MP_PRIO = "{ 0x1e035000, 0x1e035001, 0x1e035100, 0x1e035101 }"
-LOSS = "table netdev loss {{\n  chain everything {{ type filter hook ingress device s2 priority 0;\n{}  }}\n}}\n".format(
-    "".join(f"    ip protocol tcp @th,{8 * word},32 {MP_PRIO} counter drop\n" for word in WORDS))
+PRIORITIES = [f"ip protocol tcp @th,{8 * word},32 {MP_PRIO} counter drop" for word in WORDS]
+EVERYTHING = ["counter drop"]
 PIECE = bytes(1 << 16)
 # What the second link carries when it is used, and at most when it is not, in octets.
 USED, UNUSED = 400_000, 100_000
@@ -78,6 +79,9 @@ class Scene:
         subflows = self.paths.shown()["connections"][0]["subflows"]
         return next((one["backup"] for one in subflows if one["local"].startswith("10.2.0.2:")), None)
 
+    def second_is_given_up(self):
+        return any(path["failed"] for path in self.paths.shown()["paths"] if path["address"] == "10.2.0.2")
+
     def rests(self):
         """Whether the second link carries next to nothing while the first one is busy."""
         first, second = self.carried("c1"), self.carried("c2")
@@ -88,8 +92,9 @@ class Scene:
         begin = self.carried("c2")
         wait_until("the second link carries data", lambda: self.carried("c2") > begin + USED, patience)
 
-    def lose(self):
-        self.network.server.run("nft", "-f", "-", input=LOSS)
+    def lose(self, rules):
+        chain = "\n".join(["type filter hook ingress device s2 priority 0;", *rules])
+        self.network.server.run("nft", "-f", "-", input=f"table netdev loss {{\nchain in {{\n{chain}\n}}\n}}\n")
 
     def lost(self):
         rules = self.network.server.run("nft", "list", "table", "netdev", "loss")
@@ -98,9 +103,9 @@ class Scene:
     def lose_no_more(self):
         self.network.server.run("nft", "delete", "table", "netdev", "loss")
 
-    def change(self, backup):
+    def change(self, backup, lost=PRIORITIES):
         """The rule changes, and what tells the server gets lost."""
-        self.lose()
+        self.lose(lost)
         self.paths.write(SECOND.format("true" if backup else "false"))
         self.paths.do("reload")
         wait_until("the client has changed the flag", lambda: self.second_is_backup() is backup, 20)
@@ -126,6 +131,12 @@ def lost_priority(executable, folder):
     scene.lose_no_more()
     wait_until("the backup rests again", scene.rests, 30)
     print("a backup again, told again")
+
+    scene.change(backup=False, lost=EVERYTHING)
+    wait_until("the path is given up", scene.second_is_given_up, 20)
+    scene.lose_no_more()
+    scene.is_used(20)
+    print("its path was dead, and is back")
     scene.paths.stop()
 
 
