@@ -50,10 +50,9 @@ PriorityWatch::Conduct Decider::Impl::conduct(const Connection& connection, cons
            its.silence.receives_steadily() && now - its.heard < kJustNow;
   });
   if (!others_busy) return Conduct::kUnknown;
+  if (subflow.backup && !used) return Conduct::kAsTold;
   if (subflow.backup)
-    return !used                              ? Conduct::kAsTold
-           : mine.silence.receives_steadily() ? Conduct::kContrary
-                                              : Conduct::kUnknown;
+    return mine.silence.receives_steadily() ? Conduct::kContrary : Conduct::kUnknown;
   const bool good = proven(subflow, now) && !mine.doomed &&
                     !failed({subflow.key.local.address, subflow.key.remote.address});
   return good ? Conduct::kContrary : Conduct::kUnknown;
