@@ -67,18 +67,24 @@ void Decider::Impl::sign_of_life(const Pair& pair, MonotonicTime now) {
     revive(pair, now);
 }
 
+/// Asks whether the subflow's path is well, unless that is being looked into.
+bool Decider::Impl::doubt(const Connection& connection, const Subflow& subflow, MonotonicTime now) {
+  auto& state = pair_of(subflow);
+  if (state.state != PairHealth::State::kFine) return false;
+  state.state = PairHealth::State::kSuspected;
+  state.since = now;
+  state.questions = 0;
+  state.suspect = {connection.token, subflow.key};
+  ask({subflow.key.local.address, subflow.key.remote.address}, now);
+  return true;
+}
+
 void Decider::Impl::suspect(Connection& connection, Subflow& subflow, MonotonicTime now) {
   const Pair pair{subflow.key.local.address, subflow.key.remote.address};
   if (!others_alive(connection, subflow.key, now)) {
     // Nothing to fall back on: look for one, and ask whether it is the path.
-    auto& state = pair_of(subflow);
-    if (connection.server_side || state.state != PairHealth::State::kFine) return;
-    state.state = PairHealth::State::kSuspected;
-    state.since = now;
-    state.questions = 0;
-    state.suspect = {connection.token, subflow.key};
-    ask(pair, now);
-    plan_later(connection.token, {}, now);
+    if (!connection.server_side && doubt(connection, subflow, now))
+      plan_later(connection.token, {}, now);
     return;
   }
   const auto& track = tracks[connection.token].subflows[subflow.key];

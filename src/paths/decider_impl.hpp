@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The parts of the Decider, by file; admission, path_memory, silence, stall_guard, peer_addresses
-// and announcer are parts that know nothing of the rest.
+// The parts of the Decider, by file; admission, path_memory, silence, stall_guard, priority_watch,
+// peer_addresses and announcer are parts that know nothing of the rest.
 //
 //   decider.cpp           the door: inputs to their handlers, timers
 //   decider_view.cpp      what is shown of subflows that are not there or do not answer
@@ -12,6 +12,7 @@
 //   decider_retire.cpp    how a subflow goes, how one that comes finds room
 //   decider_take_back.cpp what the peer must not keep of subflows that are gone
 //   decider_joins.cpp     subflows that are asked for and not answered
+//   decider_priority.cpp  whether the kernel and the peer have heard what is a backup
 //   decider_limits.cpp    what subflows may queue
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "paths/decider.hpp"
 #include "paths/path_memory.hpp"
 #include "paths/peer_addresses.hpp"
+#include "paths/priority_watch.hpp"
 #include "paths/silence.hpp"
 #include "paths/stall_guard.hpp"
 
@@ -77,7 +79,8 @@ struct SubflowTrack {
   std::optional<MonotonicTime> quiet_since;  ///< steady reception stopped, the path answers
   std::optional<MonotonicTime> flag_asked;   ///< a change of the backup flag to be verified
   unsigned flag_attempts = 0;
-  MonotonicTime heard{};  ///< data, in order or not
+  PriorityWatch priority;  ///< whether the peer has heard of it
+  MonotonicTime heard{};   ///< data, in order or not
   std::uint32_t segments = 0;
   std::uint64_t counted_sent = 0;
   std::uint64_t counted_received = 0;
@@ -244,13 +247,13 @@ struct Decider::Impl {
   bool another_receives(const Connection& connection, const SubflowKey& key, MonotonicTime now);
   nanoseconds forbid(const IpAddress& fast, const SubflowKey& slow, MonotonicTime now);
   void guard(Connection& connection, MonotonicTime now);
-  void verify_flags(Connection& connection, MonotonicTime now);
   void schedule_sample(Connection& connection, bool busy_now, MonotonicTime now);
 
   // decider_health.cpp
   PairHealth& pair_of(const Subflow& subflow);
   bool failed(const Pair& pair) const;
   void sign_of_life(const Pair& pair, MonotonicTime now);
+  bool doubt(const Connection& connection, const Subflow& subflow, MonotonicTime now);
   void suspect(Connection& connection, Subflow& subflow, MonotonicTime now);
   void declare_failed(const Pair& pair, bool confirmed, MonotonicTime now);
   void sweep(const Pair& pair, MonotonicTime now);
@@ -303,6 +306,14 @@ struct Decider::Impl {
   void expire_joins(Connection& connection, MonotonicTime now);
   nanoseconds join_patience(const Track& track, const Pair& pair) const;
   void doubt(const Pending& join, MonotonicTime now);
+
+  // decider_priority.cpp
+  /// Asks the kernel again for a change of the backup flag that it has not made.
+  void verify_flags(Connection& connection, MonotonicTime now);
+  /// Sends MP_PRIO again where the peer acts as if it had not heard of it, and asks the path.
+  void tell_priority_again(Connection& connection, MonotonicTime now);
+  PriorityWatch::Conduct conduct(const Connection& connection, const Subflow& subflow,
+                                 MonotonicTime now) const;
 
   // decider_limits.cpp
   void take(const input::Limits& input, MonotonicTime now);

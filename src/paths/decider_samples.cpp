@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the figures tell: rates for the memory of paths, silences, stalls, and whether the kernel
-// has taken a backup flag. A connection is read often while something moves, else rarely.
+// What the figures tell: rates for the memory of paths, silences, stalls. A connection is read
+// often while something moves, else rarely.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -21,8 +21,6 @@ constexpr milliseconds kAssess{100};
 /// A subflow that received steadily and fell silent, while another one goes on and its path
 /// answers, was lost on the way (a translator forgot it).
 constexpr milliseconds kQuiet{1200};
-/// MP_PRIO is looked at after so long, and repeated so often.
-constexpr milliseconds kVerify{60};
 /// Data in order that has not grown for so long waits for something.
 constexpr milliseconds kHole{8};
 /// After a subflow has come or gone nothing is as usual.
@@ -36,7 +34,6 @@ constexpr std::chrono::minutes kVetoForgotten{1};
 constexpr unsigned kFew = 4;
 /// TCP has not found its rate before.
 constexpr seconds kYoung{2};
-constexpr unsigned kFlagAttempts = 5;
 
 /// Whether the peer has ended its side (the TCP states after its FIN): all of its data has arrived.
 bool peer_has_ended(std::uint8_t state) {
@@ -102,6 +99,7 @@ void Decider::Impl::take(const input::Sample& input, MonotonicTime now) {
   if (!connection.established) return;
   guard(connection, now);
   verify_flags(connection, now);
+  tell_priority_again(connection, now);
   if (!connection.server_side && now - track.assessed >= kAssess) {
     track.assessed = now;
     plan(connection, now);
@@ -161,14 +159,7 @@ void Decider::Impl::look(Connection& connection, Subflow& subflow, MonotonicTime
         mine.quiet_since = now - mine.silence.silence();
         if (misses_something(connection, subflow.key, now))
           return suspect(connection, subflow, now);
-        auto& state = pair_of(subflow);
-        if (state.state == PairHealth::State::kFine) {
-          state.state = PairHealth::State::kSuspected;
-          state.since = now;
-          state.questions = 0;
-          state.suspect = {connection.token, subflow.key};
-          ask(pair, now);
-        }
+        doubt(connection, subflow, now);
       }
       break;
   }
@@ -263,21 +254,6 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
     lost(connection, {copy.local.address, copy.remote.address}, "slow-company", {}, now);
     retire(connection, copy, false, "stalled", now);
     return;
-  }
-}
-
-void Decider::Impl::verify_flags(Connection& connection, MonotonicTime now) {
-  auto& track = tracks[connection.token];
-  for (auto& [key, subflow] : connection.subflows) {
-    auto& mine = track.subflows[key];
-    if (!mine.flag_asked || now - *mine.flag_asked < kVerify) continue;
-    if (subflow.last.requested_backup == subflow.backup || mine.flag_attempts >= kFlagAttempts) {
-      mine.flag_asked.reset();
-      continue;
-    }
-    ++mine.flag_attempts;
-    mine.flag_asked = now;
-    act(action::SetBackup{connection.token, key, subflow.backup}, "verify");
   }
 }
 
