@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "lab/proxy_pair.hpp"
 
-#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
-#include "base/endpoint.hpp"
-#include "lab/path_manager.hpp"
+#include "lab/proxy_pair_roles.hpp"
 #include "lab/single_homed.hpp"
 
 namespace anabranch::lab {
@@ -18,10 +19,6 @@ constexpr std::uint32_t kTableBase = 100;
 constexpr std::uint32_t kPriorityBase = 30000;
 constexpr std::uint32_t kMetricBase = 100;
 constexpr unsigned kSubflows = 8;
-constexpr nanoseconds kReadyPatience = seconds(10);
-
-constexpr std::string_view kCpeRole = "cpe";
-constexpr std::string_view kConverterRole = "converter";
 
 /// Speaks only TCP, whatever a program asks for.
 const std::map<std::string, std::string> kOnlyTcp = {{"net/mptcp/enabled", "0"}};
@@ -83,48 +80,12 @@ void default_route(Node& node, const Numbers& over, unsigned next_hop, const std
         {IpPrefix::any(family), over.at(family, next_hop).address(), interface, metric, table});
 }
 
-std::string converter_toml() {
-  std::string out =
-      fmt::format("[converter]\nlisten = [\"{}\", \"{}\"]\n\n[clients]\nallow = [",
-                  anabranch::Endpoint{converter_address(Family::kIpv4), kConverterPort}.text(),
-                  anabranch::Endpoint{converter_address(Family::kIpv6), kConverterPort}.text());
-  out += "\"172.16.0.0/12\", \"2001:db8::/32\"]\n\n";
-  return out + "[destinations]\nallow = [\"198.18.0.0/15\", \"2001:db8::/32\"]\n";
-}
-
-std::string cpe_toml(const PairOptions& options) {
-  return fmt::format(
-      "[cpe]\nlan = [\"lan0\"]\nsyn_data = {}\n\n[[converter]]\nname = \"operator\"\naddress = "
-      "\"{}\"\nport = {}\n",
-      options.syn_data, converter_address(Family::kIpv4).text(), kConverterPort);
-}
-
-Role cpe_role(const PairOptions& options) {
-  return {.name = std::string(kCpeRole),
-          .command = {"anabranch", "cpe", "run", "-c", std::string(kNodeFiles) + "/cpe.toml"},
-          .files = {{"cpe.toml", cpe_toml(options)}}};
-}
-
-Role converter_role() {
-  return {.name = std::string(kConverterRole),
-          .command = {"anabranch", "converter", "run", "-c",
-                      std::string(kNodeFiles) + "/converter.toml"},
-          .files = {{"converter.toml", converter_toml()}}};
-}
-
-/// The LAN is no path to anywhere.
-Role cpe_paths_role() {
-  return {.name = std::string(kPathsRole),
-          .command = {"anabranch", "paths", "run", "-c", std::string(kNodeFiles) + "/paths.toml"},
-          .files = {{"paths.toml", "[limits]\nbpf = false\n\n[interfaces]\ndeny = [\"lan*\"]\n"}}};
-}
-
 Node cpe_node(unsigned uplinks) {
   Node cpe{.name = "cpe",
            .title = "home gateway (CPE)",
            .sysctls = kRouter,
            .mptcp_subflows = kSubflows,
-           .roles = {cpe_role({}), cpe_paths_role()}};
+           .roles = cpe_roles()};
   for (unsigned k = 1; k <= uplinks; ++k) {
     const auto interface = fmt::format("up{}", k);
     give(cpe, "lan0", lan(k), 1);
@@ -157,11 +118,6 @@ void add_server(Topology& topology, Node& core, const std::string& name, unsigne
   topology.nodes.push_back(std::move(server));
 }
 
-Result<void> wait_for_answer(const Network& network, std::string_view node, std::string_view role) {
-  return wait_until(fmt::format("an answer of the {}", role), kReadyPatience,
-                    [&] { return network.ask(node, role, "show").has_value(); });
-}
-
 }  // namespace
 
 Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks, nanoseconds far_away) {
@@ -172,9 +128,7 @@ Topology proxy_pair_topology(const std::vector<LinkProfile>& uplinks, nanosecond
   Node converter{.name = "converter",
                  .title = "converter",
                  .mptcp_subflows = kSubflows,
-                 .roles = {converter_role()}};
-  for (auto& role : manager_roles())
-    if (role.name == kPathsRole) converter.roles.push_back(std::move(role));
+                 .roles = converter_roles()};
 
   for (unsigned k = 1; k <= count; ++k) give(host, "eth0", lan(k), 2);
   default_route(host, lan(1), 1, "eth0");
@@ -213,6 +167,10 @@ IpAddress lan_address(unsigned uplink, Family family) {
   return lan(uplink).at(family, 2).address();
 }
 
+IpAddress cpe_address(unsigned uplink, Family family) {
+  return access(uplink).at(family, 1).address();
+}
+
 IpAddress far_server_address(Family family) {
   return Numbers{"198.18.0.", "2001:db8:1980::", 24}.at(family, 2).address();
 }
@@ -225,78 +183,6 @@ std::vector<HostPath> lan_paths(unsigned uplinks, Family family) {
   std::vector<HostPath> out;
   for (unsigned k = 1; k <= uplinks; ++k)
     out.push_back({.index = k, .address = lan_address(k, family), .up = true});
-  return out;
-}
-
-Result<void> start_cpe(Network& network, const PairOptions& options) {
-  if (options.paths) {
-    ANABRANCH_TRY(network.start_role("cpe", kPathsRole));
-    ANABRANCH_TRY(wait_for_answer(network, "cpe", kPathsRole));
-  }
-  ANABRANCH_TRY(network.start_role("cpe", cpe_role(options)));
-  return wait_for_answer(network, "cpe", kCpeRole);
-}
-
-Result<void> stop_cpe(Network& network) {
-  for (const auto role : {kCpeRole, kPathsRole}) {
-    if (!network.role_pid("cpe", role)) continue;
-    if (const auto code = network.stop_role("cpe", role); !code)
-      return std::unexpected(code.error());
-    else if (*code != 0)
-      return fail(fmt::format("the role {} ended with {}", role, *code), "cpe");
-  }
-  return {};
-}
-
-Result<void> start_converter(Network& network, const PairOptions& options) {
-  if (options.paths) ANABRANCH_TRY(start_manager(network, "converter", Manager::kAnabranch));
-  ANABRANCH_TRY(network.start_role("converter", kConverterRole));
-  return wait_for_answer(network, "converter", kConverterRole);
-}
-
-Result<void> start_pair(Network& network, const PairOptions& options) {
-  ANABRANCH_TRY(start_converter(network, options));
-  return start_cpe(network, options);
-}
-
-Result<nanoseconds> start_pair_for_shell(Network& network) {
-  const auto start = MonotonicClock::now();
-  ANABRANCH_TRY(start_pair(network));
-  return MonotonicClock::now() - start;
-}
-
-Result<void> stop_pair(Network& network) {
-  ANABRANCH_TRY(stop_cpe(network));
-  const auto code = network.stop_role("converter", kConverterRole);
-  if (!code) return std::unexpected(code.error());
-  if (*code != 0) return fail(fmt::format("the converter ended with {}", *code));
-  return network.role_pid("converter", kPathsRole)
-             ? stop_manager(network, "converter", Manager::kAnabranch)
-             : Result<void>{};
-}
-
-Result<PairCounters> pair_counters(const Network& network) {
-  PairCounters out;
-  for (const auto& [name, value] : {std::pair{"MPCapableACKRX", &out.capable},
-                                    {"MPJoinAckRx", &out.joined},
-                                    {"MPCapableSYNTX", &out.upstream}}) {
-    const auto counter = network.mptcp_counter("converter", name);
-    if (!counter) return std::unexpected(counter.error());
-    *value = *counter;
-  }
-  return out;
-}
-
-Result<std::vector<std::uint64_t>> uplink_octets(const Network& network, bool upload) {
-  std::vector<std::uint64_t> out;
-  const auto& links = network.topology().links;
-  const auto uplinks =
-      std::ranges::count(links, "cpe", [](const Link& link) { return link.a.node; });
-  for (unsigned k = 1; k <= uplinks; ++k) {
-    const auto octets = network.interface_octets("cpe", fmt::format("up{}", k));
-    if (!octets) return std::unexpected(octets.error());
-    out.push_back(upload ? octets->sent : octets->received);
-  }
   return out;
 }
 

@@ -2,6 +2,7 @@
 #include "lab/proxy_transfer.hpp"
 
 #include "lab/path_view.hpp"
+#include "lab/proxy_pair.hpp"
 #include "lab/single_homed.hpp"
 
 namespace anabranch::lab {
@@ -21,19 +22,20 @@ event::Sample with_uplinks(event::Sample sample, const std::vector<std::uint64_t
 }  // namespace
 
 Result<PairTransfer> transfer_over_uplinks(ScenarioRun& run, const std::string& title,
-                                           const TransferPlan& plan, bool leaves_lan,
+                                           const ProxyCase& of, nanoseconds duration,
                                            const std::vector<LabelledAction>& actions) {
-  run.progress.step(title, plan.duration);
-  const auto octets_before = uplink_octets(run.network, leaves_lan);
+  run.progress.step(title, duration);
+  const auto octets_before = uplink_octets(run.network, of.upload);
   if (!octets_before) return std::unexpected(octets_before.error());
-  const auto before = pair_counters(run.network);
+  const std::string_view accepting = of.opener == Opener::kHost ? "converter" : "cpe";
+  const auto before = pair_counters(run.network, accepting);
   if (!before) return std::unexpected(before.error());
   const auto uplinks = static_cast<unsigned>(octets_before->size());
 
   LiveRows live(uplinks);
   TransferRecord shown;
   const auto observe = [&](std::size_t, const event::Sample& sample) {
-    const auto now = uplink_octets(run.network, leaves_lan);
+    const auto now = uplink_octets(run.network, of.upload);
     if (!now) return;
     shown.samples.push_back(with_uplinks(sample, *now, *octets_before));
     run.progress.update(live.rows(shown.samples.back()),
@@ -41,17 +43,17 @@ Result<PairTransfer> transfer_over_uplinks(ScenarioRun& run, const std::string& 
   };
   std::vector<TimedAction> timed;
   for (const auto& action : actions) timed.push_back(action.action);
-  auto outcome = run_transfers(run.network, {plan}, timed, observe);
+  auto outcome = run_transfers(run.network, {of.transfer(duration)}, timed, observe);
   if (!outcome) return std::unexpected(outcome.error());
 
-  const auto octets = uplink_octets(run.network, leaves_lan);
+  const auto octets = uplink_octets(run.network, of.upload);
   if (!octets) return std::unexpected(octets.error());
-  const auto after = pair_counters(run.network);
+  const auto after = pair_counters(run.network, accepting);
   if (!after) return std::unexpected(after.error());
   PairTransfer out{.outcome = *std::move(outcome), .octets = {}, .counters = {}};
   for (unsigned k = 0; k < uplinks; ++k) out.octets.push_back((*octets)[k] - (*octets_before)[k]);
   out.counters = {after->capable - before->capable, after->joined - before->joined,
-                  after->upstream - before->upstream};
+                  after->sent - before->sent};
 
   run.expect(holds("hash equal: " + title, out.record().hashes_equal()));
   shown.receiver = out.record().receiver;

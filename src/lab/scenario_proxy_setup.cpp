@@ -4,13 +4,15 @@
 // that stands where the converter does; to a server next to the converter and to one as far from it
 // as the host is. The ways take turns, so that what else the machine does
 // meets all alike.
-#include <iterator>
+#include <array>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "lab/exchange.hpp"
+#include "lab/proxy_cases.hpp"
 #include "lab/proxy_pair.hpp"
+#include "lab/proxy_pair_roles.hpp"
 #include "lab/scenario_proxy.hpp"
 #include "lab/scenario_support.hpp"
 #include "lab/setup_figures.hpp"
@@ -30,9 +32,17 @@ constexpr nanoseconds kFarAway = milliseconds(10);
 constexpr double kMedian = 0.5;
 constexpr double kTail = 0.9;
 
+constexpr std::string_view kNear = "near";
+constexpr std::string_view kFar = "far";
+constexpr std::array kServers{kNear, kFar};
+constexpr std::string_view kClientFirst = "client-first";
+constexpr std::string_view kServerFirst = "server-first";
+constexpr std::array kSpeakers{kClientFirst, kServerFirst};
+
 struct Plan {
   unsigned rounds;
-  unsigned connections;  ///< of each way in a round
+  unsigned connections;  ///< of each way and case in a round
+  std::vector<SetupCase> cases = {};
 };
 
 Plan plan_for(Scale scale) {
@@ -47,11 +57,14 @@ Plan plan_for(Scale scale) {
   return {};
 }
 
-const std::vector<LinkProfile>& uplinks() {
-  static const std::vector<LinkProfile> out = {
-      {.rate = BitRate::mbit(20), .delay = milliseconds(10), .queue = milliseconds(50)},
-      {.rate = BitRate::mbit(30), .delay = milliseconds(25), .queue = milliseconds(50)}};
-  return out;
+Plan plan_of(const ScenarioRun& run) {
+  Plan plan = plan_for(run.scale);
+  if (run.choice.runs > 0) plan.rounds = run.choice.runs;
+  for (const auto asked : kSetupCases)
+    if (run.choice.wants(asked.far ? kFar : kNear, kServers) &&
+        run.choice.wants(asked.server_first ? kServerFirst : kClientFirst, kSpeakers))
+      plan.cases.push_back(asked);
+  return plan;
 }
 
 constexpr std::string_view kDanteConfig = R"(logoutput: stderr
@@ -118,7 +131,7 @@ Result<nanoseconds> measure_rtt(ScenarioRun& run) {
 }
 
 Result<void> measure_way(ScenarioRun& run, const Plan& plan, SetupWay way, SetupFigures& figures) {
-  for (const auto asked : kSetupCases) {
+  for (const auto asked : plan.cases) {
     ExchangeOptions options{
         .endpoint = {asked.far ? far_server_address(Family::kIpv4) : kServerAddress,
                      asked.server_first ? kServerFirstPort : kClientFirstPort},
@@ -148,7 +161,7 @@ Result<void> measure_round(ScenarioRun& run, const Plan& plan, bool socks, Setup
     ANABRANCH_TRY(measure_way(run, plan, way, figures));
     const auto after = pair_counters(run.network);
     if (!before || !after) return fail("cannot read the converter's MPTCP counters");
-    if (after->capable - before->capable < std::size(kSetupCases) * plan.connections)
+    if (after->capable - before->capable < plan.cases.size() * plan.connections)
       return fail("connections went past the converter", setup_way_name(way));
     ANABRANCH_TRY(stop_cpe(run.network));
   }
@@ -164,12 +177,12 @@ void put(ScenarioRun& run, std::vector<std::string>& row, const std::string& nam
   }
 }
 
-void report(ScenarioRun& run, const SetupFigures& figures, nanoseconds rtt) {
+void report(ScenarioRun& run, const Plan& plan, const SetupFigures& figures, nanoseconds rtt) {
   Table table{.title = "Until the first octet, against plain TCP, in RTTs of CPE - converter",
               .head = {"way", "server", "first speaks", "request at server p50", "p90",
                        "server's octet at host p50", "p90"},
               .rows = {}};
-  for (const auto asked : kSetupCases)
+  for (const auto asked : plan.cases)
     for (const auto way : kSetupWays) {
       if (figures.count(way, asked) == 0) continue;
       const auto name = setup_way_name(way) + setup_case_suffix(asked);
@@ -182,7 +195,7 @@ void report(ScenarioRun& run, const SetupFigures& figures, nanoseconds rtt) {
       table.rows.push_back(std::move(row));
     }
   run.result.tables.push_back(std::move(table));
-  for (const auto asked : kSetupCases)
+  for (const auto asked : plan.cases)
     run.expect(
         at_most(fmt::format("RTTs that Convert adds to the first request octet, p50: {} "
                             "server, {} speaks first",
@@ -191,8 +204,8 @@ void report(ScenarioRun& run, const SetupFigures& figures, nanoseconds rtt) {
 }
 
 Result<void> proxy_setup(ScenarioRun& run) {
-  const Plan plan = plan_for(run.scale);
-  for (const auto asked : kSetupCases)
+  const Plan plan = plan_of(run);
+  for (const auto asked : plan.cases)
     ANABRANCH_TRY(run.network.start_role(
         asked.far ? "far" : "server",
         listener(asked.far ? far_server_address(Family::kIpv4) : kServerAddress,
@@ -212,7 +225,7 @@ Result<void> proxy_setup(ScenarioRun& run) {
     ANABRANCH_TRY(measure_round(run, plan, socks, figures));
     run.progress.finish_step("");
   }
-  report(run, figures, *rtt);
+  report(run, plan, figures, *rtt);
   return stop_pair(run.network);
 }
 
@@ -221,10 +234,11 @@ Result<void> proxy_setup(ScenarioRun& run) {
 Scenario proxy_setup_scenario() {
   return {.name = "proxy-setup",
           .title = "What the proxy pair adds until the first octets of a connection are there",
-          .topology = [] { return proxy_pair_topology(uplinks(), kFarAway); },
+          .topology = [] { return proxy_pair_topology(proxy_uplinks(), kFarAway); },
           .steps = [](Scale scale) { return 1 + plan_for(scale).rounds; },
           .body = proxy_setup,
-          .start = start_pair_for_shell};
+          .start = start_pair_for_shell,
+          .words = {kNear, kFar, kClientFirst, kServerFirst}};
 }
 
 }  // namespace anabranch::lab

@@ -29,6 +29,12 @@ void let_close_reset(int fd) {
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+/// close() then sends what is left and an end.
+void let_close_in_order(int fd) {
+  const linger none{};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 bool failed(int fd) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -123,6 +129,8 @@ void Relay::begin(Leg& client, Leg& server) {
   to_client_.put_first(shared_.carrier, std::move(client.first));
   for (End* end : {&client_, &server_}) {
     switch_on(end->side.fd, IPPROTO_TCP, TCP_NODELAY);
+    // The kernel closes what a killed process leaves: a part must not look like the whole.
+    let_close_reset(end->side.fd);
     if (!end->side.mptcp) switch_on(end->side.fd, SOL_SOCKET, SO_OOBINLINE);
     // The first event tells what the socket is ready for now.
     if (!shared_.reactor.watch(end->side.fd, kEvents, *end)) unwatched_ = true;
@@ -195,7 +203,7 @@ void Relay::measure_buffers() {
 void Relay::end(Ended ended) {
   for (End* end : {&client_, &server_}) {
     shared_.reactor.forget(end->side.fd, *end);
-    if (ended != Ended::kInOrder) let_close_reset(end->side.fd);
+    if (ended == Ended::kInOrder) let_close_in_order(end->side.fd);
     ::close(end->side.fd);
   }
   to_server_.release(shared_.carrier);

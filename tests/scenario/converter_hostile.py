@@ -7,10 +7,10 @@ ones, storms of resets, servers that refuse, vanish and never answer. Each error
 Usage: converter_hostile.py ANABRANCH [--soak], as root or as an ordinary user; --soak: 100,000 bad connections. Ends with
 "ok", "SKIP: why" or "FAILED: why".
 """
+import json
 import os
 import random
 import socket
-import struct
 import sys
 import threading
 import time
@@ -18,13 +18,15 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 import namespaces
 import convert
+from bad_peers import MEMORY_ROOM, at_rest, crowd, reset
 from convert import connect, hear, info, message, tlv
-from namespaces import Failed, enter, expect, main, wait_until
-from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, CPE, HOST, SERVER, SERVER6, Network, Role
+from namespaces import Failed, expect, main
+from proxy_pair import CONVERTER, CONVERTER6, CONVERTER_PORT, CONVERTER_TOML, SERVER, SERVER6, Network, Role
 
 SOAK = "--soak" in sys.argv
 BAD_CONNECTIONS = 100_000 if SOAK else 2_000
 AT_ONCE = 50
+STORM = 10 * AT_ONCE
 SETUP_SECONDS = 2
 PORT = 9000
 ECHO = b"what the client sends"
@@ -34,8 +36,6 @@ MSG_FASTOPEN = 0x20000000
 UNROUTED = "198.19.0.1"
 SILENT = "198.18.0.77"
 SETTINGS = CONVERTER_TOML + f'\n[limits]\nsetup = "{SETUP_SECONDS}s"\n'
-# What the converter may have more of afterwards: buffers of its own that it keeps.
-MEMORY_ROOM = 512 * 1024
 
 
 class Bad:
@@ -223,56 +223,62 @@ class Hostile:
     def bad_clients(self, count):
         """Many at once, without a look at what they are told."""
         messages = [bad.octets for bad in bad_messages()] + [message(connect(SERVER, PORT)) + ECHO]
-        with open(f"/proc/{self.network.cpe.pid}/ns/net") as there:
-            there = os.dup(there.fileno())
 
-        def client(share, seed):
-            enter(there)
-            chosen = random.Random(seed)
-            for _ in range(share):
-                octets = chosen.choice(messages)
-                protocol = chosen.choice((socket.IPPROTO_TCP, MPTCP))
-                with socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol) as connection:
-                    connection.settimeout(5)
-                    try:
-                        if chosen.random() < 0.3:
-                            connection.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
-                            connection.sendto(octets, MSG_FASTOPEN, (CONVERTER, CONVERTER_PORT))
-                        else:
-                            connection.connect((CONVERTER, CONVERTER_PORT))
-                            connection.sendall(octets[:chosen.randrange(len(octets) + 1)] if chosen.random() < 0.5 else octets)
-                        leave = chosen.randrange(4)
-                        if leave == 0:
-                            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                        elif leave == 1:
-                            connection.shutdown(socket.SHUT_WR)
-                            connection.recv(65536)
-                        elif leave == 2:
-                            connection.settimeout(0.05)
-                            connection.recv(65536)
-                    except OSError:
-                        pass
+        def once(chosen: random.Random):
+            octets = chosen.choice(messages) if chosen.random() < 0.9 else chosen.randbytes(chosen.randrange(1, 2000))
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM, chosen.choice((socket.IPPROTO_TCP, MPTCP))) as connection:
+                connection.settimeout(5)
+                if chosen.random() < 0.3:
+                    connection.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
+                    connection.sendto(octets, MSG_FASTOPEN, (CONVERTER, CONVERTER_PORT))
+                else:
+                    connection.connect((CONVERTER, CONVERTER_PORT))
+                    connection.sendall(octets[:chosen.randrange(len(octets) + 1)] if chosen.random() < 0.5 else octets)
+                leave = chosen.randrange(4)
+                if leave == 0:
+                    reset(connection)
+                elif leave == 1:
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(65536)
+                elif leave == 2:
+                    connection.settimeout(0.05)
+                    connection.recv(65536)
 
-        threads = [threading.Thread(target=client, args=(count // AT_ONCE, seed)) for seed in range(AT_ONCE)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        os.close(there)
+        crowd(self.network.cpe, count, AT_ONCE, once)
+
+    def reset_storm(self):
+        """Of clients whose connections are relayed: each resets, with octets under way both ways."""
+        octets = message(connect(SERVER, PORT)) + bytes(200_000)
+
+        def once(_):
+            with self.dial_here() as connection:
+                connection.sendall(octets)
+                connection.recv(1000)
+                reset(connection)
+
+        before = self.shown()["outcomes"].get("established", 0)
+        crowd(self.network.cpe, STORM, AT_ONCE, once)
+        after = self.shown()["outcomes"].get("established", 0)
+        expect(after - before == STORM, f"{after - before} of {STORM} connections were established to be reset")
+
+    @staticmethod
+    def dial_here():
+        """By MPTCP, in the namespace of the calling thread."""
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
+        connection.settimeout(10)
+        connection.connect((CONVERTER, CONVERTER_PORT))
+        return connection
+
+    def shown(self):
+        return json.loads(self.role.show())
 
     def figures(self):
-        """Descriptors and heap of the converter at rest."""
-        process = self.role.process.pid
-        wait_until("every connection of the converter is over", lambda: not self.connections(), SETUP_SECONDS + 10)
-        descriptors = len(os.listdir(f"/proc/{process}/fd"))
-        with open(f"/proc/{process}/smaps_rollup") as file:
-            memory = sum(int(line.split()[1]) for line in file if line.startswith("Anonymous:")) * 1024
-        return descriptors, memory
-
-    def connections(self):
-        """Descriptors of sockets that are not listeners."""
-        out = self.network.converter.run("ss", "-Htanp", "state", "established", "state", "close-wait", "state", "syn-sent")
-        return [line for line in out.splitlines() if f"pid={self.role.process.pid}," in line]
+        """Descriptors and heap of the converter at rest, every connection of which is counted once."""
+        out = at_rest(self.role, SETUP_SECONDS + 10)
+        view = self.shown()
+        expect(view["connections"] == 0 and view["connections_in_setup"] == 0, f"connections are left: {view}")
+        expect(sum(view["outcomes"].values()) == view["accepted"], f"not every connection is counted: {view}")
+        return out
 
     def cookies(self):
         """A converter that asks for them."""
@@ -291,18 +297,13 @@ class Hostile:
         expect(answer.error is not None and not answer.rest, f"somebody else's cookie: {answer!r}")
 
 
-def reset(connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
 def scenario(executable, folder):
     if SOAK:
         namespaces.LIFETIME = 6 * 3600
     hostile = Hostile(executable, folder)
     failures = []
     for step in (hostile.good_clients, hostile.single_octets, hostile.every_error, hostile.strangers, hostile.silence,
-                 hostile.early_ends):
+                 hostile.early_ends, hostile.reset_storm):
         began = time.monotonic()
         try:
             step()

@@ -8,9 +8,11 @@ are routed past the pair, with --soak a transfer has 1 GB and there are 10,000 s
 the clients. Ends with "ok", "SKIP: why" or "FAILED: why".
 """
 import hashlib
+import json
 import os
 import pty
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 import namespaces
 from namespaces import HELPERS, Failed, Skipped, expect, main, wait_until
-from proxy_pair import SERVER, SERVER6, Pair
+from proxy_pair import CONVERTER, CONVERTER_TOML, CPE, CPE_TOML, HOST, SERVER, SERVER6, Pair
 
 ARGUMENTS = sys.argv[2:]
 SOAK = "--soak" in ARGUMENTS
@@ -28,7 +30,25 @@ CHOSEN = [word for word in ARGUMENTS if not word.startswith("-")]
 BIG = (1000 if SOAK else 64) << 20
 SHORT_CONNECTIONS = 10000 if SOAK else 500
 PATTERN_OCTETS = 3_000_000
+# What the kernel allows to wait in a listener, whom nobody asks for them.
+IDLE_CONNECTIONS = 4000 if SOAK else 2000
+IDLE_PORT = 9009
+IDLE_KIB = 4.0
 PATIENCE = 900 if SOAK else 120
+# From outside: of the converter, of the CPE, of the LAN host.
+INCOMING_PORT = 9000
+CONVERTER_SETTINGS = CONVERTER_TOML + f"""
+[[incoming]]
+name = "host"
+listen = "{CONVERTER}:{INCOMING_PORT}"
+client = "{CPE}:{INCOMING_PORT}"
+"""
+CPE_SETTINGS = CPE_TOML + f"""
+[[incoming]]
+name = "host"
+listen = "{CPE}:{INCOMING_PORT}"
+host = "{HOST}:{INCOMING_PORT}"
+"""
 UNPACKED_SSHD = "/opt/anabranch-test/openssh-server/usr/sbin/sshd"
 # Some servers refuse to be root, or become somebody else if they are: they get a user of their own.
 AS_TESTER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
@@ -105,14 +125,15 @@ class Clients:
         path.write_text(text.format(folder=self.folder, server=SERVER) if "{folder}" in text else text)
         return str(path)
 
-    def _serve(self, arguments, port, **options):
+    def _serve(self, arguments, port, node=None, **options):
         """A server, and until it listens."""
-        log = open(self.folder / f"log-{Path(arguments[0]).name}-{port}", "w")
-        server = self.pair.server.start(arguments, stdout=log, stderr=log, **options)
+        node = node or self.pair.server
+        log = open(self.folder / f"log-{Path(arguments[0]).name}-{port}", "a")
+        server = node.start(arguments, stdout=log, stderr=log, **options)
 
         def listens():
             expect(server.poll() is None, f"{' '.join(arguments)} has ended")
-            return self.pair.server.run("ss", "-Hltn", f"sport = :{port}")
+            return node.run("ss", "-Hltn", f"sport = :{port}")
 
         wait_until(f"{arguments[0]} listens", listens, 30)
         return server
@@ -292,34 +313,79 @@ class Clients:
         self._serve([*ends, "serve", SERVER, "8765"], "8765")
         expect(self._run(*ends, "talk", SERVER, "8765") == "right 27\n", "WebSocket")
 
+    def _patterns(self, node, address):
+        done = node.command(sys.executable, str(HELPERS / "tcp_patterns.py"), "talk", address, "9000", str(self.folder / "out"),
+                            str(PATTERN_OCTETS), timeout=PATIENCE, capture_output=False)
+        expect(done.returncode == 0, f"stress client, {address}")
+
     def patterns(self):
         for address in (SERVER, SERVER6):
-            done = self.pair.host.command(sys.executable, str(HELPERS / "tcp_patterns.py"), "talk", address, "9000",
-                                          str(self.folder / "out"), str(PATTERN_OCTETS), timeout=PATIENCE, capture_output=False)
-            expect(done.returncode == 0, f"stress client, {address}")
+            self._patterns(self.pair.host, address)
+
+    def patterns_from_outside(self):
+        """A remote host is the client of the LAN host."""
+        self._serve([sys.executable, str(HELPERS / "tcp_patterns.py"), "serve", HOST, str(INCOMING_PORT)], str(INCOMING_PORT),
+                    node=self.pair.host)
+        self._patterns(self.pair.server, HOST if PLAIN else CONVERTER)
 
     def short_connections(self):
         said = self._run(sys.executable, str(HELPERS / "tcp_patterns.py"), "storm", SERVER, "9000", str(SHORT_CONNECTIONS))
         expect(said == f"right {SHORT_CONNECTIONS}\n", f"short connections: {said}")
 
+    def idle_connections(self):
+        """At rest they hold no buffer: what CPE and converter have more in memory for each."""
+        if PLAIN:
+            return
+        listener = self.pair.server.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.bind((SERVER, IDLE_PORT))
+        listener.listen(4096)
+        roles = (self.pair.cpe_role, self.pair.converter_role)
+
+        def carried():
+            return min(json.loads(role.show())["connections"] for role in roles)
+
+        before = [pss(role.process.pid) for role in roles]
+        there = carried()
+        open_ones = [self.pair.host.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(IDLE_CONNECTIONS)]
+        for connection in open_ones:
+            connection.connect((SERVER, IDLE_PORT))
+        wait_until(f"{IDLE_CONNECTIONS} connections are carried", lambda: carried() >= there + IDLE_CONNECTIONS, 60)
+        each = [(pss(role.process.pid) - was) / IDLE_CONNECTIONS for role, was in zip(roles, before)]
+        for connection in (listener, *open_ones):
+            connection.close()
+        print(f"  {IDLE_CONNECTIONS} idle connections: {each[0]:.2f} KiB each of the CPE, {each[1]:.2f} of the converter")
+        expect(max(each) <= IDLE_KIB, f"an idle connection costs {max(each):.1f} KiB")
+
+
+def pss(pid):
+    """User memory of a process in KiB."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+def counted(pair):
+    """MPTCP connections that converter and CPE have accepted, and those that the converter opened, to whomever."""
+    return (pair.mptcp_connections(), pair.counter(pair.cpe, "MPCapableACKRX"), pair.counter(pair.converter, "MPCapableSYNTX"),
+            pair.mptcp_joins())
+
 
 def through_the_pair(pair, name, client):
-    before, joins = pair.mptcp_connections(), pair.mptcp_joins()
+    before = counted(pair)
     began = time.monotonic()
     client()
     took = time.monotonic() - began
-    connections, joined = pair.mptcp_connections() - before, pair.mptcp_joins() - joins
-    print(f"{name}: {took:.1f} s, {connections} MPTCP connections between CPE and converter, {joined} joined", flush=True)
+    outgoing, incoming, opened, joined = (now - then for now, then in zip(counted(pair), before))
+    print(f"{name}: {took:.1f} s, {outgoing + incoming} MPTCP connections between CPE and converter, {joined} joined", flush=True)
     if not pair.plain:
-        expect(connections > 0, f"{name} went past the converter")
-        expect(pair.counter(pair.converter, "MPCapableSYNTX") == 0, f"{name}: the converter spoke MPTCP to the server")
+        expect(outgoing + incoming > 0, f"{name} went past the converter")
+        expect(opened <= incoming, f"{name}: the converter spoke MPTCP to the server")
 
 
 def scenario(executable, folder):
     if SOAK:
         namespaces.LIFETIME = 6 * 3600
     folder.chmod(0o755)
-    pair = Pair(executable, folder, plain=PLAIN)
+    pair = Pair(executable, folder, plain=PLAIN, converter=CONVERTER_SETTINGS, cpe=CPE_SETTINGS)
     clients = Clients(pair, folder)
     failures = []
     for name in [name for name in vars(Clients) if name[0] != "_"]:
