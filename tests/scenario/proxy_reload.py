@@ -18,7 +18,7 @@ from namespaces import expect, main, wait_until
 from proxy_exchange import PORT, dial, exchange, greeting, read_again, serve, shown
 from proxy_pair import CONVERTER, CONVERTER_PORT, CONVERTER_TOML, CPE, CPE_TOML, HOST, SERVER, SERVER6, Pair
 
-SECOND_PORT = 5125
+SECOND_PORT, TAKEN_PORT = 5125, 5127
 OUTSIDE_PORT, INSIDE_PORT = 8080, 8081
 SMALL = 20_000
 SLOT = 6
@@ -226,10 +226,10 @@ def refusals(pair):
     refused(converter, CONVERTER_TOML.replace(f"{CONVERTER}:", "198.18.9.77:") + rule,
             ":2:10: 198.18.9.77:5124: ", "cannot listen", "hint: an address of this machine")
     with pair.converter.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
-        other.bind((CONVERTER, SECOND_PORT))
+        other.bind((CONVERTER, TAKEN_PORT))
         other.listen()
-        refused(converter, CONVERTER_TOML.replace(f"\"{CONVERTER}:", f"\"{CONVERTER}:{SECOND_PORT}\", \"{CONVERTER}:") + rule,
-                f":2:10: {CONVERTER}:{SECOND_PORT}: ", "hint: an address of this machine, and a port that no other program has")
+        refused(converter, CONVERTER_TOML.replace(f"\"{CONVERTER}:", f"\"{CONVERTER}:{TAKEN_PORT}\", \"{CONVERTER}:") + rule,
+                f":2:10: {CONVERTER}:{TAKEN_PORT}: ", "hint: an address of this machine, and a port that no other program has")
     refused(converter, CONVERTER_TOML.replace("[converter]\n", '[converter]\ncongestion = "nonesuch"\n') + rule,
             ":2:14: ", "nonesuch")
     refused(converter, CONVERTER_TOML + '[source]\npool = ["198.18.9.77"]\n' + rule, ":10:8: ", "give the machine that address")
