@@ -78,7 +78,7 @@ inline constexpr std::uint32_t kMainRule = 32766;
 inline constexpr std::string_view kCpeNftTable = "anabranch_cpe";
 inline constexpr std::uint32_t kCpeMark = 0x616e0100;
 inline constexpr std::uint32_t kCpeRefusedMark = 0x616e0101;
-inline constexpr std::uint32_t kCpeFullMark = 0x616e0102;  ///< to a host beyond a limit
+inline constexpr std::uint32_t kCpeFullMark = 0x616e0103;  ///< to a host beyond a limit
 inline constexpr std::uint32_t kCpeTable = 17800;
 inline constexpr std::uint32_t kCpeRule = 790;
 // Converter that keeps its clients' addresses: the same for what servers answer to these.

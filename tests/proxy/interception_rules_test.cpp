@@ -50,7 +50,7 @@ TEST(InterceptionRules, AHostThatHasMetALimitIsNotTaken) {
   const auto rules = interception_rules(settings(), 4000);
   const auto take = rules.substr(rules.find("chain take"));
   EXPECT_LT(take.find("ip saddr @full4 counter name full accept"), take.find("tproxy"));
-  EXPECT_THAT(rules, HasSubstr("meta mark 1634599170 jump tell_full"));
+  EXPECT_THAT(rules, HasSubstr("meta mark 1634599171 jump tell_full"));
   EXPECT_THAT(rules, HasSubstr("add @full4 { ip daddr timeout 10s }"));
 }
 
