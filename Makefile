@@ -55,6 +55,7 @@ soak: build
 	$(EXECUTABLE) lab run proxy-setup --full
 	tests/scenario/proxy_clients.py $(EXECUTABLE) --soak
 	tests/scenario/converter_hostile.py $(EXECUTABLE) --soak
+	tests/scenario/cpe_hostile.py $(EXECUTABLE) --soak
 
 # build/deb/*.deb, looked at by lintian.
 deb:

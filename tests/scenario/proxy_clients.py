@@ -15,6 +15,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,6 +31,7 @@ CHOSEN = [word for word in ARGUMENTS if not word.startswith("-")]
 BIG = (1000 if SOAK else 64) << 20
 SHORT_CONNECTIONS = 10000 if SOAK else 500
 PATTERN_OCTETS = 3_000_000
+SECOND_UPLINK = "172.16.2.1"
 # What the kernel allows to wait in a listener, whom nobody asks for them.
 IDLE_CONNECTIONS = 4000 if SOAK else 2000
 IDLE_PORT = 9009
@@ -327,6 +329,34 @@ class Clients:
         self._serve([sys.executable, str(HELPERS / "tcp_patterns.py"), "serve", HOST, str(INCOMING_PORT)], str(INCOMING_PORT),
                     node=self.pair.host)
         self._patterns(self.pair.server, HOST if PLAIN else CONVERTER)
+
+    def subflows_come_and_go(self):
+        """The second one of both transfers is closed and opened again all the time, in the middle of their octets."""
+        if PLAIN:
+            return
+        endpoint = f"{SECOND_UPLINK} dev up2 subflow"
+        joins = self.pair.mptcp_joins()
+        over = threading.Event()
+
+        def close_and_open():
+            while not over.wait(0.15):
+                self.pair.cpe.ip(f"mptcp endpoint del id {self._endpoint()}")
+                over.wait(0.05)
+                self.pair.cpe.ip(f"mptcp endpoint add {endpoint}")
+
+        changer = threading.Thread(target=close_and_open)
+        changer.start()
+        try:
+            self.curl_down()
+            self.curl_up()
+        finally:
+            over.set()
+            changer.join()
+        expect(self.pair.mptcp_joins() - joins >= 10, f"only {self.pair.mptcp_joins() - joins} subflows came")
+
+    def _endpoint(self):
+        lines = self.pair.cpe.run("ip", "mptcp", "endpoint", "show").splitlines()
+        return next(line.split()[2] for line in lines if line.startswith(f"{SECOND_UPLINK} "))
 
     def short_connections(self):
         said = self._run(sys.executable, str(HELPERS / "tcp_patterns.py"), "storm", SERVER, "9000", str(SHORT_CONNECTIONS))
