@@ -4,7 +4,7 @@
 
 set(fuzz_targets ext_route classless_routes dhcp_frame lease state_file host_settings gateway_settings
   kea_line status_protocol paths_settings paths_recording paths_decider probe_reply
-  router_advertisement reach_answer pvd_table dhcp6_message lease6)
+  router_advertisement reach_answer pvd_table dhcp6_message lease6 balancer_frame)
 # Those of the room signalling and of what is below it are built without the others.
 set(fuzz_signalling convert_message convert_acceptor convert_initiator socks5 http_connect)
 
@@ -15,7 +15,8 @@ function(anabranch_fuzz_program name target)
   if(target IN_LIST fuzz_signalling)
     target_link_libraries(${name} PRIVATE anabranch_signalling)
   else()
-    target_link_libraries(${name} PRIVATE anabranch_gateway anabranch_host anabranch_paths)
+    target_link_libraries(${name} PRIVATE anabranch_gateway anabranch_host anabranch_paths
+      anabranch_balancer)
   endif()
 endfunction()
 
