@@ -14,16 +14,6 @@
 
 #define STEER_MOST_OPTION_OCTETS 40
 
-#define STEER_OPTION_END 0
-#define STEER_OPTION_NONE 1
-#define STEER_OPTION_MPTCP 30
-#define STEER_SUBTYPE_MP_CAPABLE 0
-#define STEER_SUBTYPE_MP_JOIN 1
-/* Lengths in a SYN, RFC 8684 sections 3.1 and 3.2. */
-#define STEER_MP_CAPABLE_OCTETS 4
-#define STEER_MP_JOIN_OCTETS 12
-#define STEER_MPTCP_VERSION 1
-
 struct steer_option_walk {
   const __u8* options;
   const __u8* end; /* of the packet */

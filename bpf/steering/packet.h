@@ -101,6 +101,16 @@ struct steer_icmp {
 #define STEER_PROTOCOL_IPV6 41
 #define STEER_PROTOCOL_ICMPV6 58
 
+#define STEER_OPTION_END 0
+#define STEER_OPTION_NONE 1
+#define STEER_OPTION_MPTCP 30
+#define STEER_SUBTYPE_MP_CAPABLE 0
+#define STEER_SUBTYPE_MP_JOIN 1
+/* Lengths in a SYN, RFC 8684 sections 3.1 and 3.2. */
+#define STEER_MP_CAPABLE_OCTETS 4
+#define STEER_MP_JOIN_OCTETS 12
+#define STEER_MPTCP_VERSION 1
+
 STEER_INLINE void steer_map_ipv4(__be32 from, __be32 to[4]) {
   to[0] = 0;
   to[1] = 0;

@@ -89,8 +89,7 @@ PlaneContents plan(const BalancerSettings& settings, const ServiceNumbers& numbe
                    const NextHops& next_hops) {
   PlaneContents out;
   out.limits.inserts_per_second = settings.inserts_per_second;
-  for (const auto& server : settings.servers)
-    out.servers.emplace(server.id, server_entry(server, settings, next_hops));
+  out.servers = plan_servers(settings, next_hops);
   for (const auto& vip : settings.vips) {
     const auto number = numbers.at(vip.address);
     out.rings.emplace(number, ring_of(vip, settings));
@@ -111,6 +110,14 @@ PlaneContents plan(const BalancerSettings& settings, const ServiceNumbers& numbe
         out.targets.emplace(destination_of(address, 0), own);
     }
   }
+  return out;
+}
+
+std::map<std::uint32_t, ::steer_server> plan_servers(const BalancerSettings& settings,
+                                                     const NextHops& next_hops) {
+  std::map<std::uint32_t, ::steer_server> out;
+  for (const auto& server : settings.servers)
+    out.emplace(server.id, server_entry(server, settings, next_hops));
   return out;
 }
 

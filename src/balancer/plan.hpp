@@ -38,6 +38,10 @@ struct PlaneContents {
 PlaneContents plan(const BalancerSettings& settings, const ServiceNumbers& numbers,
                    const NextHops& next_hops);
 
+/// Its servers alone.
+std::map<std::uint32_t, ::steer_server> plan_servers(const BalancerSettings& settings,
+                                                     const NextHops& next_hops);
+
 /// IPv4 becomes IPv4-mapped, as the data plane has it.
 ::steer_destination destination_of(const IpAddress& address, std::uint16_t port);
 /// And back.

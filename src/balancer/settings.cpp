@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <steering/entries.h>
+
 #include "balancer/setting_definitions.hpp"
 
 namespace anabranch::balancer {

@@ -14,7 +14,7 @@
 #include "base/config.hpp"
 #include "base/endpoint.hpp"
 #include "base/result.hpp"
-#include "kernel/balancer_plane.hpp"
+#include "kernel/balancer_hook.hpp"
 
 namespace anabranch::balancer {
 

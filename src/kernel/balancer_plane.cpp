@@ -123,6 +123,21 @@ Result<BalancerPlane> BalancerPlane::open(const Options& options) {
   return BalancerPlane(std::make_unique<Programs>(std::move(loaded)));
 }
 
+Result<void> BalancerPlane::forget(const std::filesystem::path& pins) {
+  std::error_code error;
+  std::filesystem::remove(pins / kExplainPin, error);
+  if (error) return fail_errno(error.value(), "cannot remove a pinned program", pins.string());
+  const LoadedBalancer unloaded(::balancer__open());
+  if (!unloaded) return fail_errno("cannot read the balancer's programs");
+  const ::bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, unloaded->obj) {
+    std::filesystem::remove(pins / ::bpf_map__name(map), error);
+    if (error) return fail_errno(error.value(), "cannot remove a pinned map", pins.string());
+  }
+  std::filesystem::remove(pins, error);  // stays when somebody has put something of theirs there
+  return {};
+}
+
 Result<::steer_explanation> BalancerPlane::explain(std::span<const std::uint8_t> frame) const {
   return explained(::bpf_program__fd(programs_->loaded->progs.explain), frame);
 }

@@ -14,13 +14,9 @@
 #include <steering/entries.h>
 
 #include "base/result.hpp"
+#include "kernel/balancer_hook.hpp"
 
 namespace anabranch::kernel {
-
-/// Where a program looks at packets. kTc works everywhere and takes packets that are many segments
-/// at once; the driver hands kXdp single frames before the kernel has made anything of them;
-/// kXdpGeneric is XDP's way on interfaces whose driver does not know it.
-enum class BalancerHook : std::uint8_t { kTc, kXdp, kXdpGeneric };
 
 /// A balancer's program over one frame, without any network.
 struct BalancerRun {
@@ -51,6 +47,10 @@ class BalancerPlane {
   Result<void> attach(unsigned ifindex, BalancerHook hook);
   /// Takes programs of ours off `ifindex`. Having none is success.
   static Result<void> detach(unsigned ifindex);
+
+  /// Removes what is pinned there; programs that are attached keep their maps. Nothing there is
+  /// success.
+  static Result<void> forget(const std::filesystem::path& pins);
 
   Result<void> set_server(std::uint32_t id, const ::steer_server& server);
   /// In one step: every packet sees the old ring or the new one.

@@ -90,18 +90,28 @@ class BalancerDataPlane : public ::testing::TestWithParam<BalancerHook> {
     for (std::uint32_t id = 1; id <= kServers; ++id) must(plane->set_server(id, server(id)));
     for (std::uint32_t service = 0; service < 3; ++service) {
       give_ring(service, {{1}, {2}, {3}, {4}});
-      must(plane->set_target(
-          destination(std::array{kService, kService6, kPlain}.at(service)),
-          {.kind = STEER_SERVICE, .service = service, .refuses_joins = service < 2}));
+      auto target = target_of(STEER_SERVICE, service);
+      target.refuses_joins = service < 2;
+      must(plane->set_target(destination(std::array{kService, kService6, kPlain}.at(service)),
+                             target));
     }
-    for (const auto& service : {kService, kService6})
-      must(plane->set_target(destination(service, false), {.kind = STEER_ADDRESS,
-                                                           .service = service == kService ? 0U : 1U,
-                                                           .first_join_port = kFirstJoinPort,
-                                                           .join_ports = 100}));
-    must(plane->set_target(destination(kOwn, false), {.kind = STEER_SERVER_ADDRESS, .server = 3}));
+    for (const std::uint32_t service : {0U, 1U}) {
+      auto target = target_of(STEER_ADDRESS, service);
+      target.first_join_port = kFirstJoinPort;
+      target.join_ports = 100;
+      must(plane->set_target(destination(service == 0 ? kService : kService6, false), target));
+    }
+    auto own = target_of(STEER_SERVER_ADDRESS, 0);
+    own.server = 3;
+    must(plane->set_target(destination(kOwn, false), own));
   }
 
+  static steer_target target_of(steer_destination_kind kind, std::uint32_t service) {
+    steer_target out{};
+    out.kind = kind;
+    out.service = service;
+    return out;
+  }
   void give_ring(std::uint32_t service, const std::vector<RingServer>& servers) {
     steer_ring ring{};
     const auto places = maglev_ring(servers, STEER_RING_PLACES);
