@@ -147,14 +147,15 @@ Result<void> Role::look() {
 
 void Role::tell_changes(const NextHops& found) const {
   for (const auto& server : settings_.servers)
-    for (const auto family : {Family::kIpv4, Family::kIpv6}) {
-      const std::pair key{server.id, family};
+    for (const auto& address : server.addresses) {
+      if (!address) continue;
+      const std::pair key{server.id, address->family()};
       const auto now = found.find(key);
-      const auto before = next_hops_.find(key);
       if (now == found.end()) continue;
       const auto text = next_hop_text(now->second);
+      const auto before = next_hops_.find(key);
       if (before == next_hops_.end() || next_hop_text(before->second) != text)
-        log::info("{} of {} is reached at {}", family_name(family), server.name, text);
+        log::info("{} is reached by {} at {}", server.name, address->text(), text);
     }
 }
 
@@ -228,7 +229,7 @@ Result<void> clean_up_balancer(const std::filesystem::path& file) {
   if (status::ask(status::socket_path("balancer"), "show"))
     return fail("the balancer runs", {}, "stop it before cleaning up");
   const auto interface = interface_index(settings->interface);
-  if (interface) ANABRANCH_TRY(kernel::BalancerPlane::detach(*interface));
+  if (interface) ANABRANCH_TRY(kernel::BalancerPlane::detach(*interface, settings->pins));
   return kernel::BalancerPlane::forget(settings->pins);
 }
 

@@ -21,6 +21,10 @@ bool has(const Values& values, const Value& value) {
   return std::ranges::find(values, value) != values.end();
 }
 
+std::string family_text(Family family) {
+  return family == Family::kIpv4 ? "IPv4" : "IPv6";
+}
+
 std::vector<IpAddress> read_addresses(const Section& section, const Setting& setting) {
   std::vector<IpAddress> out;
   for (const auto& text : section.texts(setting)) {
@@ -39,8 +43,7 @@ BothFamilies read_both_families(const Section& section, const Setting& setting) 
   for (const auto& address : read_addresses(section, setting)) {
     auto& place = out.at(family_index(address.family()));
     if (place)
-      section.complain(setting,
-                       "there are two addresses of " + std::string(family_name(address.family())),
+      section.complain(setting, "there are two addresses of " + family_text(address.family()),
                        "one of each IP family is enough");
     place = address;
   }
@@ -154,8 +157,8 @@ Vip read_vip(const Section& section, const BalancerSettings& settings) {
     const auto& server = *std::ranges::find(settings.servers, id, &Server::id);
     if (!server.addresses.at(family_index(family)))
       section.complain(own::kServers,
-                       "'" + server.name + "' has no address of " +
-                           std::string(family_name(family)) + " to send this service's packets to",
+                       "'" + server.name + "' has no address of " + family_text(family) +
+                           " to send this service's packets to",
                        "give it one in its 'addresses'");
   }
   return out;

@@ -61,16 +61,6 @@ Result<void> pin_maps(::balancer& programs, const std::filesystem::path& directo
   return {};
 }
 
-/// What `explain` of another process runs; that of an earlier process makes way.
-Result<void> pin_explain(const ::balancer& programs, const std::filesystem::path& directory) {
-  const auto pin = directory / kExplainPin;
-  std::error_code ignored;
-  std::filesystem::remove(pin, ignored);
-  if (const int result = ::bpf_program__pin(programs.progs.explain, pin.c_str()); result != 0)
-    return fail_errno(-result, "cannot pin a program", pin.string());
-  return {};
-}
-
 Result<BalancerRun> test_run(int program, std::span<const std::uint8_t> frame) {
   BalancerRun out;
   out.frame.resize(frame.size() + kHeadroom);
@@ -99,6 +89,14 @@ Result<::steer_explanation> explained(int program, std::span<const std::uint8_t>
 
 }  // namespace
 
+Result<void> pin_program(::bpf_program* program, const std::filesystem::path& pin) {
+  std::error_code ignored;
+  std::filesystem::remove(pin, ignored);
+  if (const int result = ::bpf_program__pin(program, pin.c_str()); result != 0)
+    return fail_errno(-result, "cannot pin a program", pin.string());
+  return {};
+}
+
 BalancerPlane::BalancerPlane(std::unique_ptr<Programs> programs) : programs_(std::move(programs)) {}
 BalancerPlane::BalancerPlane(BalancerPlane&&) noexcept = default;
 BalancerPlane& BalancerPlane::operator=(BalancerPlane&&) noexcept = default;
@@ -119,14 +117,18 @@ Result<BalancerPlane> BalancerPlane::open(const Options& options) {
     ANABRANCH_TRY(pin_maps(*loaded, options.pins));
   }
   if (const int result = ::balancer__load(loaded.get()); result != 0) return refused(-result);
-  if (!options.pins.empty()) ANABRANCH_TRY(pin_explain(*loaded, options.pins));
-  return BalancerPlane(std::make_unique<Programs>(std::move(loaded)));
+  if (!options.pins.empty())
+    ANABRANCH_TRY(pin_program(loaded->progs.explain, options.pins / kExplainPin));
+  return BalancerPlane(std::make_unique<Programs>(std::move(loaded), options.pins));
 }
 
 Result<void> BalancerPlane::forget(const std::filesystem::path& pins) {
   std::error_code error;
-  std::filesystem::remove(pins / kExplainPin, error);
-  if (error) return fail_errno(error.value(), "cannot remove a pinned program", pins.string());
+  for (const auto program : {kExplainPin, kXdpPin, kTcPin})
+    for (const auto& pin : {pins / program, next_pin(pins / program)}) {
+      std::filesystem::remove(pin, error);
+      if (error) return fail_errno(error.value(), "cannot remove a pinned program", pin.string());
+    }
   const LoadedBalancer unloaded(::balancer__open());
   if (!unloaded) return fail_errno("cannot read the balancer's programs");
   const ::bpf_map* map = nullptr;

@@ -45,8 +45,8 @@ class BalancerPlane {
   /// of those of an earlier one: no packet passes between them unseen. A program of somebody else
   /// is an error and stays.
   Result<void> attach(unsigned ifindex, BalancerHook hook);
-  /// Takes programs of ours off `ifindex`. Having none is success.
-  static Result<void> detach(unsigned ifindex);
+  /// Takes programs off `ifindex` that were attached with these pins. Having none is success.
+  static Result<void> detach(unsigned ifindex, const std::filesystem::path& pins);
 
   /// Removes what is pinned there; programs that are attached keep their maps. Nothing there is
   /// success.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <random>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -265,6 +266,28 @@ TEST_P(BalancerDataPlane, AJoinIsSteeredWhateverStandsBeforeIt) {
       << "no server reads what stands behind a break";
   EXPECT_TRUE(steer(frame({kClient, to, kSyn, kMpCapable + kMpJoin})).dropped)
       << "both make it plain TCP";
+}
+
+TEST_P(BalancerDataPlane, NoGeneratedJoinIsMisrouted) {
+  std::mt19937 random(8684);
+  const auto below = [&](std::uint32_t bound) {
+    return static_cast<std::uint32_t>(random() % bound);
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    Octets options(below(14), 1);
+    if (below(2) != 0) options = options + hex("0402");
+    if (below(2) != 0) options = options + hex("020405b4");
+    auto join = kMpJoin;
+    for (std::size_t octet = 3; octet < join.size(); ++octet)
+      join[octet] = static_cast<std::uint8_t>(below(256));
+    const bool is_v4 = below(2) != 0;
+    const Endpoint client{IpAddress::v4(0xc0000200 + below(256)),
+                          static_cast<std::uint16_t>(1 + below(65'535))};
+    const auto id = 1 + below(kServers);
+    const Segment syn{is_v4 ? client : from_port(kClient6, client.port),
+                      join_port(is_v4 ? kService : kService6, id), kSyn, options + join};
+    ASSERT_EQ(server_of(syn), id);
+  }
 }
 
 TEST_P(BalancerDataPlane, PathMtuComplaintsReachTheServerOfTheConnection) {

@@ -89,10 +89,13 @@ class Network:
         return [sum(one.get(name, 0) for one in found) for name in names]
 
     def begin(self, count, address):
-        """Connections that send until they are told to end."""
+        """Connections by MPTCP that send until they are told to end."""
+        before, = self.of_servers("MPCapableACKRX")
         sender = self.client.start([sys.executable, str(HELPERS / "transfers.py"), "send", address, str(PORT), str(count)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         expect(sender.stdout.readline() == "ready\n", f"the {count} connections do not come about")
+        # Servers count the third packet, of which the client does not wait to hear.
+        wait_until(f"{count} MPTCP connections", lambda: self.of_servers("MPCapableACKRX")[0] >= before + count)
         return sender
 
     @staticmethod
