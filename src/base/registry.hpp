@@ -87,6 +87,10 @@ inline constexpr std::uint32_t kConverterMark = 0x616e0110;
 inline constexpr std::uint32_t kConverterTable = 17801;
 inline constexpr std::uint32_t kConverterRule = 791;
 
+// Balancer: place of its program among the tc filters of an interface's ingress.
+inline constexpr std::uint32_t kBalancerTcHandle = 1;
+inline constexpr std::uint32_t kBalancerTcPriority = 173;
+
 /// Service "convert" (RFC 8803 section 10.1).
 inline constexpr std::uint16_t kConvertPort = 5124;
 

@@ -25,6 +25,7 @@ std::unique_ptr<CLI::App> command_line(Outcome& outcome) {
   add_paths(*app, outcome);
   add_cpe(*app, outcome);
   add_converter(*app, outcome);
+  add_balancer(*app, outcome);
   add_lab(*app, outcome);
   add_run(*app, outcome);
   add_doctor(*app, outcome);

@@ -24,6 +24,7 @@ struct Outcome {
 /// The whole command line; nothing is parsed yet.
 std::unique_ptr<CLI::App> command_line(Outcome& outcome);
 
+void add_balancer(CLI::App& app, Outcome& outcome);
 void add_converter(CLI::App& app, Outcome& outcome);
 void add_cpe(CLI::App& app, Outcome& outcome);
 void add_gateway(CLI::App& app, Outcome& outcome);

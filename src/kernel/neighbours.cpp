@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/neighbours.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -59,6 +60,23 @@ Result<NeighbourState> Neighbours::look(unsigned ifindex, const IpAddress& addre
   if (again && (state & NUD_INCOMPLETE) != 0) ANABRANCH_TRY(set(ifindex, address, NUD_FAILED, 0));
   ANABRANCH_TRY(set(ifindex, address, NUD_NONE, NTF_USE));
   return judge(state);
+}
+
+Result<std::optional<MacAddress>> Neighbours::link_address(unsigned ifindex,
+                                                           const IpAddress& address) {
+  std::optional<MacAddress> out;
+  Message question(RTM_GETNEIGH, 0);
+  question.header(header_for(ifindex, address)).put_address(NDA_DST, address);
+  const auto asked = requests_.query(
+      std::move(question), "cannot ask for a neighbour", [&](const nlmsghdr& answer) {
+        const Attributes attributes(answer, sizeof(ndmsg));
+        const auto octets = attributes.octets(NDA_LLADDR);
+        if (judge(header_of(answer).ndm_state) != NeighbourState::kKnown) return;
+        if (octets.size() == MacAddress().octets.size())
+          std::ranges::copy(octets, out.emplace().octets.begin());
+      });
+  if (!asked && last_netlink_error() != ENOENT) return std::unexpected(asked.error());
+  return out;
 }
 
 /// NTF_USE is what a packet to the neighbour would do.

@@ -31,6 +31,9 @@ class Neighbours {
   /// unanswered question is asked at once, however short the time since the last one.
   Result<NeighbourState> look(unsigned ifindex, const IpAddress& address, bool again);
 
+  /// Its link address, where it is known.
+  Result<std::optional<MacAddress>> link_address(unsigned ifindex, const IpAddress& address);
+
   int fd() const { return events_->fd(); }
   /// Calls `visit` for what has changed since the last call. False when the kernel had to drop
   /// events: look() knows what they were.

@@ -18,7 +18,8 @@ Result<RouteAnswer> RouteLookup::ask(const Question& question) {
   header.rtm_family = static_cast<std::uint8_t>(address_family(question.to.family()));
   header.rtm_dst_len = static_cast<std::uint8_t>(question.to.width());
   if (question.from) header.rtm_src_len = static_cast<std::uint8_t>(question.from->width());
-  header.rtm_flags = RTM_F_LOOKUP_TABLE;
+  // IPv6 tells the table unasked, and refuses to be asked for it.
+  if (question.to.is_v4()) header.rtm_flags = RTM_F_LOOKUP_TABLE;
   if (question.ifindex != 0) header.rtm_flags |= RTM_F_FIB_MATCH;
   Message message(RTM_GETROUTE, 0);
   message.header(header).put_address(RTA_DST, question.to);

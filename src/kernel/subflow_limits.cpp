@@ -2,11 +2,7 @@
 #include "kernel/subflow_limits.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
-#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -15,7 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.hpp"
-#include "base/log.hpp"
+#include "kernel/bpf_log.hpp"
 #include "kernel/cgroup.hpp"
 
 namespace anabranch::kernel {
@@ -32,28 +28,13 @@ struct Detach {
 };
 using Loaded = std::unique_ptr<::subflow_limits, Unload>;
 
-/// The verifier's and libbpf's own words are for who works on the program.
-int log_words(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  std::array<char, 4096> text{};
-  std::vsnprintf(text.data(), text.size(), format, arguments);
-  std::string_view line(text.data());
-  while (line.ends_with('\n')) line.remove_suffix(1);
-  log::debug("{}", line);
-  return 0;
-}
-
 std::unexpected<Error> refused(int error) {
-  auto out = fail_errno(error, "the kernel does not load the program that limits subflows");
-  out.error().code = ExitCode::kNotPermitted;
-  out.error().hint =
-      "needs root outside of every user namespace (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN) and a "
-      "kernel with CONFIG_CGROUP_BPF, CONFIG_DEBUG_INFO_BTF and CONFIG_MPTCP, 5.19 or later";
-  return out;
+  return bpf_refused(error, "program that limits subflows",
+                     "CONFIG_CGROUP_BPF, CONFIG_DEBUG_INFO_BTF and CONFIG_MPTCP, 5.19 or later");
 }
 
 Result<Loaded> load() {
-  ::libbpf_set_print(log_words);
+  log_bpf_words();
   Loaded out(::subflow_limits__open());
   if (!out) return refused(errno);
   if (const int result = ::subflow_limits__load(out.get()); result != 0) return refused(-result);

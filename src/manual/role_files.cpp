@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "balancer/settings.hpp"
 #include "gateway/settings.hpp"
 #include "host/settings.hpp"
 #include "paths/settings.hpp"
@@ -27,7 +28,10 @@ std::span<const RoleFile> role_files() {
                .settings = proxy::cpe_setting_definitions()},
       RoleFile{.role = "converter",
                .introduction = "A Transport Converter for the clients of one network.",
-               .settings = proxy::converter_setting_definitions()}};
+               .settings = proxy::converter_setting_definitions()},
+      RoleFile{.role = "balancer",
+               .introduction = "A balancer with two servers on its own network.",
+               .settings = balancer::balancer_setting_definitions()}};
   return kFiles;
 }
 

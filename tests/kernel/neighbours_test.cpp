@@ -84,6 +84,15 @@ TEST_F(NeighboursInKernel, OneThatFailedIsFoundAtOnceWhenItIsAskedForAgain) {
     ASSERT_LT(MonotonicClock::now(), deadline);
 }
 
+TEST_F(NeighboursInKernel, TheLinkAddressOfOneThatIsThereIsKnown) {
+  EXPECT_EQ(neighbours->link_address(ifindex, kTheirs).value(), std::nullopt);
+  ASSERT_TRUE(neighbours->look(ifindex, kTheirs, false));
+  ASSERT_EQ(news(kTheirs, seconds(2)), NeighbourState::kKnown);
+  EXPECT_EQ(neighbours->link_address(ifindex, kTheirs).value(), there->link("b").value().mac);
+  ASSERT_TRUE(neighbours->look(ifindex, kNobody, false));
+  EXPECT_EQ(neighbours->link_address(ifindex, kNobody).value(), std::nullopt);
+}
+
 TEST_F(NeighboursInKernel, ALinkThatIsNotThereIsAnError) {
   EXPECT_FALSE(neighbours->look(9999, kTheirs, false));
 }

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "balancer/settings.hpp"
 #include "gateway/settings.hpp"
 #include "host/settings.hpp"
 #include "manual/role_files.hpp"
@@ -47,6 +48,7 @@ std::string complaints(const RoleFile& file, const std::string& text) {
   if (file.role == "paths") return of(paths::parse_settings(text, "f.toml"));
   if (file.role == "cpe") return of(proxy::parse_cpe_settings(text, "f.toml"));
   if (file.role == "converter") return of(proxy::parse_converter_settings(text, "f.toml"));
+  if (file.role == "balancer") return of(balancer::parse_balancer_settings(text, "f.toml"));
   return "no reader is known for the role " + std::string(file.role);
 }
 

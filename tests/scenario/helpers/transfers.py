@@ -20,14 +20,14 @@ PIECE = 8192
 PATIENCE = 60.0
 
 
-def open_socket():
-    out = socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP)
+def open_socket(address):
+    out = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, MPTCP)
     out.setsockopt(socket.IPPROTO_TCP, TCP_CONGESTION, b"cubic")
     return out
 
 
 def listen(address, port):
-    listener = open_socket()
+    listener = open_socket(address)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, port))
     listener.listen(512)
@@ -57,7 +57,7 @@ def listen(address, port):
 
 class Transfer:
     def __init__(self, address, port):
-        self.socket = open_socket()
+        self.socket = open_socket(address)
         self.socket.settimeout(PATIENCE)
         self.socket.connect((address, port))
         self.socket.setblocking(False)

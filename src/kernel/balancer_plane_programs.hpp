@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The loaded programs, for the source files of BalancerPlane only.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include <balancer.skel.h>
+
+#include "kernel/balancer_plane.hpp"
+
+namespace anabranch::kernel {
+
+/// Name of the pinned program that explains; the maps are pinned by their own names.
+inline constexpr std::string_view kExplainPin = "explain";
+/// Those that are attached are pinned, too, or a process without CAP_SYS_ADMIN could not tell which
+/// are ours.
+inline constexpr std::string_view kXdpPin = "balance_xdp";
+inline constexpr std::string_view kTcPin = "balance_tc";
+
+struct UnloadBalancer {
+  void operator()(::balancer* programs) const { ::balancer__destroy(programs); }
+};
+using LoadedBalancer = std::unique_ptr<::balancer, UnloadBalancer>;
+
+struct BalancerPlane::Programs {
+  Programs(LoadedBalancer programs, std::filesystem::path directory)
+      : loaded(std::move(programs)), pins(std::move(directory)) {}
+  LoadedBalancer loaded;
+  std::filesystem::path pins;
+};
+
+/// A program is pinned here before it is attached and takes the place of the former afterwards:
+/// whenever we are killed, what is attached is one of both.
+inline std::filesystem::path next_pin(const std::filesystem::path& pin) {
+  return pin.string() + "_next";
+}
+
+/// In place of what is pinned there.
+Result<void> pin_program(::bpf_program* program, const std::filesystem::path& pin);
+
+}  // namespace anabranch::kernel
