@@ -20,15 +20,16 @@ using nlohmann::json;
 struct Options {
   std::string config = "/etc/anabranch/cpe.toml";
   bool as_json = false;
+  bool single = false;
 };
 
 Result<ExitCode> run(const Options& options) {
-  ANABRANCH_TRY(proxy::run_cpe(options.config));
+  ANABRANCH_TRY(proxy::run_cpe(options.config, options.single));
   return ExitCode::kOk;
 }
 
 Result<ExitCode> check(const Options& options) {
-  const auto settings = proxy::load_cpe_settings(options.config);
+  const auto settings = proxy::load_cpe_settings(options.config, options.single);
   if (!settings) return std::unexpected(settings.error());
   fmt::print("{}: ok, converters: {}, rules: {}\n", options.config, settings->converters.size(),
              settings->rules.size());
@@ -57,8 +58,8 @@ Result<ExitCode> tell(const char* verb) {
 }  // namespace
 
 void add_cpe(CLI::App& app, Outcome& outcome) {
-  auto* object =
-      app.add_subcommand("cpe", "Proxy in a home gateway for endpoints that speak only TCP");
+  auto* object = app.add_subcommand(
+      "cpe", "Proxy in a home gateway or on a device for endpoints that speak only TCP");
   object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
   const auto verb = [&](const char* name, const char* what, auto action) {
@@ -70,8 +71,10 @@ void add_cpe(CLI::App& app, Outcome& outcome) {
     command->add_option("-c,--config", options->config, "Configuration file")
         ->type_name("FILE")
         ->capture_default_str();
+    command->add_flag("--single", options->single,
+                      "Take the connections of this machine itself, as [single] in the file does");
   };
-  takes_file(verb("run", "Take the TCP connections of LAN hosts until stopped", run));
+  takes_file(verb("run", "Take TCP connections until stopped", run));
   takes_file(verb("check", "Check the configuration file", check));
   verb("show", "Show converters, connections and what became of those before", show)
       ->add_flag("-j,--json", options->as_json, "JSON instead of text");

@@ -63,7 +63,14 @@ void CpePlane::enter(kernel::Accepted accepted) {
     }
     ticket = std::move(admitted.ticket);
   }
-  auto session = std::make_unique<CpeSession>(*this, std::move(accepted), std::move(ticket));
+  begin(std::make_unique<CpeSession>(*this, std::move(accepted), std::move(ticket)));
+}
+
+void CpePlane::serve(LocalRequest request) {
+  begin(std::make_unique<CpeSession>(*this, std::move(request)));
+}
+
+void CpePlane::begin(std::unique_ptr<CpeSession> session) {
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
   entered.begin();
@@ -95,6 +102,7 @@ CpeCounts& CpeCounts::operator+=(const CpeCounts& other) {
   setting_up += other.setting_up;
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.direct) direct[name] += count;
+  for (const auto& [name, count] : other.rules) rules[name] += count;
   add(relays, other.relays);
   return *this;
 }

@@ -16,6 +16,7 @@
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/local_request.hpp"
 #include "proxy/mptcp_servers.hpp"
 #include "relay/relay.hpp"
 
@@ -34,6 +35,8 @@ struct CpeCounts {
   std::map<std::string, std::uint64_t> outcomes;
   /// Why connections that were taken went to their destination directly.
   std::map<std::string, std::uint64_t> direct;
+  /// Connections asked for at local doors that a rule decided on, by its name.
+  std::map<std::string, std::uint64_t> rules;
   relay::RelayCounts relays;
 
   CpeCounts& operator+=(const CpeCounts& other);
@@ -60,6 +63,8 @@ class CpePlane final {
   CpePlane& operator=(const CpePlane&) = delete;
 
   void set(Settings settings);
+  /// A client of a local door has asked for a connection.
+  void serve(LocalRequest request);
   CpeCounts counts() const;
 
   // For the sessions.
@@ -87,6 +92,7 @@ class CpePlane final {
   };
 
   void enter(kernel::Accepted accepted);
+  void begin(std::unique_ptr<CpeSession> session);
   void ask_converters();
 
   std::unordered_map<CpeSession*, std::unique_ptr<CpeSession>> sessions_;

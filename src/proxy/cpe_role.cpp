@@ -18,6 +18,7 @@
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
 #include "proxy/interception.hpp"
+#include "proxy/local_plane.hpp"
 #include "proxy/privileges.hpp"
 #include "proxy/worker.hpp"
 #include "status/client.hpp"
@@ -40,6 +41,7 @@ struct Incoming {
 /// What a worker thread has.
 struct Thread {
   std::unique_ptr<CpePlane> hosts;
+  std::unique_ptr<LocalPlane> local;
   std::vector<std::unique_ptr<ConverterPlane>> incoming;  ///< in the order of the file
 };
 
@@ -47,12 +49,14 @@ struct Thread {
 struct Sockets {
   std::vector<UniqueFd> hosts;
   std::vector<UniqueFd> incoming;
+  std::vector<UniqueFd> local;
 };
 
 class Role {
  public:
-  Role(const std::filesystem::path& file, CpeSettings settings)
+  Role(const std::filesystem::path& file, bool single, CpeSettings settings)
       : file_(std::filesystem::absolute(file)),
+        single_(single),
         settings_(std::make_shared<const CpeSettings>(std::move(settings))),
         pool_(settings_->converters, settings_->retry),
         fast_open_(runtime_directory() / "cpe.sysctls", FastOpen::kClient),
@@ -67,6 +71,7 @@ class Role {
   Result<void> open();
   Result<void> listen();
   Result<void> listen_to_converters();
+  Result<void> open_local_doors();
   Result<void> start_workers();
   Result<void> serve_metrics();
   Result<std::string> answer(const status::Request& request);
@@ -74,6 +79,7 @@ class Role {
   CpeView view();
 
   std::filesystem::path file_;
+  bool single_;  ///< told so by the command line
   std::shared_ptr<const CpeSettings> settings_;
   Loop loop_;
   status::ServiceManager service_{loop_};
@@ -86,6 +92,8 @@ class Role {
   std::shared_ptr<const ConverterSettings> asked_;  ///< for incoming connections
   ClientTable converters_;
   std::vector<std::unique_ptr<Incoming>> incoming_;
+  NameResolver names_;
+  LocalDoors local_;
   std::vector<Sockets> sockets_;  ///< of each worker, until it has them
   std::vector<std::unique_ptr<Worker<Thread>>> workers_;
   std::optional<status::Server> server_;
@@ -141,6 +149,7 @@ Result<void> Role::open() {
   sockets_.resize(worker_count(settings_->workers));
   ANABRANCH_TRY(listen());
   ANABRANCH_TRY(listen_to_converters());
+  ANABRANCH_TRY(open_local_doors());
   return serve_metrics();
 }
 
@@ -176,6 +185,18 @@ Result<void> Role::listen_to_converters() {
   return {};
 }
 
+Result<void> Role::open_local_doors() {
+  auto doors = make_local_doors(settings_->local);
+  if (!doors) return std::unexpected(doors.error());
+  local_ = *std::move(doors);
+  for (auto& of_worker : sockets_) {
+    auto listeners = listen_at(local_, settings_->congestion);
+    if (!listeners) return std::unexpected(listeners.error());
+    of_worker.local = *std::move(listeners);
+  }
+  return {};
+}
+
 Result<void> Role::start_workers() {
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     auto sockets = std::make_shared<Sockets>(std::move(sockets_[i]));
@@ -183,6 +204,8 @@ Result<void> Role::start_workers() {
       auto out = std::make_unique<Thread>();
       out->hosts = std::make_unique<CpePlane>(reactor, settings_, shared_,
                                               std::move(sockets->hosts), i == 0);
+      out->local =
+          std::make_unique<LocalPlane>(*out->hosts, names_, local_, std::move(sockets->local));
       for (std::size_t k = 0; k < incoming_.size(); ++k) {
         std::vector<UniqueFd> listener;
         listener.push_back(std::move(sockets->incoming[k]));
@@ -221,9 +244,14 @@ CpeView Role::view() {
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
   for (const auto& incoming : incoming_)
     out.incoming.push_back({.port = incoming->port, .counts = {}});
+  for (const auto& door : local_)
+    out.local.push_back(
+        {.settings = door->settings, .connections = door->clients.connections(), .counts = {}});
   for (const auto& worker : workers_)
     worker->ask([&](Thread& thread) {
       out.counts += thread.hosts->counts();
+      for (std::size_t k = 0; k < local_.size(); ++k)
+        out.local[k].counts += thread.local->counts()[k];
       for (std::size_t k = 0; k < thread.incoming.size(); ++k)
         out.incoming[k].counts += thread.incoming[k]->counts();
     });
@@ -243,15 +271,21 @@ Result<std::string> Role::answer(const status::Request& request) {
 
 Result<void> Role::reload() {
   const status::ServiceManager::Reload told(service_);
-  auto fresh = load_cpe_settings(file_);
+  auto fresh = load_cpe_settings(file_, single_);
   if (!fresh) {
     log::error("the changed file is refused and the old settings stay:\n{}", fresh.error().text());
     return std::unexpected(fresh.error());
+  }
+  if (fresh->single.has_value() != settings_->single.has_value()) {
+    // Running connections are led here by its rules.
+    log::warning("[single] comes and goes at the next start only");
+    fresh->single = settings_->single;
   }
   ANABRANCH_TRY(Interception::change(*fresh, port_));
   const auto old = std::exchange(settings_, std::make_shared<const CpeSettings>(*std::move(fresh)));
   if (old->workers != settings_->workers)
     log::warning("the number of workers is taken at the next start only");
+  if (old->local != settings_->local) log::warning("[[local]] is taken at the next start only");
   pool_.set(settings_->converters, settings_->retry);
   asked_ = asked_settings(*settings_);
   for (const auto& worker : workers_)
@@ -267,10 +301,10 @@ Result<void> Role::reload() {
 
 }  // namespace
 
-Result<void> run_cpe(const std::filesystem::path& file) {
-  auto settings = load_cpe_settings(file);
+Result<void> run_cpe(const std::filesystem::path& file, bool single) {
+  auto settings = load_cpe_settings(file, single);
   if (!settings) return std::unexpected(settings.error());
-  return Role(file, *std::move(settings)).run();
+  return Role(file, single, *std::move(settings)).run();
 }
 
 Result<void> clean_up_cpe() {

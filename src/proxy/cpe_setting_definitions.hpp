@@ -6,7 +6,9 @@
 #include <string_view>
 
 #include "base/config.hpp"
+#include "proxy/local_settings.hpp"
 #include "proxy/rule_settings.hpp"
+#include "proxy/single_settings.hpp"
 #include "status/metrics_settings.hpp"
 
 namespace anabranch::proxy::definition::cpe {
@@ -19,8 +21,9 @@ namespace own {
 inline constexpr Setting kLan{
     .key = "lan",
     .kind = Kind::kTexts,
-    .help = "Interfaces behind which the hosts are whose TCP connections are taken.",
-    .required = true,
+    .help =
+        "Interfaces behind which the hosts are whose TCP connections are taken. Needed unless the "
+        "file has [single] or [[local]].",
     .example = "[\"lan0\"]"};
 
 inline constexpr Setting kWorkers{.key = "workers",
@@ -177,6 +180,7 @@ inline constexpr Setting kRule{
         "they are direct.",
     .settings = rule::kCpe};
 
-inline constexpr std::array kAll{kCpe, kConverter, kRule, kIncoming, status::kMetrics};
+inline constexpr std::array kAll{kCpe,          kConverter,      kRule, kIncoming, single::kSingle,
+                                 local::kLocal, status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::cpe

@@ -7,22 +7,33 @@
 #include "kernel/nft.hpp"
 #include "proxy/interception_rules.hpp"
 #include "proxy/local_delivery.hpp"
+#include "proxy/own_sockets.hpp"
 
 namespace anabranch::proxy {
 namespace {
 
 constexpr LocalDelivery kDelivery{registry::kCpeMark, registry::kCpeTable, registry::kCpeRule};
 
+Result<std::string> rules_for(const CpeSettings& settings, std::uint16_t port) {
+  const auto mount = settings.single ? cgroup_mount(*settings.single) : std::string();
+  if (!mount) return std::unexpected(mount.error());
+  return interception_rules(settings, port, *mount);
+}
+
 }  // namespace
 
 Result<void> Interception::start(const CpeSettings& settings, std::uint16_t port) {
+  const auto rules = rules_for(settings, port);
+  if (!rules) return std::unexpected(rules.error());
   ANABRANCH_TRY(kDelivery.add());
   ANABRANCH_TRY(kernel::apply_nft(no_interception_rules()));
-  return kernel::apply_nft(interception_rules(settings, port));
+  return kernel::apply_nft(*rules);
 }
 
 Result<void> Interception::change(const CpeSettings& settings, std::uint16_t port) {
-  return kernel::apply_nft(interception_rules(settings, port));
+  const auto rules = rules_for(settings, port);
+  if (!rules) return std::unexpected(rules.error());
+  return kernel::apply_nft(*rules);
 }
 
 Result<void> Interception::stop() {

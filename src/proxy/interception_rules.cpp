@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/registry.hpp"
+#include "proxy/own_sockets.hpp"
 #include "proxy/public_address.hpp"
 
 namespace anabranch::proxy {
@@ -74,10 +75,10 @@ std::string ports_of(std::vector<policy::PortRange> ranges) {
   return "tcp dport { " + out + " } ";
 }
 
-std::string_view verdict(RuleAction action) {
+std::string verdict(RuleAction action, std::string_view take) {
   switch (action) {
     case RuleAction::kConvert:
-      return "goto take";
+      return fmt::format("goto {}", take);
     case RuleAction::kDirect:
       return "accept";
     case RuleAction::kReject:
@@ -86,7 +87,7 @@ std::string_view verdict(RuleAction action) {
   return {};
 }
 
-std::string rule_lines(const std::vector<ProxyRule>& rules) {
+std::string rule_lines(const std::vector<ProxyRule>& rules, std::string_view take) {
   std::string out;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const auto& match = rules[i].match;
@@ -96,7 +97,7 @@ std::string rule_lines(const std::vector<ProxyRule>& rules) {
                          family == Family::kIpv4 ? "ipv4" : "ipv6",
                          condition(family, "saddr", rules[i].from),
                          condition(family, "daddr", match.destinations), ports_of(match.ports),
-                         rule_counter(i), verdict(rules[i].action));
+                         rule_counter(i), verdict(rules[i].action, take));
     }
   }
   return out;
@@ -132,18 +133,86 @@ std::string counters(const CpeSettings& settings) {
   return out;
 }
 
+/// A chain for SYNs; `to_lan`: what tells those to a LAN in its hook; `take`: where taken ones go.
+std::string judging(std::string_view name, const CpeSettings& settings, std::string_view to_lan,
+                    std::string_view take) {
+  return fmt::format(
+      "  chain {name} {{\n"
+      "    tcp option mptcp exists counter name {mptcp} accept\n"
+      "    fib daddr type != unicast accept\n"
+      "{to_lan}"
+      "{converters}"
+      "    ip daddr . tcp dport @refused4 counter name {refused} accept\n"
+      "    ip6 daddr . tcp dport @refused6 counter name {refused} accept\n"
+      "{rules}"
+      "{alone}"
+      "    goto {take}\n"
+      "  }}\n",
+      fmt::arg("name", name), fmt::arg("mptcp", kMptcpCounter), fmt::arg("to_lan", to_lan),
+      fmt::arg("converters", converters_left_alone(settings)), fmt::arg("refused", kRefusedCounter),
+      fmt::arg("rules", rule_lines(settings.rules, take)),
+      fmt::arg("alone", addresses_left_alone()), fmt::arg("take", take));
+}
+
+constexpr std::string_view kSyn = "tcp flags & (fin | syn | rst | ack) == syn";
+
+std::string of_hosts(const CpeSettings& settings) {
+  if (settings.lan.empty()) return {};
+  return judging("judge", settings,
+                 fmt::format("    fib daddr oifname {} accept\n", quoted_list(settings.lan)),
+                 "take");
+}
+
+/// tproxy works where packets come in only: those of sockets of this machine get the mark that
+/// leads them back to it, and come in from "lo". The connection keeps the mark for what follows.
+std::string of_own_sockets(const CpeSettings& settings, std::string_view cgroup_mount) {
+  if (!settings.single) return {};
+  const auto to_lan = settings.lan.empty()
+                          ? std::string()
+                          : fmt::format("    oifname {} accept\n", quoted_list(settings.lan));
+  return judging("judge_own", settings, to_lan, "take_own") +
+         fmt::format(
+             "  chain take_own {{\n"
+             "    ct mark set {mark} meta mark set {mark} accept\n"
+             "  }}\n"
+             "  chain own {{\n"
+             "    type route hook output priority mangle; policy accept;\n"
+             "    meta l4proto != tcp accept\n"
+             "    meta mark & {family_mask} == {family} accept\n"
+             "    ct mark {mark} ct direction original meta mark set {mark} accept\n"
+             "    {syn} jump choose_own\n"
+             "  }}\n"
+             "  chain choose_own {{\n"
+             "    oifname \"lo\" accept\n"
+             "    socket transparent 1 accept\n"
+             "{owners}"
+             "  }}\n",
+             fmt::arg("mark", registry::kCpeMark), fmt::arg("family", registry::kMarks),
+             fmt::arg("family_mask", registry::kMarksMask), fmt::arg("syn", kSyn),
+             fmt::arg("owners", own_socket_rules(*settings.single, cgroup_mount, "judge_own")));
+}
+
+std::string prerouting(const CpeSettings& settings) {
+  std::string out =
+      "  chain prerouting {\n"
+      "    type filter hook prerouting priority mangle; policy accept;\n"
+      "    meta l4proto != tcp accept\n";
+  if (!settings.lan.empty())
+    out += fmt::format("    iifname {} {} goto judge\n", quoted_list(settings.lan), kSyn);
+  if (settings.single)
+    out += fmt::format("    iifname \"lo\" meta mark {} {} goto take\n", registry::kCpeMark, kSyn);
+  return out + fmt::format("    socket transparent 1 meta mark set {} accept\n  }}\n",
+                           registry::kCpeMark);
+}
+
 }  // namespace
 
 std::string rule_counter(std::size_t index) {
   return fmt::format("rule_{}", index + 1);
 }
 
-std::string interception_rules(const CpeSettings& settings, std::uint16_t port) {
-  const auto lan = quoted_list(settings.lan);
-  const auto table = registry::kCpeNftTable;
-  const auto mark = registry::kCpeMark;
-  const auto refused = registry::kCpeRefusedMark;
-  const auto seconds = settings.refused_direct.count();
+std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
+                               std::string_view cgroup_mount) {
   return fmt::format(
       "add table inet {table}\n"
       "flush table inet {table}\n"
@@ -159,23 +228,7 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port) 
       "accept\n"
       "    accept\n"
       "  }}\n"
-      "  chain judge {{\n"
-      "    tcp option mptcp exists counter name {mptcp} accept\n"
-      "    fib daddr type != unicast accept\n"
-      "    fib daddr oifname {lan} accept\n"
-      "{converters}"
-      "    ip daddr . tcp dport @refused4 counter name {refused_counter} accept\n"
-      "    ip6 daddr . tcp dport @refused6 counter name {refused_counter} accept\n"
-      "{rules}"
-      "{alone}"
-      "    goto take\n"
-      "  }}\n"
-      "  chain prerouting {{\n"
-      "    type filter hook prerouting priority mangle; policy accept;\n"
-      "    meta l4proto != tcp accept\n"
-      "    iifname {lan} tcp flags & (fin | syn | rst | ack) == syn goto judge\n"
-      "    socket transparent 1 meta mark set {mark} accept\n"
-      "  }}\n"
+      "{hosts}{own}{prerouting}"
       "  chain output {{\n"
       "    type filter hook output priority mangle; policy accept;\n"
       "    meta mark {refused} tcp flags & rst == rst add @refused4 {{ ip saddr . tcp sport "
@@ -185,13 +238,12 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port) 
       "timeout {seconds}s }}\n"
       "  }}\n"
       "}}\n",
-      fmt::arg("table", table), fmt::arg("counters", counters(settings)),
-      fmt::arg("taken", kTakenCounter), fmt::arg("port", port), fmt::arg("mark", mark),
-      fmt::arg("mptcp", kMptcpCounter), fmt::arg("lan", lan),
-      fmt::arg("converters", converters_left_alone(settings)),
-      fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings.rules)),
-      fmt::arg("alone", addresses_left_alone()), fmt::arg("refused", refused),
-      fmt::arg("seconds", seconds));
+      fmt::arg("table", registry::kCpeNftTable), fmt::arg("counters", counters(settings)),
+      fmt::arg("taken", kTakenCounter), fmt::arg("port", port),
+      fmt::arg("mark", registry::kCpeMark), fmt::arg("hosts", of_hosts(settings)),
+      fmt::arg("own", of_own_sockets(settings, cgroup_mount)),
+      fmt::arg("prerouting", prerouting(settings)), fmt::arg("refused", registry::kCpeRefusedMark),
+      fmt::arg("seconds", settings.refused_direct.count()));
 }
 
 std::string no_interception_rules() {
