@@ -22,8 +22,8 @@ inline constexpr Setting kLan{
     .key = "lan",
     .kind = Kind::kTexts,
     .help =
-        "Interfaces behind which the hosts are whose TCP connections are taken. Needed unless the "
-        "file has [single] or [[local]].",
+        "Interfaces behind which the hosts are whose TCP connections are taken. Needed unless "
+        "connections of this machine are taken ('single') or asked for ('local').",
     .example = "[\"lan0\"]"};
 
 inline constexpr Setting kWorkers{.key = "workers",

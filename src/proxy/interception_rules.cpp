@@ -178,7 +178,7 @@ std::string of_own_sockets(const CpeSettings& settings, std::string_view cgroup_
              "  chain own {{\n"
              "    type route hook output priority mangle; policy accept;\n"
              "    meta l4proto != tcp accept\n"
-             "    meta mark & {family_mask} == {family} accept\n"
+             "    meta mark {first}-{last} accept\n"
              "    ct mark {mark} ct direction original meta mark set {mark} accept\n"
              "    {syn} jump choose_own\n"
              "  }}\n"
@@ -187,8 +187,8 @@ std::string of_own_sockets(const CpeSettings& settings, std::string_view cgroup_
              "    socket transparent 1 accept\n"
              "{owners}"
              "  }}\n",
-             fmt::arg("mark", registry::kCpeMark), fmt::arg("family", registry::kMarks),
-             fmt::arg("family_mask", registry::kMarksMask), fmt::arg("syn", kSyn),
+             fmt::arg("mark", registry::kCpeMark), fmt::arg("first", registry::kFirstMark),
+             fmt::arg("last", registry::kLastMark), fmt::arg("syn", kSyn),
              fmt::arg("owners", own_socket_rules(*settings.single, cgroup_mount, "judge_own")));
 }
 

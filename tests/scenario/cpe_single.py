@@ -72,8 +72,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.reply(hashlib.sha256(self.rfile.read(int(self.headers["Content-Length"]))).hexdigest().encode())
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Who goes before the end is no matter."""
+
+
 def serve(node, address, port=PORT):
-    server = http.server.ThreadingHTTPServer((address, port), Handler, bind_and_activate=False)
+    server = Server((address, port), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -86,10 +91,10 @@ def url(host, port=PORT):
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def curl(pair, *arguments, before=(), text=False):
+def curl(pair, *arguments, before=()):
     """Its exit code and output."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = pair.cpe.command(*before, "curl", "-sS", "--max-time", "20", *arguments, text=text, env=environment)
+    done = pair.cpe.command(*before, "curl", "-sS", "--max-time", "20", *arguments, text=False, env=environment)
     return done.returncode, done.stdout
 
 
@@ -107,8 +112,8 @@ def get(pair, host, *arguments, before=(), port=PORT):
 
 
 def put(pair, host, *arguments):
-    done = pair.cpe.command("curl", "-sS", "--max-time", "20", *arguments, "-T", "-", url(host), input=BODY, text=False)
-    expect(done.stdout.decode() == hashlib.sha256(BODY).hexdigest(), f"{host}: the server got other octets: {done.stderr}")
+    code, out = curl(pair, *arguments, "-T", str(pair.body), url(host))
+    expect(out.decode() == hashlib.sha256(BODY).hexdigest(), f"{host}: the server got other octets: {code} {out}")
 
 
 def shown(pair):
@@ -156,8 +161,8 @@ def refused(pair):
     """Met after the connection stands; the second time by the server's own reset."""
     with pair.cpe.socket(socket.AF_INET, socket.SOCK_STREAM) as first:
         first.settimeout(10)
-        first.connect((SERVER, NOBODY_LISTENS))
         try:
+            first.connect((SERVER, NOBODY_LISTENS))
             expect(first.recv(1) is None, "an answer of nobody")
         except ConnectionResetError:
             pass
@@ -177,6 +182,7 @@ def chosen_users(pair):
         expect(get(pair, SERVER, before=other) == CONVERTER, "a user of a range is not converted")
     else:
         print("  one user alone is here: none of a range was tried")
+    set_file(pair, DEVICE + "\n[single]\n")
 
 
 def chosen_cgroups(pair):
@@ -184,7 +190,6 @@ def chosen_cgroups(pair):
     name = f"anabranch-single-{os.getpid()}"
     if subprocess.run(["mount", "-t", "cgroup2", "none", root], capture_output=True).returncode != 0:
         return print("  no cgroup2 here")
-    set_file(pair, DEVICE + "\n[single]\n")
     refused = pair.cpe_role
     refused.config.write_text(DEVICE + f'\n[single]\ncgroups = ["/{name}"]\n')
     answer = pair.cpe.command(refused.executable, "cpe", "reload", env=refused.environment)
@@ -270,8 +275,8 @@ def told_why_not(pair):
            "the next address of the name is not tried")
     stranger = pair.host.socket(socket.AF_INET, socket.SOCK_STREAM)
     stranger.settimeout(10)
-    stranger.connect((LAN, FOR_LAN))
     try:
+        stranger.connect((LAN, FOR_LAN))
         expect(stranger.recv(10) is None, "others than this machine are served")
     except ConnectionResetError:
         pass
@@ -336,6 +341,8 @@ def scenario(executable, folder):
         (folder / os.path.basename(path)).write_text(text)
         subprocess.run(["mount", "--bind", str(folder / os.path.basename(path)), path], check=True)
     pair = Pair(executable, folder, cpe=DEVICE + "\n[single]\n")
+    pair.body = folder / "body"
+    pair.body.write_bytes(BODY)
     for address in (SERVER, SERVER6):
         serve(pair.server, address)
     for step in (own_connections, left_alone, refused, asked_in_words, told_why_not, chosen_users, chosen_cgroups, converter_dead,
