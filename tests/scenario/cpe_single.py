@@ -23,6 +23,7 @@ from proxy_pair import CONVERTER, CONVERTER6, CPE, CPE_TOML, SERVER, SERVER6, Pa
 
 MPTCP = 262
 SIZE = 4_000_000
+LONG = 10  # more than the buffers on the way hold
 BODY = hashlib.shake_128(b"anabranch").digest(SIZE)
 PORT, REJECTED_PORT, NOBODY_LISTENS = 80, 81, 9
 SOCKS, HTTP, PASSWORD, FOR_LAN = 1080, 8080, 1081, 1082
@@ -54,7 +55,7 @@ HOSTS = f"""127.0.0.1 localhost loop.example
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """GET: the body, and whom the server sees. PUT: the hash of what came."""
+    """GET: the body, of /long LONG times, and whom the server sees. PUT: the hash of what came."""
     def log_message(self, *_):
         pass
 
@@ -66,7 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.reply(BODY)
+        self.reply(BODY * LONG if self.path == "/long" else BODY)
 
     def do_PUT(self):
         self.reply(hashlib.sha256(self.rfile.read(int(self.headers["Content-Length"]))).hexdigest().encode())
@@ -112,7 +113,7 @@ def get(pair, host, *arguments, before=(), port=PORT):
 
 
 def put(pair, host, *arguments):
-    code, out = curl(pair, *arguments, "-T", str(pair.body), url(host))
+    code, out = curl(pair, *arguments, "-H", "Expect:", "-T", str(pair.body), url(host))
     expect(out.decode() == hashlib.sha256(BODY).hexdigest(), f"{host}: the server got other octets: {code} {out}")
 
 
@@ -308,12 +309,12 @@ def uplink_lost(pair):
     with pair.cpe.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
         client.settimeout(20)
         client.connect((SERVER, PORT))
-        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        got = client.recv(100_000)
+        client.sendall(b"GET /long HTTP/1.0\r\n\r\n")
+        got = bytearray(client.recv(100_000))
         pair.cpe.ip("link set up1 down")
         while part := client.recv(1 << 18):
             got += part
-    expect(got.endswith(BODY), "other octets than the server sent")
+    expect(got.endswith(b"\r\n\r\n" + BODY * LONG), "other octets than the server sent")
 
 
 def killed(pair):
