@@ -3,8 +3,8 @@
 // clash with each other, and an operator can see at a glance what is ours:
 //
 //   ip route show table all proto 173       every route of ours
-//   ip rule show                             protocol 173, priorities 790-1999, 20000-20999,
-//                                            32764 and 32765
+//   ip rule show                             protocol 173, priorities 89, 790-1999,
+//                                            20000-20999, 32764 and 32765
 //   nft list table inet anabranch_gateway    translation of the gateway
 //   nft list table inet anabranch_cpe        connections that the CPE takes
 //   nft list table inet anabranch_converter  answers to clients whose addresses a converter keeps
@@ -73,14 +73,17 @@ inline constexpr std::uint32_t kPathsRuleSource = 32764;  ///< from a path's add
 inline constexpr std::uint32_t kPathsRulePrefer = 32765;  ///< what has no source address yet
 inline constexpr std::uint32_t kMainRule = 32766;
 
-// CPE: packets of connections it takes have a mark, whose table leads to this machine. The reset
-// that tells a LAN host of a refused destination has another, by which the nft table learns of it.
+// CPE: packets of connections it takes have a mark, whose table leads to this machine. Connections
+// of this machine itself have it in conntrack, too; they have a source address already, so that the
+// rule comes before any that an administrator has for those. The reset that tells a LAN host of a
+// refused destination has another mark, by which the nft table learns of it.
 inline constexpr std::string_view kCpeNftTable = "anabranch_cpe";
 inline constexpr std::uint32_t kCpeMark = 0x616e0100;
 inline constexpr std::uint32_t kCpeRefusedMark = 0x616e0101;
+inline constexpr std::uint32_t kCpeOwnMark = 0x616e0102;   ///< a connection of its own: never taken
 inline constexpr std::uint32_t kCpeFullMark = 0x616e0103;  ///< to a host beyond a limit
 inline constexpr std::uint32_t kCpeTable = 17800;
-inline constexpr std::uint32_t kCpeRule = 790;
+inline constexpr std::uint32_t kCpeRule = 89;
 // Converter that keeps its clients' addresses: the same for what servers answer to these.
 inline constexpr std::string_view kConverterNftTable = "anabranch_converter";
 inline constexpr std::uint32_t kConverterMark = 0x616e0110;
@@ -90,6 +93,12 @@ inline constexpr std::uint32_t kConverterRule = 791;
 // Balancer: place of its program among the tc filters of an interface's ingress.
 inline constexpr std::uint32_t kBalancerTcHandle = 1;
 inline constexpr std::uint32_t kBalancerTcPriority = 173;
+
+// Probes of the path manager, so that no CPE on the same machine answers them.
+inline constexpr std::uint32_t kPathsProbeMark = 0x616e0120;
+/// Every mark of ours is one of these.
+inline constexpr std::uint32_t kFirstMark = 0x616e0000;
+inline constexpr std::uint32_t kLastMark = 0x616effff;
 
 /// Service "convert" (RFC 8803 section 10.1).
 inline constexpr std::uint16_t kConvertPort = 5124;

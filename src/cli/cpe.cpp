@@ -11,8 +11,8 @@
 namespace anabranch::cli {
 namespace {
 
-Result<std::string> check(const std::filesystem::path& file) {
-  const auto settings = proxy::load_cpe_settings(file);
+Result<std::string> check(const std::filesystem::path& file, bool single) {
+  const auto settings = proxy::load_cpe_settings(file, {}, single);
   if (!settings) return std::unexpected(settings.error());
   return fmt::format("converters: {}{}, rules: {}", settings->converters.size(),
                      settings->converters_from_dhcp ? " and those of DHCP" : "",
@@ -22,16 +22,25 @@ Result<std::string> check(const std::filesystem::path& file) {
 }  // namespace
 
 void add_cpe(CLI::App& app, Outcome& outcome) {
-  add_proxy_role(app,
-                 {.name = "cpe",
-                  .what = "Proxy in a home gateway for endpoints that speak only TCP",
-                  .run = "Take the TCP connections of LAN hosts until stopped",
-                  .show = "Show converters, connections and what became of those before",
-                  .start = proxy::run_cpe,
-                  .check = check,
-                  .text = proxy::cpe_report_text,
-                  .clean_up = proxy::clean_up_cpe},
-                 outcome);
+  using std::filesystem::path;
+  const auto single = std::make_shared<bool>(false);
+  add_proxy_role(
+      app,
+      {.name = "cpe",
+       .what = "Proxy in a home gateway or on a device for endpoints that speak only TCP",
+       .run = "Take TCP connections until stopped",
+       .show = "Show converters, connections and what became of those before",
+       .start = [single](const path& file) { return proxy::run_cpe(file, *single); },
+       .check = [single](const path& file) { return check(file, *single); },
+       .text = proxy::cpe_report_text,
+       .clean_up = proxy::clean_up_cpe,
+       .more_options =
+           [single](CLI::App& command) {
+             command.add_flag(
+                 "--single", *single,
+                 "Take the connections of this machine itself, as [single] in the file does");
+           }},
+      outcome);
 }
 
 }  // namespace anabranch::cli

@@ -48,6 +48,7 @@ Verbs<ProxyOptions> add_proxy_role(CLI::App& app, const ProxyRole& role, Outcome
     command->add_option("-c,--config", options->config, "Configuration file")
         ->type_name("FILE")
         ->capture_default_str();
+    role.more_options(*command);
   };
   takes_file(verb("run", role.run, [start = role.start](const ProxyOptions& given) {
     return ok_or(start(given.config));

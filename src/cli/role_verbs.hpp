@@ -55,11 +55,13 @@ struct ProxyRole {
   const char* what;  ///< of the object
   const char* run;   ///< of the verb
   const char* show;  ///< of the verb
-  Result<void> (*start)(const std::filesystem::path& file);
+  std::function<Result<void>(const std::filesystem::path& file)> start;
   /// A sentence about a file without mistakes.
-  Result<std::string> (*check)(const std::filesystem::path& file);
+  std::function<Result<std::string>(const std::filesystem::path& file)> check;
   Result<std::string> (*text)(const std::string& report);
   Result<void> (*clean_up)();
+  /// Adds what the role takes beside the file, to run and to check.
+  std::function<void(CLI::App&)> more_options = [](CLI::App&) {};
 };
 
 struct ProxyOptions {

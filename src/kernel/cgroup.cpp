@@ -9,7 +9,9 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/magic.h>
 #include <mntent.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.hpp"
@@ -20,6 +22,12 @@ namespace {
 /// FILEID_KERNFS: the id is the whole handle.
 constexpr int kKernfsHandle = 0xfe;
 
+/// Not what another file system was mounted over.
+bool is_cgroup2(const char* folder) {
+  struct statfs found {};
+  return ::statfs(folder, &found) == 0 && found.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 }  // namespace
 
 Result<std::string> cgroup_root() {
@@ -27,7 +35,8 @@ Result<std::string> cgroup_root() {
                                                      ::endmntent);
   if (!mounts) return fail_errno("cannot read the mounts");
   while (const mntent* entry = ::getmntent(mounts.get()))
-    if (std::string_view(entry->mnt_type) == "cgroup2") return std::string(entry->mnt_dir);
+    if (std::string_view(entry->mnt_type) == "cgroup2" && is_cgroup2(entry->mnt_dir))
+      return std::string(entry->mnt_dir);
   return fail("no cgroup2 file system is mounted", {},
               "mount -t cgroup2 none /sys/fs/cgroup/unified", ExitCode::kNotPermitted);
 }

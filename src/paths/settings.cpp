@@ -3,13 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <set>
 #include <system_error>
 
-#include <pwd.h>
-
+#include "base/users.hpp"
 #include "paths/setting_definitions.hpp"
 
 namespace anabranch::paths {
@@ -34,25 +32,6 @@ std::optional<policy::PortRange> parse_ports(std::string_view text) {
   const auto last = dash == text.npos ? first : parse_number<std::uint16_t>(text.substr(dash + 1));
   if (!first || !last || *first == 0 || *last < *first) return std::nullopt;
   return policy::PortRange{*first, *last};
-}
-
-/// A user's number by its name; nothing when there is no such user.
-std::optional<std::uint32_t> user_of(const std::string& name) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(1024);
-  while (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == ERANGE &&
-         buffer.size() < (1u << 20))
-    buffer.resize(buffer.size() * 2);
-  if (found == nullptr) return std::nullopt;
-  return entry.pw_uid;
-}
-
-std::optional<std::uint32_t> parse_user(const std::string& text) {
-  if (const auto number = parse_number<std::uint32_t>(text)) return number;
-  // Beyond an octet 0 the system would not look.
-  if (text.empty() || text.find('\0') != text.npos) return std::nullopt;
-  return user_of(text);
 }
 
 /// Patterns of interface names. One that no name can match would be a rule without effect.

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/registry.hpp"
 #include "probe/segment.hpp"
 
 namespace anabranch::probe {
@@ -150,6 +151,8 @@ Result<RawSocket> RawSocket::open(const IpAddress& source, std::span<const std::
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
     return fail_errno("cannot attach the filter of probes");
   ANABRANCH_TRY(set(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS"));
+  ANABRANCH_TRY(
+      set(fd.get(), SOL_SOCKET, SO_MARK, static_cast<int>(registry::kPathsProbeMark), "SO_MARK"));
   if (family == Family::kIpv4) {
     ANABRANCH_TRY(set(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, "IP_MTU_DISCOVER"));
   } else {

@@ -7,6 +7,7 @@
 
 #include "base/registry.hpp"
 #include "proxy/fast_open.hpp"
+#include "proxy/interception.hpp"
 #include "proxy/rules_in_the_way.hpp"
 
 namespace anabranch::proxy {
@@ -153,7 +154,7 @@ std::vector<Check> judge_cpe(const CpeSettings& settings, const MachineFacts& fa
   add_common(out, facts, FastOpen::kClient, settings.congestion, kCpeConnections);
   out.push_back(reverse_path(facts));
   out.push_back(source_mark(facts));
-  out.push_back(rules(facts, {registry::kCpeMark, registry::kCpeRule, settings.lan, facts.lan}));
+  if (const auto packets = led_packets(settings, facts.lan)) out.push_back(rules(facts, *packets));
   for (const auto& one : reaches) out.push_back(reach(one));
   return out;
 }

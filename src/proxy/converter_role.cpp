@@ -15,6 +15,7 @@
 #include "proxy/converter_setting_definitions.hpp"
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
+#include "proxy/listed_ports.hpp"
 #include "proxy/mapping_log.hpp"
 #include "proxy/role_runtime.hpp"
 #include "proxy/server_syn.hpp"
@@ -92,7 +93,7 @@ class Role final : public RoleRuntime {
   /// What new settings need and what is not there yet.
   struct Prepared {
     std::vector<Listener> clients;
-    IncomingPorts<Incoming>::Change incoming;
+    ListedPorts<Incoming>::Change incoming;
     Cookies cookies;
     std::unique_ptr<MappingLog> log;
   };
@@ -100,7 +101,7 @@ class Role final : public RoleRuntime {
   std::expected<Prepared, Obstacle> prepare(const ConverterSettings& settings);
   Result<void> take(Prepared prepared);
   std::optional<Obstacle> lead_packets(const ConverterSettings& settings,
-                                       const IncomingPorts<Incoming>::Change& incoming);
+                                       const ListedPorts<Incoming>::Change& incoming);
   void write_mappings();
   void drain();
   void look_whether_drained();
@@ -117,7 +118,7 @@ class Role final : public RoleRuntime {
     return std::make_unique<ConverterPlane>(reactor, settings_, shared_);
   }};
   ClientTable remote_hosts_;
-  IncomingPorts<Incoming> incoming_{
+  ListedPorts<Incoming> incoming_{
       key::kIncoming, definition::incoming::kConverterListen, [this](const IncomingPort& entry) {
         return std::make_unique<Incoming>(*settings_, entry, remote_hosts_, memory_);
       }};
@@ -198,7 +199,7 @@ std::expected<Role::Prepared, Obstacle> Role::prepare(const ConverterSettings& s
 }
 
 std::optional<Obstacle> Role::lead_packets(const ConverterSettings& settings,
-                                           const IncomingPorts<Incoming>::Change& incoming) {
+                                           const ListedPorts<Incoming>::Change& incoming) {
   const auto whole = incoming.whole_addresses(settings.listen, {});
   const bool preserves = settings.source.mode == SourceMode::kPreservation;
   if (!preserves && whole.empty() && !leads_packets_) return std::nullopt;

@@ -64,11 +64,19 @@ void CpePlane::enter(kernel::Accepted accepted) {
     ++tally.outcomes["limit-" + std::string(limit_name(admitted.admission))];
     return kernel::let_close_reset(accepted.fd.get());
   }
-  auto session =
-      std::make_unique<CpeSession>(*this, std::move(accepted), std::move(admitted.ticket));
+  begin(std::make_unique<CpeSession>(*this, std::move(accepted), std::move(admitted.ticket)),
+        admitted.admission);
+}
+
+void CpePlane::serve(LocalRequest request) {
+  memory_watch_.wake();
+  begin(std::make_unique<CpeSession>(*this, std::move(request)), ClientTable::Admission::kYes);
+}
+
+void CpePlane::begin(std::unique_ptr<CpeSession> session, ClientTable::Admission admission) {
   auto& entered = *session;
   sessions_.emplace(&entered, std::move(session));
-  entered.begin(admitted.admission);
+  entered.begin(admission);
 }
 
 std::uint64_t CpePlane::waiting_octets() const {
@@ -104,6 +112,7 @@ CpeCounts& CpeCounts::operator+=(const CpeCounts& other) {
   for (const auto& [name, count] : other.outcomes) outcomes[name] += count;
   for (const auto& [name, count] : other.direct) direct[name] += count;
   for (const auto& [name, count] : other.first_answers) first_answers[name] += count;
+  for (const auto& [name, count] : other.rules) rules[name] += count;
   add(relays, other.relays);
   return *this;
 }

@@ -15,6 +15,7 @@
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_settings.hpp"
 #include "proxy/door.hpp"
+#include "proxy/local_request.hpp"
 #include "proxy/memory_watch.hpp"
 #include "proxy/mptcp_servers.hpp"
 #include "proxy/uplink_addresses.hpp"
@@ -37,6 +38,8 @@ struct CpeCounts {
   std::map<std::string, std::uint64_t> direct;
   /// SYNs that went over several uplinks: answered first over which.
   std::map<std::string, std::uint64_t> first_answers;
+  /// Connections asked for at local doors that a rule decided on, by its name.
+  std::map<std::string, std::uint64_t> rules;
   relay::RelayCounts relays;
 
   CpeCounts& operator+=(const CpeCounts& other);
@@ -64,6 +67,8 @@ class CpePlane final {
   CpePlane& operator=(const CpePlane&) = delete;
 
   void set(Settings settings);
+  /// A client of a local door has asked for a connection.
+  void serve(LocalRequest request);
   CpeCounts counts() const;
 
   // For the sessions.
@@ -92,6 +97,7 @@ class CpePlane final {
   };
 
   void enter(kernel::Accepted accepted);
+  void begin(std::unique_ptr<CpeSession> session, ClientTable::Admission admission);
   std::uint64_t waiting_octets() const;
   void ask_converters();
 

@@ -45,6 +45,7 @@ enum : std::size_t {
   kWorkers,
   kTaken,
   kConverterSynData,
+  kLocal,
   kCount,
 };
 
@@ -91,6 +92,7 @@ constexpr std::array<status::MetricDefinition, kCount> kDefinitions{{
     {"anabranch_cpe_taken_syns_total", kCounter, "SYNs of hosts that were taken."},
     {"anabranch_cpe_converter_syn_data", kGauge,
      "1 while SYNs to the converter carry the destination, 0 after its path has lost that."},
+    {"anabranch_cpe_local_connections_total", kCounter, "Connections of clients of a [[local]]."},
 }};
 
 double figure(std::uint64_t count) {
@@ -109,9 +111,50 @@ json incoming_json(const CpeView& view) {
   return out;
 }
 
+json local_json(const CpeView& view) {
+  auto out = json::array();
+  for (const auto& one : view.local)
+    out.push_back({{"listen", one.settings.listen.text()},
+                   {"protocol", local_protocol_name(one.settings.protocol)},
+                   {"connections", one.connections},
+                   {"accepted", one.counts.accepted},
+                   {"outcomes", one.counts.outcomes}});
+  return out;
+}
+
+json single_json(const CpeView& view) {
+  if (!view.settings.single) return nullptr;
+  auto users = json::array();
+  for (const auto& [first, last] : view.settings.single->users)
+    users.push_back(first == last ? fmt::format("{}", first) : fmt::format("{}-{}", first, last));
+  return {{"uids", std::move(users)}, {"cgroups", view.settings.single->cgroups}};
+}
+
+/// Whose connections are taken, in words.
+std::string taken_text(const json& view) {
+  std::string out;
+  const auto add = [&](const std::string& what) { out += (out.empty() ? "" : ", ") + what; };
+  for (const auto& name : view.value("lan", json::array()))
+    add("hosts behind " + name.get<std::string>());
+  const auto single = view.value("single", json());
+  if (!single.is_object()) return out;
+  const auto users = single.value("uids", json::array());
+  const auto cgroups = single.value("cgroups", json::array());
+  for (const auto& user : users) add("uid " + user.get<std::string>());
+  for (const auto& cgroup : cgroups) add("cgroup " + cgroup.get<std::string>());
+  if (users.empty() && cgroups.empty()) add("this machine");
+  return out;
+}
+
 std::uint64_t packets(const CpeView& view, std::string_view counter) {
   const auto found = view.packets.find(std::string(counter));
   return found == view.packets.end() ? 0 : found->second;
+}
+
+/// What it held for: connections that came to the nft table, and to local doors.
+std::uint64_t rule_count(const CpeView& view, std::size_t rule) {
+  const auto asked = view.counts.rules.find(view.settings.rules[rule].name);
+  return packets(view, rule_counter(rule)) + (asked == view.counts.rules.end() ? 0 : asked->second);
 }
 
 }  // namespace
@@ -133,9 +176,11 @@ std::string cpe_report_json(const CpeView& view) {
   for (std::size_t i = 0; i < view.settings.rules.size(); ++i)
     rules.push_back({{"name", view.settings.rules[i].name},
                      {"action", action_name(view.settings.rules[i].action)},
-                     {"syns", packets(view, rule_counter(i))}});
+                     {"syns", rule_count(view, i)}});
   const json out{{"config", view.file},
                  {"lan", view.settings.lan},
+                 {"single", single_json(view)},
+                 {"local", local_json(view)},
                  {"workers", view.workers},
                  {"port", view.port},
                  {"converters", std::move(converters)},
@@ -200,6 +245,8 @@ Result<std::string> cpe_report_text(const std::string& report) {
   std::string out;
   for (const auto& one : view.value("converters", json::array())) out += converter_line(one);
   out += why_none(view);
+  if (const auto taken = taken_text(view); !taken.empty())
+    out += fmt::format("takes connections of {}\n", taken);
   out +=
       fmt::format("{} connections of {} hosts, {} being set up; {} to servers, {} to hosts\n",
                   number("connections"), number("hosts"), number("connections_in_setup"),
@@ -228,6 +275,10 @@ Result<std::string> cpe_report_text(const std::string& report) {
     out += fmt::format("  incoming {} {} to {}: {} connections, {} so far\n", one.value("name", ""),
                        one.value("listen", ""), one.value("host", ""),
                        one.value("connections", std::uint64_t{0}),
+                       one.value("accepted", std::uint64_t{0}));
+  for (const auto& one : view.value("local", json::array()))
+    out += fmt::format("  local {} ({}): {} connections, {} so far\n", one.value("listen", ""),
+                       one.value("protocol", ""), one.value("connections", std::uint64_t{0}),
                        one.value("accepted", std::uint64_t{0}));
   return out;
 }
@@ -271,7 +322,7 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   for (std::size_t i = 0; i < view.settings.rules.size(); ++i)
     out.push_back({&kDefinitions.at(kRules),
                    {{"rule", view.settings.rules[i].name}},
-                   figure(packets(view, rule_counter(i)))});
+                   figure(rule_count(view, i))});
   add(kStarved, counts.starved);
   add(kToServers, counts.relays.octets_to_server);
   add(kToHosts, counts.relays.octets_to_client);
@@ -288,6 +339,10 @@ std::vector<Metric> cpe_metrics(const CpeView& view) {
   add(kHeld, counts.relays.held);
   add(kWorkers, view.workers);
   add(kTaken, packets(view, kTakenCounter));
+  for (const auto& one : view.local)
+    out.push_back({&kDefinitions.at(kLocal),
+                   {{"listen", one.settings.listen.text()}},
+                   figure(one.counts.accepted)});
   return out;
 }
 

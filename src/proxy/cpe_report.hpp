@@ -13,6 +13,7 @@
 #include "proxy/converter_pool.hpp"
 #include "proxy/cpe_plane.hpp"
 #include "proxy/cpe_settings.hpp"
+#include "proxy/local_plane.hpp"
 #include "status/metrics.hpp"
 
 namespace anabranch::proxy {
@@ -20,6 +21,12 @@ namespace anabranch::proxy {
 struct IncomingToHost {
   IncomingPort port;
   ConverterCounts counts;
+};
+
+struct LocalDoorView {
+  LocalDoorSettings settings;
+  std::uint64_t connections = 0;
+  LocalCounts counts;
 };
 
 struct CpeView {
@@ -34,6 +41,7 @@ struct CpeView {
   std::map<std::string, std::uint64_t> packets;  ///< of the counters of interception_rules()
   CpeCounts counts;
   std::vector<IncomingToHost> incoming = {};
+  std::vector<LocalDoorView> local = {};
 };
 
 std::string cpe_report_json(const CpeView& view);

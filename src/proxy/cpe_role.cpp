@@ -16,6 +16,10 @@
 #include "proxy/fast_open.hpp"
 #include "proxy/incoming.hpp"
 #include "proxy/interception.hpp"
+#include "proxy/listed_ports.hpp"
+#include "proxy/local_plane.hpp"
+#include "proxy/name_resolver.hpp"
+#include "proxy/own_sockets.hpp"
 #include "proxy/role_runtime.hpp"
 #include "proxy/rules_in_the_way.hpp"
 #include "proxy/service.hpp"
@@ -43,18 +47,44 @@ struct Incoming {
   Service<ConverterPlane> service;
 };
 
+/// A [[local]]. `settings`: of the role, as they are when a plane is made.
+struct Local {
+  Local(const LocalDoorSettings& entry, const std::shared_ptr<const CpeSettings>& settings,
+        const CpeShared& shared, NameResolver& names, CpeCounts& of_gone)
+      : port(entry),
+        door(entry, shared.memory),
+        gone(of_gone),
+        service([this, &settings, &shared, &names](relay::Reactor& reactor, bool) {
+          return std::make_unique<LocalPlane>(reactor, settings, shared, names, door, users);
+        }) {}
+  ~Local() {
+    service.end();
+    gone += service.counts().tried;
+  }
+  Local(const Local&) = delete;
+  Local& operator=(const Local&) = delete;
+
+  LocalDoorSettings port;
+  Endpoint listens;
+  LocalPlane::Users users;
+  LocalDoor door;
+  CpeCounts& gone;
+  Service<LocalPlane> service;
+};
+
 void warn_of_rules(const CpeSettings& settings) {
   for (const auto& rule : Interception::rules_in_the_way(settings))
     log::warning(
-        "the rule \"{}\" comes before ours and may take packets of hosts' connections, which then "
-        "hang; anabranch doctor says more",
+        "the rule \"{}\" comes before ours and may take packets of connections that we take, which "
+        "then hang; anabranch doctor says more",
         rule_text(rule));
 }
 
 class Role final : public RoleRuntime {
  public:
-  Role(const std::filesystem::path& file, CpeSettings settings)
+  Role(const std::filesystem::path& file, bool single, CpeSettings settings)
       : RoleRuntime(kName, file),
+        single_(single),
         settings_(std::make_shared<const CpeSettings>(std::move(settings))),
         pool_(settings_->converters, settings_->retry),
         memory_(settings_->limits.memory),
@@ -79,7 +109,9 @@ class Role final : public RoleRuntime {
   /// What new settings need and what is not there yet.
   struct Prepared {
     std::vector<Listener> hosts;
-    IncomingPorts<Incoming>::Change incoming;
+    ListedPorts<Incoming>::Change incoming;
+    ListedPorts<Local>::Change local;
+    std::vector<LocalPlane::Users> local_users;  ///< of each
     std::vector<WholeAddress> whole_addresses;
   };
   /// Settings become ours in two steps, of which the first one changes nothing that runs.
@@ -92,8 +124,12 @@ class Role final : public RoleRuntime {
   void converters_told();
   Result<UniqueFd> choose_port();
   ListeningPlan hosts_plan(const CpeSettings& settings) const;
+  std::optional<Obstacle> prepare_local(const CpeSettings& settings, Prepared& prepared) const;
+  /// With what comes from elsewhere than the file.
+  CpeSettings completed(CpeSettings settings) const;
   CpeView view();
 
+  bool single_;  ///< told so by the command line
   std::shared_ptr<const CpeSettings> settings_;
   DhcpConverters dhcp_{loop_, [this] { converters_told(); }};
   ConverterPool pool_;
@@ -111,10 +147,17 @@ class Role final : public RoleRuntime {
   }};
   std::shared_ptr<const ConverterSettings> asked_;  ///< for incoming connections
   ClientTable converters_;
-  IncomingPorts<Incoming> incoming_{
+  ListedPorts<Incoming> incoming_{
       key::kIncoming, definition::incoming::kCpeListen, [this](const IncomingPort& entry) {
         return std::make_unique<Incoming>(entry, asked_, converters_, memory_);
       }};
+  NameResolver names_;
+  CpeCounts of_gone_doors_;
+  ListedPorts<Local> local_{definition::local::kLocal, definition::local::kListen,
+                            [this](const LocalDoorSettings& entry) {
+                              return std::make_unique<Local>(entry, settings_, shared_, names_,
+                                                             of_gone_doors_);
+                            }};
 };
 
 Result<void> Role::open() {
@@ -148,6 +191,7 @@ Result<void> Role::put_back() {
   const auto stopped = Interception::stop();
   prepared_.reset();
   incoming_.clear();
+  local_.clear();
   service_of_hosts_.end();
   // In the opposite order of how they were set.
   const auto other = fast_open_incoming_.restore();
@@ -190,11 +234,32 @@ std::expected<Role::Prepared, Obstacle> Role::prepare(const CpeSettings& setting
                                     workers);
   if (!incoming) return std::unexpected(incoming.error());
   out.incoming = *std::move(incoming);
+  if (auto obstacle = prepare_local(settings, out)) return std::unexpected(*std::move(obstacle));
+  if (settings.single)
+    if (const auto mount = cgroup_mount(*settings.single); !mount)
+      return std::unexpected(
+          Obstacle{&definition::single::kSingle, &definition::single::kCgroups, mount.error()});
   std::vector<IpAddress> converters;
   for (const auto& converter : settings.converters)
     converters.push_back(converter.endpoint.address);
   out.whole_addresses = out.incoming.whole_addresses({}, converters);
   return out;
+}
+
+std::optional<Obstacle> Role::prepare_local(const CpeSettings& settings, Prepared& prepared) const {
+  using definition::local::kLocal;
+  auto local = local_.prepare(settings.local, {.congestion = settings.congestion},
+                              worker_count(settings.workers));
+  if (!local) return local.error();
+  prepared.local = *std::move(local);
+  for (const auto& entry : settings.local) {
+    auto users = entry.users.empty() ? LocalUsers() : load_local_users(entry.users);
+    if (!users)
+      return Obstacle{&kLocal, &definition::local::kUsers, users.error(),
+                      prepared.local_users.size()};
+    prepared.local_users.push_back(std::make_shared<const LocalUsers>(*std::move(users)));
+  }
+  return std::nullopt;
 }
 
 /// Of settings_.
@@ -205,6 +270,12 @@ Result<void> Role::take(Prepared prepared) {
   incoming_.apply(std::move(prepared.incoming), workers_);
   for (const auto& incoming : incoming_.all())
     incoming->service.each([&](ConverterPlane& plane) { plane.set(asked_); });
+  for (std::size_t i = 0; i < prepared.local.ports.size(); ++i)
+    prepared.local.ports[i].port().users = std::move(prepared.local_users[i]);
+  local_.apply(std::move(prepared.local), workers_);
+  local_.each([&](const Local& local) {
+    local.service.each([&](LocalPlane& plane) { plane.set(settings_, local.users); });
+  });
   return {};
 }
 
@@ -222,16 +293,31 @@ CpeView Role::view() {
   if (auto packets = Interception::counters()) out.packets = *std::move(packets);
   for (const auto& incoming : incoming_.all())
     out.incoming.push_back({.port = incoming->port, .counts = incoming->service.counts()});
+  out.counts += of_gone_doors_;
+  local_.each([&](const Local& local) { out.counts += local.service.counts().tried; });
+  for (const auto& local : local_.all())
+    out.local.push_back({.settings = local->port,
+                         .connections = local->door.clients.connections(),
+                         .counts = local->service.counts()});
   return out;
+}
+
+CpeSettings Role::completed(CpeSettings settings) const {
+  // Running connections are led here by the rules of [single].
+  if (settings.single.has_value() != settings_->single.has_value())
+    settings.single = settings_->single;
+  return dhcp_.completed(std::move(settings));
 }
 
 Result<void> Role::read_again() {
   std::optional<Prepared> prepared;
-  auto fresh = load_cpe_settings(file(), [&](const CpeSettings& settings) {
-    return try_out(dhcp_.completed(settings), prepared);
-  });
+  auto fresh = load_cpe_settings(
+      file(), [&](const CpeSettings& settings) { return try_out(completed(settings), prepared); },
+      single_);
   if (!fresh) return std::unexpected(fresh.error());
-  ANABRANCH_TRY(adopt(dhcp_.completed(*std::move(fresh)), *std::move(prepared)));
+  if (fresh->single.has_value() != settings_->single.has_value())
+    log::warning("[single] comes and goes at the next start only");
+  ANABRANCH_TRY(adopt(completed(*std::move(fresh)), *std::move(prepared)));
   dhcp_.follow(settings_->converters_from_dhcp);
   warn_of_rules(*settings_);
   return {};
@@ -271,15 +357,16 @@ Result<void> Role::adopt(CpeSettings settings, Prepared prepared) {
 
 bool Role::leave_idle() {
   const bool hosts = service_of_hosts_.leave_idle(workers_);
-  return incoming_.leave_idle(workers_) || hosts;
+  const bool local = local_.leave_idle(workers_);
+  return incoming_.leave_idle(workers_) || hosts || local;
 }
 
 }  // namespace
 
-Result<void> run_cpe(const std::filesystem::path& file) {
-  auto settings = load_cpe_settings(file);
+Result<void> run_cpe(const std::filesystem::path& file, bool single) {
+  auto settings = load_cpe_settings(file, {}, single);
   if (!settings) return std::unexpected(settings.error());
-  return Role(file, *std::move(settings)).run();
+  return Role(file, single, *std::move(settings)).run();
 }
 
 Result<void> clean_up_cpe() {

@@ -8,8 +8,9 @@
 
 namespace anabranch::proxy {
 
-/// Takes LAN hosts' connections until SIGTERM or SIGINT; running ones are reset at its end.
-Result<void> run_cpe(const std::filesystem::path& file);
+/// Takes LAN hosts' connections, and this machine's where it is told to, until SIGTERM or SIGINT;
+/// running ones are reset at its end. `single`: as for load_cpe_settings().
+Result<void> run_cpe(const std::filesystem::path& file, bool single);
 
 /// Removes what a CPE that was killed has left in the kernel.
 Result<void> clean_up_cpe();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "proxy/cpe_session.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -30,6 +31,10 @@ constexpr std::size_t kMostEarly = std::size_t{64} << 10;
 /// With a cookie, and without an option.
 constexpr unsigned kMostAgain = 2;
 
+/// How long another address of the same name waits for a server's answer.
+constexpr std::chrono::milliseconds kNextAddress{2000};
+const signalling::Outcome kShortage{.verdict = Verdict::kResourceExceeded};
+
 /// Keeps a connection counted while it is relayed.
 class Counted final : public relay::Relays::Listener {
  public:
@@ -54,18 +59,34 @@ CpeSession::CpeSession(CpePlane& plane, kernel::Accepted accepted, ClientTable::
       destination_(plane.incoming() ? peer_
                                     : kernel::own_endpoint(host_.get()).value_or(Endpoint())) {}
 
+CpeSession::CpeSession(CpePlane& plane, LocalRequest request)
+    : plane_(plane),
+      ticket_(std::move(request.ticket)),
+      host_(std::move(request.client)),
+      peer_(request.peer),
+      destination_(request.destinations.front().endpoint),
+      asker_(std::move(request.asker)),
+      asked_for_(std::move(request.destinations)),
+      out_(std::move(request.early)) {}
+
 CpeSession::~CpeSession() {
   if (host_) plane_.reactor.forget(host_.get(), host_side_);
   if (far_) plane_.reactor.forget(far_.get(), far_side_);
 }
 
 void CpeSession::begin(ClientTable::Admission admission) {
-  if (!plane_.reactor.watch(host_.get(), EPOLLIN | EPOLLRDHUP, host_side_)) return end("starved");
+  if (!plane_.reactor.watch(host_.get(), EPOLLIN | EPOLLRDHUP, host_side_))
+    return end("starved", kShortage);
   if (admission != ClientTable::Admission::kYes) {
     // The interception's table learns of the host by the next packet to it.
     kernel::set_mark(host_.get(), registry::kCpeFullMark);
     return go_direct("limit-" + std::string(limit_name(admission)));
   }
+  attempt();
+}
+
+void CpeSession::attempt() {
+  if (asker_ && !asked_for_[attempt_].direct.empty()) return go_direct(asked_for_[attempt_].direct);
   if (plane_.settings->bypass && plane_.mptcp_servers.knows(destination_, plane_.reactor.now()))
     return go_direct("speaks-mptcp", kernel::Transport::kMptcp);
   choose();
@@ -171,7 +192,7 @@ void CpeSession::reached() {
       plane_.pool.syn_data_lost(choice_.endpoint, plane_.reactor.now());
     }
   }
-  plane_.reactor.start(deadline_, plane_.settings->setup);
+  plane_.reactor.start(deadline_, patience());
   if (!take_early()) return;
   hear();
 }
@@ -186,7 +207,8 @@ void CpeSession::host_ready(std::uint32_t events) {
 
 bool CpeSession::take_early() {
   std::array<std::uint8_t, 16384> buffer;
-  while (!host_done_ && out_.size() < opening_ + kMostEarly) {
+  // Who asks in words waits for ours: with nothing of it sent, another address can be tried.
+  while (!asker_ && !host_done_ && out_.size() < opening_ + kMostEarly) {
     const auto got = ::recv(host_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) break;
@@ -265,7 +287,8 @@ void CpeSession::failed(const signalling::Failed& answer) {
     case Verdict::kUnreachable:
     case Verdict::kNetworkFailure:
       drop_far();
-      return refuse(verdict_name(answer.verdict));
+      return refuse(verdict_name(answer.verdict),
+                    {.verdict = answer.verdict, .icmp_code = answer.icmp_code});
     case Verdict::kResourceExceeded:
       plane_.pool.pause(choice_.endpoint, answer.wait, now);
       [[fallthrough]];
@@ -305,25 +328,30 @@ void CpeSession::go_direct(std::string_view why, kernel::Transport transport) {
     if (const auto set = kernel::set_congestion_control(fd->get(), plane_.settings->congestion);
         !set)
       fd = std::unexpected(set.error());
-  if (!fd) return end("starved");
+  if (!fd) return end("starved", kShortage);
   far_ = *std::move(fd);
+  if (plane_.settings->single) kernel::set_mark(far_.get(), registry::kCpeOwnMark);
   // As if we were not there. Where that is not possible it is one connection of this machine's; so
-  // is one by MPTCP, whose further subflows can only have addresses of ours.
-  if (!bypass_) {
+  // is one by MPTCP, whose further subflows can only have addresses of ours, and one that a client
+  // of a local door has asked for.
+  if (!bypass_ && !asker_) {
     const auto as_host = kernel::connect_as(far_.get(), peer_.address);
     if (!as_host) log::debug("{}", as_host.error().text());
   }
   if (const auto begun = kernel::begin_connect(far_.get(), destination_, {}); begun.error != 0)
-    return refuse("direct-" + std::string(verdict_name(outcome_of(begun.error, {}).verdict)));
-  if (!plane_.reactor.watch(far_.get(), EPOLLOUT, far_side_)) return end("starved");
-  plane_.reactor.start(deadline_, plane_.settings->setup);
+    return direct_fails(begun.error);
+  if (!plane_.reactor.watch(far_.get(), EPOLLOUT, far_side_)) return end("starved", kShortage);
+  plane_.reactor.start(deadline_, patience());
+}
+
+void CpeSession::direct_fails(int error) {
+  const auto outcome = outcome_of(error, {});
+  refuse("direct-" + std::string(verdict_name(outcome.verdict)), outcome);
 }
 
 void CpeSession::direct_ready(std::uint32_t events) {
   const int error = kernel::take_error(far_.get());
-  if (error != 0 || (events & kGone) != 0)
-    return refuse("direct-" + std::string(verdict_name(
-                                  outcome_of(error == 0 ? ECONNRESET : error, {}).verdict)));
+  if (error != 0 || (events & kGone) != 0) return direct_fails(error == 0 ? ECONNRESET : error);
   if ((events & EPOLLOUT) == 0) return;
   ++plane_.tally.outcomes["direct"];
   if (bypass_ && !kernel::is_mptcp(far_.get())) plane_.mptcp_servers.forget(destination_);
@@ -331,6 +359,10 @@ void CpeSession::direct_ready(std::uint32_t events) {
 }
 
 void CpeSession::relay_on(Octets to_host, Octets to_far, bool mptcp) {
+  if (asker_) {
+    const auto words = asker_->established();
+    to_host.insert(to_host.begin(), words.begin(), words.end());
+  }
   plane_.reactor.forget(host_.get(), host_side_);
   plane_.reactor.forget(far_.get(), far_side_);
   plane_.relays.add({std::move(host_), false, std::move(to_host)},
@@ -347,10 +379,12 @@ void CpeSession::too_late() {
       plane_.pool.unreachable(choice_.endpoint, "no answer", plane_.reactor.now());
       return go_direct("converter-silent");
     case Phase::kAsking:
+      // What the host has sent may have arrived.
+      if (sent_ <= opening_ && try_next_destination()) return;
       drop_far();
       return end("converter-silent");
     case Phase::kDirect:
-      return refuse("direct-timeout");
+      return refuse("direct-timeout", {.verdict = Verdict::kNetworkFailure});
   }
 }
 
@@ -362,14 +396,34 @@ void CpeSession::drop_far() {
   far_.reset();
 }
 
-void CpeSession::refuse(std::string_view name) {
-  if (!plane_.incoming()) kernel::set_mark(host_.get(), registry::kCpeRefusedMark);
-  end(name);
+bool CpeSession::try_next_destination() {
+  if (attempt_ + 1 >= asked_for_.size()) return false;
+  destination_ = asked_for_[++attempt_].endpoint;
+  drop_far();
+  attempt();
+  return true;
 }
 
-void CpeSession::end(std::string_view name) {
+std::chrono::milliseconds CpeSession::patience() const {
+  const auto most = plane_.settings->setup;
+  const bool may_try_next = attempt_ + 1 < asked_for_.size() && out_.size() == opening_;
+  return may_try_next ? std::min(most, kNextAddress) : most;
+}
+
+void CpeSession::refuse(std::string_view name, const signalling::Outcome& outcome) {
+  if (try_next_destination()) return;
+  if (!plane_.incoming() && !asker_) kernel::set_mark(host_.get(), registry::kCpeRefusedMark);
+  end(name, outcome);
+}
+
+void CpeSession::end(std::string_view name, const signalling::Outcome& outcome) {
   ++plane_.tally.outcomes[std::string(name)];
-  kernel::let_close_reset(host_.get());
+  if (asker_) {
+    plane_.reactor.forget(host_.get(), host_side_);
+    asker_->failed(std::move(host_), std::move(ticket_), outcome);
+  } else {
+    kernel::let_close_reset(host_.get());
+  }
   plane_.remove(*this);
 }
 

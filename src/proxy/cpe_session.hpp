@@ -18,12 +18,14 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/endpoint.hpp"
 #include "base/fd.hpp"
 #include "kernel/stream_socket.hpp"
 #include "proxy/client_table.hpp"
 #include "proxy/converter_pool.hpp"
+#include "proxy/local_request.hpp"
 #include "proxy/syn_race.hpp"
 #include "proxy/watching.hpp"
 #include "signalling/signalling.hpp"
@@ -35,6 +37,7 @@ class CpePlane;
 class CpeSession {
  public:
   CpeSession(CpePlane& plane, kernel::Accepted accepted, ClientTable::Ticket ticket);
+  CpeSession(CpePlane& plane, LocalRequest request);
   ~CpeSession();
   CpeSession(const CpeSession&) = delete;
   CpeSession& operator=(const CpeSession&) = delete;
@@ -52,6 +55,8 @@ class CpeSession {
   void far_ready(std::uint32_t events);
   void too_late();
 
+  /// Towards destination_, whichever way it goes.
+  void attempt();
   void choose();
   void reach();
   /// The words for the converter, and what the host has sent so far.
@@ -71,18 +76,29 @@ class CpeSession {
   void converter_refuses(int error);
   void go_direct(std::string_view why, kernel::Transport transport = kernel::Transport::kTcp);
   void direct_ready(std::uint32_t events);
+  void direct_fails(int error);
+  /// How long the destination may take to answer.
+  std::chrono::milliseconds patience() const;
   void relay_on(signalling::Octets to_host, signalling::Octets to_far, bool mptcp);
   void drop_far();
-  /// Resets the host's connection; further ones to this destination are left alone for a while.
-  void refuse(std::string_view name);
-  void end(std::string_view name);
+  /// The destination does not serve the host. Another address of it is tried where there is one;
+  /// else the host's connection is reset, and further ones to this destination are left alone for a
+  /// while.
+  void refuse(std::string_view name, const signalling::Outcome& outcome);
+  bool try_next_destination();
+  /// Resets the host's connection, or tells `outcome` to a host that has asked in words.
+  void end(std::string_view name,
+           const signalling::Outcome& outcome = {.verdict = signalling::Verdict::kNetworkFailure});
 
   CpePlane& plane_;
   ClientTable::Ticket ticket_;
   UniqueFd host_;
   UniqueFd far_;  ///< the converter, or the destination
   Endpoint peer_;
-  Endpoint destination_;  ///< what the other side is told: of incoming ones, who connects
+  Endpoint destination_;          ///< what the other side is told: of incoming ones, who connects
+  std::unique_ptr<Asker> asker_;  ///< null: the host's connection was taken
+  std::vector<Destination> asked_for_;  ///< by the host's words
+  std::size_t attempt_ = 0;             ///< number of destination_ in them
   Phase phase_ = Phase::kReaching;
   unsigned asked_again_ = 0;
   bool bypass_ = false;  ///< direct by MPTCP

@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "base/config.hpp"
+#include "proxy/local_settings.hpp"
 #include "proxy/relay_setting_definitions.hpp"
 #include "proxy/rule_settings.hpp"
+#include "proxy/single_settings.hpp"
 #include "status/metrics_settings.hpp"
 
 namespace anabranch::proxy::definition::cpe {
@@ -20,8 +22,9 @@ namespace own {
 inline constexpr Setting kLan{
     .key = "lan",
     .kind = Kind::kTexts,
-    .help = "Interfaces behind which the hosts are whose TCP connections are taken.",
-    .required = true,
+    .help =
+        "Interfaces behind which the hosts are whose TCP connections are taken. Needed unless "
+        "connections of this machine are taken ('single') or asked for ('local').",
     .example = "[\"lan0\"]"};
 
 inline constexpr Setting kWorkers{.key = "workers",
@@ -233,6 +236,7 @@ inline constexpr Setting kRule{
         "they are direct.",
     .settings = rule::kCpe};
 
-inline constexpr std::array kAll{kCpe, kConverter, kLimits, kRule, kIncoming, status::kMetrics};
+inline constexpr std::array kAll{kCpe,      kConverter,      kLimits,       kRule,
+                                 kIncoming, single::kSingle, local::kLocal, status::kMetrics};
 
 }  // namespace anabranch::proxy::definition::cpe

@@ -71,7 +71,8 @@ CpeLimits read_limits(const Section& section) {
           .reset = section.choice(limits::kBeyond) == "reset"};
 }
 
-Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettings>& trial) {
+Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettings>& trial,
+                         bool single) {
   namespace own = key::own;
   const Section root = document.root();
   const Section section = root.section(key::kCpe);
@@ -100,6 +101,12 @@ Result<CpeSettings> read(const config::Document& document, const Trial<CpeSettin
   out.rules = read_rules(root, key::kRule, definition::rule::kCpeAction);
   out.incoming = read_incoming(root, key::kIncoming, definition::incoming::kCpeListen,
                                definition::incoming::kHost);
+  out.single = read_single(root);
+  if (single && !out.single) out.single.emplace();
+  out.local = read_local(root);
+  if (!section.has(own::kLan) && !out.single && out.local.empty())
+    section.complain(own::kLan, "'lan' is missing in [cpe]",
+                     "the interfaces of the LAN; on a device [single] or [[local]] in its place");
   out.metrics = status::read_metrics(root);
   return tried(document, std::move(out), trial);
 }
@@ -111,16 +118,16 @@ std::span<const Setting> cpe_setting_definitions() {
 }
 
 Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file,
-                                      const Trial<CpeSettings>& trial) {
+                                      const Trial<CpeSettings>& trial, bool single) {
   const auto document = config::Document::load(file);
   if (!document) return std::unexpected(document.error());
-  return read(*document, trial);
+  return read(*document, trial, single);
 }
 
-Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name) {
+Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name, bool single) {
   const auto document = config::Document::parse(text, std::move(name));
   if (!document) return std::unexpected(document.error());
-  return read(*document, {});
+  return read(*document, {}, single);
 }
 
 }  // namespace anabranch::proxy

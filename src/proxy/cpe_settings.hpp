@@ -13,8 +13,10 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "proxy/client_limits.hpp"
+#include "proxy/local_settings.hpp"
 #include "proxy/obstacle.hpp"
 #include "proxy/rule_settings.hpp"
+#include "proxy/single_settings.hpp"
 #include "status/metrics_settings.hpp"
 
 namespace anabranch::proxy {
@@ -54,15 +56,19 @@ struct CpeSettings {
   CpeLimits limits;
   std::vector<ProxyRule> rules;
   std::vector<IncomingPort> incoming;
+  std::optional<SingleSettings> single;  ///< nothing: this machine's own connections are left alone
+  std::vector<LocalDoorSettings> local;
   std::optional<status::MetricsAddress> metrics;
 };
 
 std::span<const config::Setting> cpe_setting_definitions();
 
-/// `trial`: by a role that runs, or is about to.
+/// `trial`: by a role that runs, or is about to. `single`: an empty [single] stands in for one that
+/// the file has not.
 Result<CpeSettings> load_cpe_settings(const std::filesystem::path& file,
-                                      const Trial<CpeSettings>& trial = {});
+                                      const Trial<CpeSettings>& trial = {}, bool single = false);
 /// `name` stands for the file in messages.
-Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name);
+Result<CpeSettings> parse_cpe_settings(std::string_view text, std::string name,
+                                       bool single = false);
 
 }  // namespace anabranch::proxy

@@ -5,22 +5,10 @@
 // has the side that asks, the CPE the one that is asked.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <expected>
-#include <functional>
-#include <iterator>
 #include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "base/endpoint.hpp"
 #include "proxy/converter_settings.hpp"
 #include "proxy/cpe_settings.hpp"
-#include "proxy/obstacle.hpp"
-#include "proxy/service.hpp"
-#include "proxy/whole_address.hpp"
 
 namespace anabranch::proxy {
 
@@ -30,133 +18,5 @@ std::shared_ptr<const CpeSettings> asking_settings(const ConverterSettings& sett
 
 /// The side of the CPE that is asked: by its converters and by nobody else.
 std::shared_ptr<const ConverterSettings> asked_settings(const CpeSettings& settings);
-
-/// The [[incoming]] ports of a role. A Port is made from an entry of the file and has it as `port`,
-/// beside the `service` that lets connections in and what that `listens` on: of a whole address, a
-/// port on loopback that nft leads to.
-template <class Port>
-class IncomingPorts {
- public:
-  using Make = std::function<std::unique_ptr<Port>(const IncomingPort&)>;
-
-  /// `section` and `listen`: definitions, to complain of.
-  IncomingPorts(const config::Setting& section, const config::Setting& listen, Make make)
-      : section_(section), listen_(listen), make_(std::move(make)) {}
-
-  /// What a change will need; nothing has changed yet.
-  struct Change {
-    struct One {
-      Port* stays = nullptr;  ///< null: `fresh` comes
-      std::unique_ptr<Port> fresh;
-      ListeningPlan plan;
-      std::vector<Listener> missing;
-
-      const Port& port() const { return fresh ? *fresh : *stays; }
-    };
-    std::vector<One> ports;
-
-    /// For nft. `listening`: what else the role listens on. `from`: who connects, empty for
-    /// anybody.
-    std::vector<WholeAddress> whole_addresses(std::vector<Endpoint> listening,
-                                              const std::vector<IpAddress>& from) const {
-      std::vector<WholeAddress> out;
-      for (const auto& one : ports) listening.push_back(one.port().port.listen);
-      for (const auto& one : ports) {
-        const auto& address = one.port().port.listen.address;
-        if (one.port().port.whole_address())
-          out.push_back({address, one.port().listens.port, ports_at(address, listening), from});
-      }
-      return out;
-    }
-  };
-
-  std::expected<Change, Obstacle> prepare(const std::vector<IncomingPort>& entries,
-                                          const kernel::ListenerOptions& options,
-                                          std::size_t workers) const {
-    Change out;
-    for (const auto& entry : entries) {
-      auto one = prepare(entry, options, workers);
-      if (!one)
-        return std::unexpected(Obstacle{&section_, &listen_, one.error(), out.ports.size()});
-      out.ports.push_back(*std::move(one));
-    }
-    return out;
-  }
-
-  void apply(Change change, const Workers& workers) {
-    auto before = std::move(ports_);
-    ports_.clear();
-    for (auto& one : change.ports) {
-      const auto at = std::ranges::find(before, one.stays, &std::unique_ptr<Port>::get);
-      ports_.push_back(one.fresh ? std::move(one.fresh) : std::move(*at));
-      ports_.back()->service.listen(one.plan, workers, std::move(one.missing));
-    }
-    for (auto& port : before) {
-      if (!port) continue;
-      port->service.close();
-      leaving_.push_back(std::move(port));
-    }
-  }
-
-  /// Of the file; those that are no more in it are let go of by leave_idle() when they are unused.
-  const std::vector<std::unique_ptr<Port>>& all() const { return ports_; }
-
-  void close() const {
-    for (const auto& port : ports_) port->service.close();
-  }
-
-  std::uint64_t running() const {
-    std::uint64_t out = 0;
-    for (const auto* list : {&ports_, &leaving_})
-      for (const auto& port : *list) out += port->service.running();
-    return out;
-  }
-
-  /// As Service::leave_idle().
-  bool leave_idle(const Workers& workers) {
-    std::erase_if(leaving_, [](const auto& port) { return port->service.running() == 0; });
-    bool left = !leaving_.empty();
-    for (const auto& port : ports_) left = port->service.leave_idle(workers) || left;
-    return left;
-  }
-
-  void clear() {
-    ports_.clear();
-    leaving_.clear();
-  }
-
- private:
-  Result<typename Change::One> prepare(const IncomingPort& entry, kernel::ListenerOptions options,
-                                       std::size_t workers) const {
-    typename Change::One out;
-    const auto same = [&](const auto& one) { return one->port == entry; };
-    const auto found = std::ranges::find_if(ports_, same);
-    options.transparent = entry.whole_address();
-    if (found != ports_.end()) {
-      out.stays = found->get();
-    } else {
-      out.fresh = make_(entry);
-      out.fresh->listens = entry.listen;
-      if (entry.whole_address()) {
-        auto first = listen_on_loopback(entry.listen.address.family(), options);
-        if (!first) return std::unexpected(first.error());
-        out.fresh->listens = first->endpoint;
-        out.missing.push_back(*std::move(first));
-        --workers;
-      }
-    }
-    out.plan = {{out.port().listens}, options};
-    auto missing = out.port().service.open_missing(out.plan, workers);
-    if (!missing) return std::unexpected(missing.error());
-    std::ranges::move(*missing, std::back_inserter(out.missing));
-    return out;
-  }
-
-  const config::Setting& section_;
-  const config::Setting& listen_;
-  Make make_;
-  std::vector<std::unique_ptr<Port>> ports_;    ///< in the order of the file
-  std::vector<std::unique_ptr<Port>> leaving_;  ///< taken out of the file, with connections
-};
 
 }  // namespace anabranch::proxy

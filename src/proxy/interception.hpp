@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Leads LAN hosts' connections to this machine: the nft table, and the routes of what has its mark.
+// Leads LAN hosts' connections, and those of this machine, to the CPE: the nft table, and the
+// routes of what has its mark.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "base/result.hpp"
 #include "kernel/rtnetlink.hpp"
 #include "proxy/cpe_settings.hpp"
+#include "proxy/rules_in_the_way.hpp"
 #include "proxy/whole_address.hpp"
 
 namespace anabranch::proxy {
@@ -31,6 +34,10 @@ class Interception {
   /// Packets counted by each counter of interception_rules().
   static Result<std::map<std::string, std::uint64_t>> counters();
 };
+
+/// What is led to this machine: of hosts, whose prefixes are `lan`, and of its own sockets. Nothing
+/// where there are local doors alone.
+std::optional<MarkedPackets> led_packets(const CpeSettings& settings, std::vector<IpPrefix> lan);
 
 /// On-link prefixes of these interfaces.
 std::vector<IpPrefix> prefixes_of(const std::vector<std::string>& interfaces);

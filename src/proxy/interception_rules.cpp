@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/registry.hpp"
+#include "proxy/own_sockets.hpp"
 #include "proxy/public_address.hpp"
 
 namespace anabranch::proxy {
@@ -77,15 +78,15 @@ std::string ports_of(std::vector<policy::PortRange> ranges) {
   return "tcp dport { " + out + " } ";
 }
 
-/// Without a converter nothing needs to pass this machine's sockets.
-std::string_view taking(const CpeSettings& settings) {
-  return settings.converters.empty() ? "accept" : "goto take";
+/// `take`: a chain. Without a converter nothing needs to pass this machine's sockets.
+std::string taking(const CpeSettings& settings, std::string_view take) {
+  return settings.converters.empty() ? "accept" : fmt::format("goto {}", take);
 }
 
-std::string_view verdict(RuleAction action, const CpeSettings& settings) {
+std::string verdict(RuleAction action, const CpeSettings& settings, std::string_view take) {
   switch (action) {
     case RuleAction::kConvert:
-      return taking(settings);
+      return taking(settings, take);
     case RuleAction::kDirect:
       return "accept";
     case RuleAction::kReject:
@@ -94,7 +95,7 @@ std::string_view verdict(RuleAction action, const CpeSettings& settings) {
   return {};
 }
 
-std::string rule_lines(const CpeSettings& settings) {
+std::string rule_lines(const CpeSettings& settings, std::string_view take) {
   const auto& rules = settings.rules;
   std::string out;
   for (std::size_t i = 0; i < rules.size(); ++i) {
@@ -105,7 +106,7 @@ std::string rule_lines(const CpeSettings& settings) {
                          family == Family::kIpv4 ? "ipv4" : "ipv6",
                          condition(family, "saddr", rules[i].from),
                          condition(family, "daddr", match.destinations), ports_of(match.ports),
-                         rule_counter(i), verdict(rules[i].action, settings));
+                         rule_counter(i), verdict(rules[i].action, settings, take));
     }
   }
   return out;
@@ -141,6 +142,90 @@ std::string counters(const CpeSettings& settings) {
   return out;
 }
 
+/// A chain for SYNs; `to_lan`: what tells those to a LAN in its hook; `take`: where taken ones go.
+std::string judging(std::string_view name, const CpeSettings& settings, std::string_view to_lan,
+                    std::string_view take) {
+  return fmt::format(
+      "  chain {name} {{\n"
+      "    tcp option mptcp exists counter name {mptcp} accept\n"
+      "    fib daddr type != unicast accept\n"
+      "{to_lan}"
+      "{converters}"
+      "    ip daddr . tcp dport @refused4 counter name {refused} accept\n"
+      "    ip6 daddr . tcp dport @refused6 counter name {refused} accept\n"
+      "{rules}"
+      "{alone}"
+      "    {taking}\n"
+      "  }}\n",
+      fmt::arg("name", name), fmt::arg("mptcp", kMptcpCounter), fmt::arg("to_lan", to_lan),
+      fmt::arg("converters", converters_left_alone(settings)), fmt::arg("refused", kRefusedCounter),
+      fmt::arg("rules", rule_lines(settings, take)), fmt::arg("alone", addresses_left_alone()),
+      fmt::arg("taking", taking(settings, take)));
+}
+
+/// Of hosts that have met a limit.
+std::string unless_full() {
+  return fmt::format(
+      "    ip saddr @full4 counter name {0} accept\n"
+      "    ip6 saddr @full6 counter name {0} accept\n",
+      kFullCounter);
+}
+
+constexpr std::string_view kSyn = "tcp flags & (fin | syn | rst | ack) == syn";
+
+std::string of_hosts(const CpeSettings& settings) {
+  if (settings.lan.empty()) return {};
+  return judging("judge", settings,
+                 fmt::format("    fib daddr oifname {} accept\n", quoted_list(settings.lan)),
+                 "take");
+}
+
+/// tproxy works where packets come in only: those of sockets of this machine get the mark that
+/// leads them back to it, and come in from "lo". The connection keeps the mark for what follows.
+std::string of_own_sockets(const CpeSettings& settings, std::string_view cgroup_mount) {
+  if (!settings.single) return {};
+  const auto to_lan = settings.lan.empty()
+                          ? std::string()
+                          : fmt::format("    oifname {} accept\n", quoted_list(settings.lan));
+  return judging("judge_own", settings, to_lan, "take_own") +
+         fmt::format(
+             "  chain take_own {{\n"
+             "{unless_full}"
+             "    ct mark set {mark} meta mark set {mark} accept\n"
+             "  }}\n"
+             "  chain own {{\n"
+             "    type route hook output priority mangle; policy accept;\n"
+             "    meta l4proto != tcp accept\n"
+             "    meta mark {first}-{last} accept\n"
+             "    ct mark {mark} ct direction original meta mark set {mark} accept\n"
+             "    {syn} jump choose_own\n"
+             "  }}\n"
+             "  chain choose_own {{\n"
+             "    oifname \"lo\" accept\n"
+             "    socket transparent 1 accept\n"
+             "{owners}"
+             "  }}\n",
+             fmt::arg("unless_full", unless_full()), fmt::arg("mark", registry::kCpeMark),
+             fmt::arg("first", registry::kFirstMark), fmt::arg("last", registry::kLastMark),
+             fmt::arg("syn", kSyn),
+             fmt::arg("owners", own_socket_rules(*settings.single, cgroup_mount, "judge_own")));
+}
+
+std::string prerouting(const CpeSettings& settings, std::span<const WholeAddress> whole) {
+  std::string out =
+      "  chain prerouting {\n"
+      "    type filter hook prerouting priority mangle; policy accept;\n"
+      "    meta l4proto != tcp accept\n";
+  out += whole_address_lines(whole, registry::kCpeMark);
+  if (!settings.lan.empty())
+    out += fmt::format("    iifname {} {} goto judge\n", quoted_list(settings.lan), kSyn);
+  if (settings.single)
+    out += fmt::format("    iifname \"lo\" meta mark {} {} goto hand_over\n", registry::kCpeMark,
+                       kSyn);
+  return out + fmt::format("    socket transparent 1 meta mark set {} accept\n  }}\n",
+                           registry::kCpeMark);
+}
+
 }  // namespace
 
 std::string rule_counter(std::size_t index) {
@@ -148,12 +233,7 @@ std::string rule_counter(std::size_t index) {
 }
 
 std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
-                               std::span<const WholeAddress> whole) {
-  const auto lan = quoted_list(settings.lan);
-  const auto table = registry::kCpeNftTable;
-  const auto mark = registry::kCpeMark;
-  const auto refused = registry::kCpeRefusedMark;
-  const auto seconds = settings.refused_direct.count();
+                               std::span<const WholeAddress> whole, std::string_view cgroup_mount) {
   return fmt::format(
       "add table inet {table}\n"
       "flush table inet {table}\n"
@@ -165,9 +245,7 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       "  set full6 {{ type ipv6_addr; size 65536; flags dynamic,timeout; }}\n"
       "  set told4 {{ type ipv4_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
       "  set told6 {{ type ipv6_addr . inet_service; size 65536; flags dynamic,timeout; }}\n"
-      "  chain take {{\n"
-      "    ip saddr @full4 counter name {full_counter} accept\n"
-      "    ip6 saddr @full6 counter name {full_counter} accept\n"
+      "  chain hand_over {{\n"
       "    counter name {taken}\n"
       "    meta nfproto ipv4 meta l4proto tcp tproxy ip to 127.0.0.1:{port} meta mark set {mark} "
       "accept\n"
@@ -175,24 +253,11 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       "accept\n"
       "    accept\n"
       "  }}\n"
-      "  chain judge {{\n"
-      "    tcp option mptcp exists counter name {mptcp} accept\n"
-      "    fib daddr type != unicast accept\n"
-      "    fib daddr oifname {lan} accept\n"
-      "{converters}"
-      "    ip daddr . tcp dport @refused4 counter name {refused_counter} accept\n"
-      "    ip6 daddr . tcp dport @refused6 counter name {refused_counter} accept\n"
-      "{rules}"
-      "{alone}"
-      "    {taking}\n"
+      "  chain take {{\n"
+      "{unless_full}"
+      "    goto hand_over\n"
       "  }}\n"
-      "  chain prerouting {{\n"
-      "    type filter hook prerouting priority mangle; policy accept;\n"
-      "    meta l4proto != tcp accept\n"
-      "{whole}"
-      "    iifname {lan} tcp flags & (fin | syn | rst | ack) == syn goto judge\n"
-      "    socket transparent 1 meta mark set {mark} accept\n"
-      "  }}\n"
+      "{hosts}{own}{prerouting}"
       "  chain output {{\n"
       "    type filter hook output priority mangle; policy accept;\n"
       "    meta mark {refused} tcp flags & rst == rst add @refused4 {{ ip saddr . tcp sport "
@@ -212,14 +277,14 @@ std::string interception_rules(const CpeSettings& settings, std::uint16_t port,
       "{full_seconds}s }}\n"
       "  }}\n"
       "}}\n",
-      fmt::arg("table", table), fmt::arg("counters", counters(settings)),
-      fmt::arg("taken", kTakenCounter), fmt::arg("port", port), fmt::arg("mark", mark),
-      fmt::arg("mptcp", kMptcpCounter), fmt::arg("lan", lan),
-      fmt::arg("converters", converters_left_alone(settings)),
-      fmt::arg("refused_counter", kRefusedCounter), fmt::arg("rules", rule_lines(settings)),
-      fmt::arg("taking", taking(settings)), fmt::arg("alone", addresses_left_alone()),
-      fmt::arg("whole", whole_address_lines(whole, mark)), fmt::arg("refused", refused),
-      fmt::arg("seconds", seconds), fmt::arg("full_counter", kFullCounter),
+      fmt::arg("table", registry::kCpeNftTable), fmt::arg("counters", counters(settings)),
+      fmt::arg("taken", kTakenCounter), fmt::arg("port", port),
+      fmt::arg("mark", registry::kCpeMark), fmt::arg("unless_full", unless_full()),
+      fmt::arg("hosts", of_hosts(settings)),
+      fmt::arg("own", of_own_sockets(settings, cgroup_mount)),
+      fmt::arg("prerouting", prerouting(settings, whole)),
+      fmt::arg("refused", registry::kCpeRefusedMark),
+      fmt::arg("seconds", settings.refused_direct.count()),
       fmt::arg("full", registry::kCpeFullMark), fmt::arg("full_seconds", kFullFor.count()));
 }
 

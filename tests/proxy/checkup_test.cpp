@@ -77,7 +77,7 @@ TEST(Checkup, TellsEachThingThatIsWrongWithTheMachine) {
   facts.descriptors = 1024;
   facts.reverse_path_filter["all"] = 1;
   facts.source_mark_in_check["lan0"] = 1;
-  facts.rules = {rule(100)};
+  facts.rules = {rule(50)};
   EXPECT_THAT(complaints(judge_cpe(cpe(), facts, {})),
               ElementsAre("s mptcp", "d fast_open", "d mptcp_blackhole", "s congestion",
                           "d descriptors", "d rp_filter", "s src_valid_mark", "d rules"));
@@ -120,7 +120,7 @@ TEST(Checkup, TellsWhichUplinkDoesNotReachTheConverterAndWhy) {
 TEST(Checkup, FiltersMatterToAConverterThatHasOthersAddresses) {
   auto facts = healthy();
   facts.reverse_path_filter["eth0"] = 1;
-  facts.rules = {rule(100)};
+  facts.rules = {rule(50)};
   const auto judged = [&](const std::string& more) {
     const auto settings =
         parse_converter_settings("[clients]\nallow = [\"192.0.2.0/24\"]\n" + more, "t");

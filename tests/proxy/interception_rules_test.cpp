@@ -48,8 +48,10 @@ TEST(InterceptionRules, LeaveAloneWhatSpeaksMptcpAndTheConverters) {
 
 TEST(InterceptionRules, AHostThatHasMetALimitIsNotTaken) {
   const auto rules = interception_rules(settings(), 4000);
-  const auto take = rules.substr(rules.find("chain take"));
-  EXPECT_LT(take.find("ip saddr @full4 counter name full accept"), take.find("tproxy"));
+  EXPECT_THAT(rules, HasSubstr("  chain take {\n"
+                               "    ip saddr @full4 counter name full accept\n"
+                               "    ip6 saddr @full6 counter name full accept\n"
+                               "    goto hand_over\n  }\n"));
   EXPECT_THAT(rules, HasSubstr("meta mark 1634599171 jump tell_full"));
   EXPECT_THAT(rules, HasSubstr("add @full4 { ip daddr timeout 10s }"));
 }
@@ -108,13 +110,59 @@ TEST(InterceptionRules, PrivateDestinationsAreLeftAloneUnlessARuleNamesThem) {
   EXPECT_LT(rule, alone);
 }
 
+// What it sends itself, and what was taken before, is not judged.
+TEST(InterceptionRules, SocketsOfThisMachineAreJudgedOnTheirWayOut) {
+  const auto rules = interception_rules(settings("[single]\nuids = [\"7\", \"10-19\"]\n"), 4000);
+  const auto marks = rules.find("meta mark 1634598912-1634664447 accept");
+  const auto taken = rules.find("ct mark 1634599168 ct direction original meta mark set");
+  const auto chosen = rules.find("jump choose_own");
+  ASSERT_NE(marks, rules.npos) << rules;
+  ASSERT_NE(taken, rules.npos) << rules;
+  EXPECT_LT(marks, taken);
+  EXPECT_LT(taken, chosen);
+  EXPECT_THAT(rules, HasSubstr("    socket transparent 1 accept\n"
+                               "    meta skuid 7 goto judge_own\n"
+                               "    meta skuid 10-19 goto judge_own\n  }\n"));
+  EXPECT_THAT(rules, HasSubstr("goto take_own\n  }\n"));
+}
+
+// What is led back to this machine can go nowhere else: whether it is taken is decided before.
+TEST(InterceptionRules, SocketsOfThisMachineAreLeftAloneBeyondALimitAndWithoutAConverter) {
+  auto device = settings("[single]\n");
+  const auto rules = interception_rules(device, 4000);
+  EXPECT_THAT(rules, HasSubstr("  chain take_own {\n"
+                               "    ip saddr @full4 counter name full accept\n"));
+  EXPECT_THAT(rules, HasSubstr("== syn goto hand_over\n"));
+  device.converters.clear();
+  EXPECT_THAT(interception_rules(device, 4000), Not(HasSubstr("goto take_own")));
+}
+
+TEST(InterceptionRules, OfADeviceKnowNoLan) {
+  const auto device = parse_cpe_settings(
+      "[cpe]\n[[converter]]\nname = \"a\"\naddress = \"198.18.0.9\"\n", "t", true);
+  ASSERT_TRUE(device) << device.error().text();
+  const auto rules = interception_rules(*device, 4000);
+  EXPECT_THAT(rules, Not(HasSubstr("chain judge {")));
+  EXPECT_THAT(rules, HasSubstr("    socket transparent 1 accept\n    goto judge_own\n"));
+  EXPECT_THAT(interception_rules(settings(), 4000), Not(HasSubstr("ct mark")))
+      << "who takes nothing of this machine has no use for conntrack";
+}
+
+TEST(InterceptionRules, ACgroupIsBelowTheMountAtItsDepth) {
+  const auto rules = interception_rules(
+      settings("[single]\ncgroups = [\"/user.slice/user-1000.slice\"]\n"), 4000, {}, "unified/");
+  EXPECT_THAT(rules, HasSubstr("socket cgroupv2 level 2 \"unified/user.slice/user-1000.slice\" "
+                               "goto judge_own\n"));
+}
+
 TEST(InterceptionRules, NftTakesThemAgainAndAgain) {
   if (!test::enter_private_network()) GTEST_SKIP() << "no network namespace";
   const auto every = settings(
       "[[rule]]\nname = \"a\"\naction = \"direct\"\nto = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n"
       "ports = [\"1-65535\"]\nfrom = [\"192.168.0.0/16\", \"fd00::/8\"]\n"
       "[[rule]]\nname = \"b\"\naction = \"reject\"\nto = [\"0.0.0.0/0\"]\n"
-      "[[rule]]\nname = \"c\"\naction = \"convert\"\n");
+      "[[rule]]\nname = \"c\"\naction = \"convert\"\n"
+      "[single]\nuids = [\"0\", \"5-9\"]\n");
   for (int i = 0; i < 2; ++i) {
     const auto applied = kernel::apply_nft(interception_rules(every, 4000));
     ASSERT_TRUE(applied) << applied.error().text();

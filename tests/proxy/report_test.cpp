@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,6 +53,24 @@ TEST(CpeReport, TellsWhoToldOfAConverterAndWhyThereIsNone) {
   const auto endpoint = Endpoint::parse("198.18.9.9:5124").value();
   view.converters.push_back({.entry = {endpoint.text(), endpoint, 0, "eth0"}});
   EXPECT_THAT(text(), HasSubstr("converter 198.18.9.9:5124 (DHCP, eth0): reachable\n"));
+}
+
+TEST(CpeReport, TellsWhatIsTakenOfThisMachineAndOfLocalDoors) {
+  const auto settings = parse_cpe_settings(
+      "[cpe]\nlan = [\"lan0\"]\n[single]\nuids = [\"7\"]\n[[local]]\nlisten = \"127.0.0.1:1080\"\n"
+      "[[converter]]\nname = \"one\"\naddress = \"198.18.0.9\"\n",
+      "t");
+  ASSERT_TRUE(settings) << settings.error().text();
+  CpeView view{
+      .file = "/etc/c.toml", .settings = *settings, .converters = {}, .packets = {}, .counts = {}};
+  view.local.push_back({.settings = settings->local[0], .connections = 2, .counts = {}});
+  view.local[0].counts.accepted = 5;
+  const auto text = cpe_report_text(cpe_report_json(view)).value();
+  EXPECT_THAT(text, HasSubstr("takes connections of hosts behind lan0, uid 7\n"));
+  EXPECT_THAT(text, HasSubstr("  local 127.0.0.1:1080 (socks5): 2 connections, 5 so far\n"));
+  EXPECT_TRUE(std::ranges::any_of(cpe_metrics(view), [](const status::Metric& one) {
+    return one.definition->name == "anabranch_cpe_local_connections_total" && one.value == 5;
+  }));
 }
 
 TEST(CpeReport, TellsWhichConverterIsLeftOutAndWhy) {

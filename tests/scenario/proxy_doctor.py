@@ -56,8 +56,8 @@ def an_uplink_without_a_rule(pair):
 
 
 def a_rule_before_ours(pair):
-    pair.cpe.ip("rule add iif lan0 lookup main pref 300")
-    only(pair.cpe_role, "rules", "doubtful", "300: from all iif lan0 lookup 254", "0x616e0100")
+    pair.cpe.ip("rule add iif lan0 lookup main pref 30")
+    only(pair.cpe_role, "rules", "doubtful", "30: from all iif lan0 lookup 254", "0x616e0100")
     said = pair.cpe_role.log.read_text().count("comes before ours")
     read_again(pair.cpe_role, CPE_TOML)
     wait_until("the CPE warns of it", lambda: pair.cpe_role.log.read_text().count("comes before ours") == said + 1)
@@ -66,7 +66,7 @@ def a_rule_before_ours(pair):
         expect(False, f"the rule does no harm: {taken}")
     except OSError:
         pass
-    pair.cpe.ip("rule del pref 300")
+    pair.cpe.ip("rule del pref 30")
     expect(exchange(pair, size=10) == CONVERTER, "not converted once the rule is gone")
 
 

@@ -56,9 +56,9 @@ class Role:
         }
         self.process = None
 
-    def start(self):
+    def start(self, *options):
         with open(self.log, "a") as errors:
-            self.process = self.namespace.start([self.executable, self.name, "run", "-c", str(self.config)],
+            self.process = self.namespace.start([self.executable, self.name, "run", "-c", str(self.config), *options],
                                                 stdout=errors, stderr=errors, env=self.environment)
         wait_until(f"the {self.name} answers", self.answers)
 
