@@ -338,6 +338,19 @@ def uplink_lost(pair):
     expect(got.endswith(b"\r\n\r\n" + BODY * LONG), "other octets than the server sent")
 
 
+def limited(pair):
+    """Beyond a limit a connection goes direct, and the next ones are not even taken."""
+    set_file(pair, DEVICE + "\n[single]\n[limits]\nper_client = 1\n")
+    with pair.cpe.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+        one.settimeout(10)
+        one.connect((SERVER, PORT))
+        wait_until("it counts", lambda: shown(pair)["connections"] == 1)
+        for _ in range(2):
+            expect(get(pair, SERVER) != CONVERTER, "converted beyond the limit")
+    view = shown(pair)
+    expect(view["direct"]["limit-per-client"] == 1 and view["beyond_limit_syns"] >= 1, f"{view}")
+
+
 def killed(pair):
     role = pair.cpe_role
     role.process.kill()
@@ -369,7 +382,7 @@ def scenario(executable, folder):
     for address in (SERVER, SERVER6):
         serve(pair.server, address)
     for step in (own_connections, left_alone, refused, asked_in_words, told_why_not, chosen_users, chosen_cgroups, doors_change,
-                 converter_dead, uplink_lost, killed):
+                 converter_dead, uplink_lost, limited, killed):
         began = time.monotonic()
         step(pair)
         print(f"{step.__name__}: {time.monotonic() - began:.1f} s", flush=True)
