@@ -84,6 +84,7 @@ void Decider::Impl::take(const input::Adopted& input, MonotonicTime now) {
     mine.counted_sent = one.octets_acknowledged;
     mine.counted_received = one.octets_received;
     mine.counted_retransmissions = one.retransmissions;
+    if (!connection.server_side && !connection.observed_only) get_to_know(subflow, now);
   }
   track.busy_until = now + seconds(1);
   schedule_sample(connection, true, now);

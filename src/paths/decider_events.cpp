@@ -176,7 +176,7 @@ void Decider::Impl::established(Connection& connection, MonotonicTime now) {
   announcer.update(connection, paths, now, out);
   announced(now);
   if (!connection.server_side) {
-    get_to_know(connection.subflows.begin()->second);
+    get_to_know(connection.subflows.begin()->second, now);
     measure_unknown(connection, now);
     plan(connection, now);
   }
@@ -242,7 +242,7 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
   track.busy_until = std::max(track.busy_until, now + seconds(1));
   schedule_sample(connection, true, now);
   if (!connection.server_side) {
-    get_to_know(connection.subflows.at(key));
+    get_to_know(connection.subflows.at(key), now);
     make_room(connection, connection.subflows.at(key), now);
   }
   // A SYN that was given up for lost may have come through after all; or what waited for its end

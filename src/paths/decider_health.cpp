@@ -150,13 +150,16 @@ void Decider::Impl::sweep(const Pair& pair, MonotonicTime now) {
 }
 
 /// Whether the peer answers questions at all is learned before it matters.
-void Decider::Impl::get_to_know(const Subflow& subflow) {
+void Decider::Impl::get_to_know(const Subflow& subflow, MonotonicTime now) {
+  constexpr seconds kPatience{3};
   const Pair pair{subflow.key.local.address, subflow.key.remote.address};
-  const auto& state = pair_of(subflow);
+  auto& state = pair_of(subflow);
   if (state.answers || state.state != PairHealth::State::kFine) return;
+  if (state.met != MonotonicTime{} && now - state.met < kPatience) return;
+  state.met = now;
   const auto id = next_question++;
   question(id, pair);
-  act(action::Probe{id, pair.local, subflow.ifindex, subflow.key.remote, seconds(3)}, "new-pair");
+  act(action::Probe{id, pair.local, subflow.ifindex, subflow.key.remote, kPatience}, "new-pair");
 }
 
 void Decider::Impl::ask(const Pair& pair, MonotonicTime now) {

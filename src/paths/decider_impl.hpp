@@ -58,6 +58,7 @@ struct PairHealth {
   unsigned questions = 0;                              ///< in this state
   std::optional<MonotonicTime> ask_at = std::nullopt;  ///< the next one
   bool answers = false;       ///< the peer has answered a question at some time
+  MonotonicTime met{};        ///< when it was asked whether it does
   MonotonicTime last_sign{};  ///< of life: progress of a subflow, an answer
   double caution = 1;         ///< how much longer than usual a silence may last
   MonotonicTime alarmed{};    ///< last time it was declared failed
@@ -258,7 +259,7 @@ struct Decider::Impl {
   void declare_failed(const Pair& pair, bool confirmed, MonotonicTime now);
   void sweep(const Pair& pair, MonotonicTime now);
   void revive(const Pair& pair, MonotonicTime now);
-  void get_to_know(const Subflow& subflow);
+  void get_to_know(const Subflow& subflow, MonotonicTime now);
   void ask(const Pair& pair, MonotonicTime now);
   void ask_at(const Pair& pair, MonotonicTime when);
   void deadline(const Pair& pair, MonotonicTime now);

@@ -89,5 +89,24 @@ TEST_F(DeciderJoins, WhatIsStillAskedForOrOnlyEndingIsNoSubflowOfAConnectionThat
   EXPECT_EQ(decider_->connections().at(kToken).subflows.size(), 1U);
 }
 
+// What never answers may be alive for all its silence; so that is found out before it matters, once
+// for all connections to the peer.
+TEST_F(DeciderJoins, ThePeerOfConnectionsThatAreTakenOverIsAskedWhetherItAnswers) {
+  start();
+  input::Adopted adopted;
+  adopted.connection.state = 1;
+  adopted.connection.local = {kOne, 40000};
+  adopted.connection.remote = kServer;
+  adopted.subflows = {seen({kOne, 40000}, 0, 0, {}), seen({kTwo, 50000}, 0, 0, {})};
+  for (const Token token : {kToken, kToken + 1}) {
+    adopted.connection.token = token;
+    give(adopted);
+  }
+  const auto asked = of<action::Probe>();
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[0].source, kOne);
+  EXPECT_EQ(asked[1].source, kTwo);
+}
+
 }  // namespace
 }  // namespace anabranch::paths
