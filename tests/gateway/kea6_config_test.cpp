@@ -61,14 +61,16 @@ TEST(Kea6Config, EveryPathWithIpv6HasItsGuardedSubnet) {
 TEST(Kea6Config, ConvertersAreInEverySubnetsVendorOption) {
   const auto settings =
       three_uplinks("[converters]\naddresses = [\"2001:db8::9\", \"198.18.9.9\"]\n");
-  for (const json& subnet : server(settings)["shared-networks"][0]["subnet6"]) {
+  const json config = server(settings);
+  for (const json& subnet : config["shared-networks"][0]["subnet6"]) {
     const json& converters = option_of(subnet, "converters");
     EXPECT_EQ(converters["data"], "20010db8000000000000000000000009") << "IPv4 is DHCPv4's";
     EXPECT_EQ(converters["space"], "vendor-32473");
     EXPECT_EQ(converters["always-send"], true);
     EXPECT_EQ(option_of(subnet, "converter-port")["data"], "1404");
   }
-  for (const json& subnet : server(three_uplinks())["shared-networks"][0]["subnet6"])
+  const json without = server(three_uplinks());
+  for (const json& subnet : without["shared-networks"][0]["subnet6"])
     EXPECT_TRUE(option_of(subnet, "converters").is_null());
 }
 
