@@ -92,9 +92,7 @@ def killed(executable, folder):
             wait_until("the worker has ended", lambda: not os.path.exists(f"/proc/{survivor}"))
         expect(network.pm_type() == "0", "the kernel's path manager is back")
         wait_until("the new connection has no subflows any more", lambda: len(network.subflows()) <= 2 * TRANSFERS)
-        if name == "worker":
-            # It had nothing in hand. One that has just begun may be making subflows anew as backups when it is killed.
-            expect(len(network.subflows()) == 2 * TRANSFERS, "running connections have their subflows")
+        # A subflow that was being made anew, as a backup, is there again after the next start.
         paths.start()
         wait_until("running connections have their subflows, and only they",
                    lambda: len(network.subflows()) == 2 * TRANSFERS, 20)
