@@ -300,11 +300,8 @@ def loaded(wire, server, prober):
         threads[0].join()
         source.close()
         threads[1].join()
-    # What is believed is what two trains in a row say alike, and then the smaller of the two (docs/paths.md).
-    in_order = [rate for _, _, rate in got]
-    believed = [min(pair) for pair in zip(in_order, in_order[1:]) if max(pair) <= 1.3 * min(pair)]
-    expect(all(rate < 1.2 * mbit for rate in believed), f"a loaded path seems faster than it is: {in_order}")
-    rates_seen = sorted(in_order)
+    rates_seen = sorted(rate for _, _, rate in got)
+    expect(rates_seen[-1] < 1.2 * mbit, f"a loaded path seems faster than it is: {rates_seen}")
     wire.set(1)
     return [f"IPv4 {mbit} Mbit/s beside a transfer: from {rates_seen[0]:.2f} to {rates_seen[-1]:.2f}, "
             f"median {statistics.median(rates_seen):.2f}; answers to {sum(a for a, _, _ in got)} of {9 * PACKETS}; "
