@@ -110,6 +110,7 @@ void Loop::on_signal(std::initializer_list<int> signals, const std::function<voi
 void Loop::run() {
   const auto guard = asio::make_work_guard(impl_->io);
   impl_->io.run();
+  impl_->io.restart();
 }
 
 void Loop::stop() {

@@ -59,7 +59,7 @@ class Loop {
   /// For the life of the loop.
   void on_signal(std::initializer_list<int> signals, const std::function<void(int)>& callback);
 
-  /// Until stop().
+  /// Until stop(); may be run again then.
   void run();
   void stop();
 

@@ -93,6 +93,9 @@ inline constexpr std::uint32_t kConverterRule = 791;
 // Balancer: place of its program among the tc filters of an interface's ingress.
 inline constexpr std::uint32_t kBalancerTcHandle = 1;
 inline constexpr std::uint32_t kBalancerTcPriority = 173;
+// Of the program on a server behind it.
+inline constexpr std::uint32_t kBalancerServerTcHandle = 1;
+inline constexpr std::uint32_t kBalancerServerTcPriority = 174;
 
 // Probes of the path manager, so that no CPE on the same machine answers them.
 inline constexpr std::uint32_t kPathsProbeMark = 0x616e0120;

@@ -56,6 +56,9 @@ Result<NeighbourState> Neighbours::look(unsigned ifindex, const IpAddress& addre
       requests_.query(std::move(question), "cannot ask for a neighbour",
                       [&](const nlmsghdr& answer) { state = header_of(answer).ndm_state; });
   if (!asked && last_netlink_error() != ENOENT) return std::unexpected(asked.error());
+  // An administrator's entry says all there is to know, and the kernel would take it for one of its
+  // own from then on: NTF_USE ends NUD_PERMANENT.
+  if ((state & (NUD_PERMANENT | NUD_NOARP)) != 0) return NeighbourState::kKnown;
   // A question that is under way is not asked anew before its second is over, unless it has failed.
   if (again && (state & NUD_INCOMPLETE) != 0) ANABRANCH_TRY(set(ifindex, address, NUD_FAILED, 0));
   ANABRANCH_TRY(set(ifindex, address, NUD_NONE, NTF_USE));

@@ -27,7 +27,7 @@ Decider& Decider::operator=(Decider&&) noexcept = default;
 
 std::vector<Action> Decider::handle(const Input& input, MonotonicTime now) {
   impl_->out.clear();
-  impl_->run_timers(now);
+  if (std::holds_alternative<input::Tick>(input)) impl_->run_timers(now);
   std::visit([&](const auto& value) { impl_->take(value, now); }, input);
   return std::move(impl_->out);
 }

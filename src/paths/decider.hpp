@@ -56,7 +56,8 @@ class Decider {
   Decider& operator=(Decider&&) noexcept;
 
   /// Takes one input; the actions are numbered on from the last decision's. `now` never runs
-  /// backwards. Timers that are due have their turn first, whatever the input.
+  /// backwards. Timers that are due have their turn with a Tick, which is to come when all that was
+  /// to be heard until then has been told: what they do is mostly because of a silence.
   std::vector<Action> handle(const Input& input, MonotonicTime now);
   /// When to send a Tick at the latest; nothing when there is nothing to wait for.
   std::optional<MonotonicTime> next_tick() const;

@@ -378,19 +378,27 @@ void Decider::Impl::leave_to_kernel(Token token, MonotonicTime now) {
   note(token, "kernel-managed", "the kernel's own path manager has this connection");
 }
 
+/// A join that was asked for.
+void Decider::Impl::refused(Token token, const input::Failed& input, MonotonicTime now) {
+  const auto connection = connections.find(token);
+  if (connection == connections.end()) return;
+  auto& pending = tracks[token].pending;
+  const auto asked = std::ranges::find(pending, input.action, &Pending::action);
+  if (asked == pending.end()) return;
+  const Pair pair{asked->local, asked->remote.address};
+  pending.erase(asked);
+  lost(connection->second, pair, input.error == ERANGE ? "limit" : "command-refused", {}, now);
+}
+
 void Decider::Impl::take(const input::Failed& input, MonotonicTime now) {
   if (input.not_ours != 0) {
     announcements.erase(input.action);
     return leave_to_kernel(input.not_ours, now);
   }
-  for (auto& [token, track] : tracks) {
-    const auto asked = std::ranges::find_if(
-        track.pending, [&](const Pending& one) { return one.action == input.action; });
-    if (asked == track.pending.end()) continue;
-    const Pair pair{asked->local, asked->remote.address};
-    track.pending.erase(asked);
-    lost(connections[token], pair, input.error == ERANGE ? "limit" : "command-refused", {}, now);
-    return;
+  if (const auto join = joins.find(input.action); join != joins.end()) {
+    const auto token = join->second;
+    joins.erase(join);
+    return refused(token, input, now);
   }
   const auto told = announcements.find(input.action);
   if (told == announcements.end()) return;

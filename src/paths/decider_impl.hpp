@@ -204,6 +204,7 @@ struct Decider::Impl {
   std::optional<MonotonicTime> announcer_timer;
   /// The last ones, by action, should the kernel refuse them.
   std::map<std::uint64_t, std::pair<Token, std::uint8_t>> announcements;
+  std::map<std::uint64_t, Token> joins;
 
   // decider.cpp
   std::uint64_t act(decltype(Action::what) what, std::string reason);
@@ -239,6 +240,7 @@ struct Decider::Impl {
   void tidy(MonotonicTime now);
   void drop_subflow(Connection& connection, const SubflowKey& key);
   void leave_to_kernel(Token token, MonotonicTime now);
+  void refused(Token token, const input::Failed& input, MonotonicTime now);
   void lost(Connection& connection, const Pair& pair, std::string code, nanoseconds lived,
             MonotonicTime now, std::string detail = {});
 

@@ -26,6 +26,8 @@ constexpr milliseconds kHole{8};
 /// After a subflow has come or gone nothing is as usual.
 constexpr milliseconds kDisturbed{700};
 constexpr milliseconds kStalledDespiteRule{300};
+/// A subflow that is merely slow has an ACK come more often than this, and than two round trips.
+constexpr milliseconds kUnheard{100};
 /// For so long a pair of paths is not tried again after a stall.
 constexpr seconds kFirstVeto{5};
 constexpr std::chrono::minutes kLongestVeto{10};
@@ -220,7 +222,8 @@ nanoseconds Decider::Impl::forbid(const IpAddress& fast, const SubflowKey& slow,
 }
 
 /// When we send: a slow subflow that makes the fast ones wait is taken out and comes back as a
-/// backup; the pair of paths is not tried again for a while.
+/// backup; the pair of paths is not tried again for a while. One that has not been heard of either
+/// is no slow company but perhaps cut off, which its own silence decides: it is made anew.
 void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
   auto& track = tracks[connection.token];
   for (auto& [key, slow] : connection.subflows) {
@@ -246,7 +249,9 @@ void Decider::Impl::guard(Connection& connection, MonotonicTime now) {
     const auto copy = key;
     // Of many connections that share the paths, one that stalls says little of these: it gets a
     // fresh subflow, and nothing else changes.
-    const auto veto = busy > kFew ? nanoseconds{} : forbid(fast->key.local.address, copy, now);
+    const bool heard = slow.last.since_ack < std::max<nanoseconds>(kUnheard, 2 * slow.last.rtt);
+    const auto veto =
+        busy > kFew || !heard ? nanoseconds{} : forbid(fast->key.local.address, copy, now);
     note(
         connection.token, "stalled",
         fmt::format("{} holds up {}: {}", copy.local.address.text(), fast->key.local.address.text(),

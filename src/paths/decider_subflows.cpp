@@ -26,6 +26,15 @@ constexpr milliseconds kBackAsBackup{600};
 /// An active subflow is demoted only when the rule fails clearly.
 constexpr double kClearly = 1.6;
 
+/// What a path did to those who send over it says nothing of the other direction, where the peer
+/// chooses the path of each octet.
+bool mostly_receives(const kernel::ConnectionInfo& connection) {
+  constexpr std::uint64_t kEnough = 256 * 1024;
+  constexpr std::uint64_t kMuchMore = 8;
+  return connection.octets_received > kEnough &&
+         connection.octets_received / kMuchMore > connection.octets_sent;
+}
+
 }  // namespace
 
 const PathRule* Decider::Impl::rule_for(const Connection& connection, const Path& path) const {
@@ -229,7 +238,7 @@ std::map<IpAddress, Assessment> Decider::Impl::assess(const Connection& connecti
         verdict.admitted = false;
         verdict.code = "unknown-rate";
       }
-      if (veto != vetoes.end() && veto->second.first > now) {
+      if (veto != vetoes.end() && veto->second.first > now && !mostly_receives(connection.last)) {
         verdict.admitted = false;
         verdict.code = "stalled-before";
       }
@@ -351,6 +360,10 @@ void Decider::Impl::create(Connection& connection, const Path& path, const Endpo
   const auto number =
       act(action::CreateSubflow{connection.token, id, path.address, path.ifindex, remote, backup},
           wish.code);
+  // A refusal comes at once: the last ones are enough, should all connections ask together.
+  constexpr std::size_t kRemembered = 16'384;
+  joins[number] = connection.token;
+  if (joins.size() > kRemembered) joins.erase(joins.begin());
   track.pending.push_back({path.address, remote, backup, wish.code, wish.rule, now, number, id});
   plan_later(connection.token, join_patience(track, {path.address, remote.address}), now);
 }

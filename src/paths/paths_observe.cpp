@@ -17,6 +17,9 @@ namespace anabranch::paths {
 namespace {
 
 constexpr milliseconds kShortestStep{2};
+/// After so long others have their turn: an answer to a question that lies unread looks like none.
+constexpr milliseconds kTurn{10};
+constexpr seconds kMostOverdue{3};
 constexpr seconds kCounterStep{1};
 constexpr seconds kStateStep{2};
 
@@ -27,10 +30,15 @@ void Role::feed(Input input) {
   if (!feeding_) work();
 }
 
-/// Deals with everything in the inbox; what comes up meanwhile is dealt with as well.
+/// Deals with what is in the inbox, and with what comes up meanwhile, for one turn.
 void Role::work() {
   feeding_ = true;
+  const auto until = MonotonicClock::now() + kTurn;
   while (!inbox_.empty()) {
+    if (MonotonicClock::now() > until) {
+      next_turn_ = loop_.after({}, [this] { work(); });
+      break;
+    }
     const auto input = std::move(inbox_.front());
     inbox_.pop_front();
     const auto now = MonotonicClock::now();
@@ -53,13 +61,23 @@ void Role::tell(const Input& input, const std::vector<Action>& actions) {
   for (const auto& action : actions) server_->publish_event(monitor_json(action, now));
 }
 
+/// As long as something waits to be dealt with, silence may just be ours.
+void Role::tick() {
+  const auto due = decider_.next_tick();
+  if (!due || (!inbox_.empty() && MonotonicClock::now() < *due + kMostOverdue)) return;
+  inbox_.push_front(input::Tick{});
+  work();
+}
+
 void Role::arm() {
   const auto now = MonotonicClock::now();
   if (const auto next = decider_.next_tick())
-    tick_timer_ = loop_.at(std::max(*next, now), [this] { feed(input::Tick{}); });
+    tick_timer_ = loop_.at(std::max(*next, now), [this] { tick(); });
   else
     tick_timer_.reset();
-  if (const auto interval = decider_.watch(now).interval; interval != nanoseconds::max())
+  // What has been read and not been dealt with is not read again.
+  if (const auto interval = inbox_.empty() ? decider_.watch(now).interval : nanoseconds::max();
+      interval != nanoseconds::max())
     sample_timer_ =
         loop_.after(std::max<nanoseconds>(interval, kShortestStep), [this] { sample(); });
   else
@@ -69,11 +87,14 @@ void Role::arm() {
 }
 
 void Role::read_events() {
+  // A burst is read as a whole, so that the kernel drops nothing, and then dealt with.
+  feeding_ = true;
   const bool complete = events_->drain([this](const kernel::MptcpEvent& event) {
     feed(input::Event{event});
     if (event.type == kernel::MptcpEvent::Type::kCreated) tell_owner(event.token);
     if (event.type == kernel::MptcpEvent::Type::kClosed) sampler_->forget(event.token);
   });
+  work();
   adoption_->changed();
   if (complete) return;
   ++counts_.overruns;

@@ -60,6 +60,7 @@ class Role {
   void feed(Input input);
   void work();
   void tell(const Input& input, const std::vector<Action>& actions);
+  void tick();
   void read_events();
   void read_again();
   Result<void> adopt_running();
@@ -116,6 +117,7 @@ class Role {
 
   Loop::Handle events_watch_;
   Loop::Handle sample_timer_;
+  Loop::Handle next_turn_;
   Loop::Handle tick_timer_;
   Loop::Handle counter_timer_;
   Loop::Handle state_timer_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "probe/reach_prober.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <map>
@@ -12,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "kernel/mptcp_socket.hpp"
 #include "probe/echo.hpp"
 #include "probe/http_exchange.hpp"
 
@@ -50,6 +52,7 @@ struct Attempt {
 struct End {
   bool answered = false;
   std::string why = {};
+  bool fell_back = false;
 };
 using Step = std::optional<End>;
 
@@ -80,7 +83,9 @@ Step finish_connection(Attempt& attempt) {
     if (::getpeername(attempt.fd.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0)
       return std::nullopt;
     attempt.connected = true;
-    return attempt.target.kind == Kind::kConnect ? Step(End{true}) : std::nullopt;
+    if (attempt.target.kind == Kind::kHttp) return std::nullopt;
+    if (attempt.target.kind != Kind::kMptcp || kernel::is_mptcp(attempt.fd.get())) return End{true};
+    return End{.why = "it answers by TCP without MPTCP", .fell_back = true};
   }
   if (const auto told = take_icmp_error(attempt.fd.get())) {
     attempt.note(*told);
@@ -106,7 +111,9 @@ Step read_http(Attempt& attempt) {
     case HttpAnswer::State::kStatus:
       break;
   }
-  return answer.good() ? End{true} : End{false, fmt::format("HTTP status {}", answer.status)};
+  const auto wanted = attempt.target.status;
+  if (wanted == 0 ? answer.good() : answer.status == wanted) return End{true};
+  return End{false, fmt::format("HTTP status {}", answer.status)};
 }
 
 }  // namespace
@@ -121,8 +128,10 @@ struct ReachProber::Impl {
     const auto& target = attempt.target;
     const bool echo = target.kind == Kind::kEcho;
     attempt.sent = MonotonicClock::now();
+    const auto transport =
+        target.kind == Kind::kMptcp ? kernel::Transport::kMptcp : kernel::Transport::kTcp;
     auto fd = echo ? open_echo_socket(attempt.way, target.address)
-                   : open_connection(attempt.way, target.address, target.port);
+                   : open_connection(attempt.way, target.address, target.port, transport);
     if (!fd) return std::unexpected(fd.error());
     attempt.fd = *std::move(fd);
     if (!echo) {
@@ -180,6 +189,7 @@ struct ReachProber::Impl {
     }
     reached.answered = end.answered;
     reached.why = std::move(end.why);
+    reached.fell_back = end.fell_back;
     const auto held = callback;
     (*held)(reached);
   }
@@ -204,6 +214,7 @@ void ReachProber::ask(std::uint64_t id, const ReachTarget& target, const Way& wa
   fresh.id = id;
   fresh.target = target;
   fresh.way = way;
+  if (target.kind == Kind::kMptcp) patience = std::min<nanoseconds>(patience, kMostMptcpPatience);
   auto& attempt = impl.attempts.emplace(number, std::move(fresh)).first->second;
   const auto begun = impl.begin(number, attempt);
   if (!begun) {

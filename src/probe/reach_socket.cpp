@@ -12,6 +12,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "kernel/mptcp_numbers.hpp"
+
 namespace anabranch::probe {
 namespace {
 
@@ -27,20 +29,22 @@ Result<void> set(int fd, int level, int option, const Value& value, const char* 
 
 /// Binds the socket to the way. The interface comes first: an address of an uplink may be elsewhere
 /// too.
-Result<void> bind_to(int fd, const Way& way, const IpAddress& address) {
+Result<void> bind_to(int fd, const Way& way) {
   if (way.mark != 0) ANABRANCH_TRY(set(fd, SOL_SOCKET, SO_MARK, way.mark, "SO_MARK"));
   if (!way.interface.empty() && ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, way.interface.c_str(),
                                              static_cast<socklen_t>(way.interface.size())) != 0)
     return fail_errno("cannot probe over this interface", way.interface);
-  const bool v4 = address.is_v4();
-  ANABRANCH_TRY(
-      set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1, "RECVERR"));
   if (!way.source) return {};
   sockaddr_storage name{};
   const auto size = way.source->to_sockaddr(0, name);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) != 0)
     return fail_errno("cannot probe from this address", way.source->text());
   return {};
+}
+
+Result<void> hear_icmp_errors(int fd, Family family) {
+  const bool v4 = family == Family::kIpv4;
+  return set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1, "RECVERR");
 }
 
 Result<void> hear_echo_replies_only(int fd, Family family) {
@@ -68,7 +72,10 @@ Result<UniqueFd> open_socket(const Way& way, const IpAddress& address, std::uint
     // A port is chosen when the peer is known: many probes may share one.
     ANABRANCH_TRY(set(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
   }
-  ANABRANCH_TRY(bind_to(fd.get(), way, address));
+  // Sockets of MPTCP do not have it.
+  if (protocol != kernel::kIpprotoMptcp)
+    ANABRANCH_TRY(hear_icmp_errors(fd.get(), address.family()));
+  ANABRANCH_TRY(bind_to(fd.get(), way));
   sockaddr_storage name{};
   const auto size = address.to_sockaddr(port, name);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0 &&
@@ -85,8 +92,11 @@ Result<UniqueFd> open_echo_socket(const Way& way, const IpAddress& address) {
       address.is_v4() ? static_cast<int>(IPPROTO_ICMP) : static_cast<int>(IPPROTO_ICMPV6));
 }
 
-Result<UniqueFd> open_connection(const Way& way, const IpAddress& address, std::uint16_t port) {
-  return open_socket(way, address, port, SOCK_STREAM, IPPROTO_TCP);
+Result<UniqueFd> open_connection(const Way& way, const IpAddress& address, std::uint16_t port,
+                                 kernel::Transport transport) {
+  return open_socket(way, address, port, SOCK_STREAM,
+                     transport == kernel::Transport::kMptcp ? kernel::kIpprotoMptcp
+                                                            : static_cast<int>(IPPROTO_TCP));
 }
 
 std::optional<IcmpError> take_icmp_error(int fd) {

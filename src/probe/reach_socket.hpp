@@ -9,6 +9,7 @@
 #include "base/fd.hpp"
 #include "base/ip.hpp"
 #include "base/result.hpp"
+#include "kernel/mptcp_socket.hpp"
 
 namespace anabranch::probe {
 
@@ -25,8 +26,9 @@ struct Way {
 Result<UniqueFd> open_echo_socket(const Way& way, const IpAddress& address);
 
 /// A TCP connection that has begun; it is writable once it is there, or refused. Closing it leaves
-/// nothing behind: the peer is sent a reset.
-Result<UniqueFd> open_connection(const Way& way, const IpAddress& address, std::uint16_t port);
+/// nothing behind: the peer is sent a reset. What ICMP says is heard of TCP only.
+Result<UniqueFd> open_connection(const Way& way, const IpAddress& address, std::uint16_t port,
+                                 kernel::Transport transport = kernel::Transport::kTcp);
 
 /// The oldest ICMP error that came for the socket.
 struct IcmpError {

@@ -2,10 +2,13 @@
 // Neighbours on a link of a network of its own: one that is there, and one that is not.
 #include "kernel/neighbours.hpp"
 
+#include <cstring>
 #include <optional>
 
 #include <gtest/gtest.h>
+#include <net/if_arp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include "kernel/namespaces.hpp"
 #include "kernel/rtnetlink.hpp"
@@ -82,6 +85,22 @@ TEST_F(NeighboursInKernel, OneThatFailedIsFoundAtOnceWhenItIsAskedForAgain) {
   const auto deadline = MonotonicClock::now() + milliseconds(500);
   while (neighbours->look(ifindex, kNobody, false) != NeighbourState::kKnown)
     ASSERT_LT(MonotonicClock::now(), deadline);
+}
+
+TEST_F(NeighboursInKernel, AnEntryOfTheAdministratorsStaysAsItIs) {
+  ::arpreq entry{};
+  sockaddr_storage address{};
+  kNobody.to_sockaddr(0, address);
+  std::memcpy(&entry.arp_pa, &address, sizeof entry.arp_pa);
+  entry.arp_flags = ATF_COM | ATF_PERM;
+  entry.arp_ha.sa_family = ARPHRD_ETHER;
+  entry.arp_ha.sa_data[0] = 2;
+  std::strcpy(entry.arp_dev, "a");
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::ioctl(socket.get(), SIOCSARP, &entry), 0);
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(neighbours->look(ifindex, kNobody, true), NeighbourState::kKnown);
+  EXPECT_NE(neighbours->link_address(ifindex, kNobody).value(), std::nullopt);
 }
 
 TEST_F(NeighboursInKernel, TheLinkAddressOfOneThatIsThereIsKnown) {

@@ -13,6 +13,7 @@
 #include "base/fd.hpp"
 #include "kernel/namespaces.hpp"
 #include "kernel/rtnetlink.hpp"
+#include "kernel/stream_socket.hpp"
 #include "support/private_network.hpp"
 
 namespace anabranch::probe {
@@ -158,6 +159,44 @@ TEST_F(ReachProberTest, HttpNeedsAGoodStatus) {
   EXPECT_EQ(get("HTTP/1.1 503 Busy\r\n\r\n").why, "HTTP status 503");
   EXPECT_EQ(get("SSH-2.0-something\r\n").why, "the answer is no HTTP");
   EXPECT_EQ(get("HTTP/1.").why, "the server ends the connection without an answer");
+}
+
+TEST_F(ReachProberTest, OneStatusMayBeTheOnlyAnswer) {
+  const auto get = [](std::string_view answer) {
+    return ask({.kind = Kind::kHttp, .address = kLoopback, .path = "/", .status = 404},
+               kOverLoopback, seconds(2), answer)
+        .reached;
+  };
+  EXPECT_TRUE(get("HTTP/1.1 404 Not Found\r\n\r\n").answered);
+  EXPECT_EQ(get("HTTP/1.1 200 OK\r\n\r\n").why, "HTTP status 200");
+}
+
+TEST_F(ReachProberTest, AServerThatRefusesDoesNotServe) {
+  for (const auto kind : {Kind::kAccept, Kind::kMptcp})
+    for (const auto& address : {kLoopback, kLoopback6}) {
+      const ReachTarget target{.kind = kind, .address = address, .port = 9};
+      EXPECT_EQ(ask(target).reached.why, "Connection refused");
+    }
+  const ReachTarget target{.kind = Kind::kAccept, .address = kLoopback};
+  EXPECT_TRUE(ask(target, kOverLoopback, seconds(2), "").reached.answered);
+}
+
+TEST_F(ReachProberTest, MptcpIsAnsweredByMptcp) {
+  if (!kernel::mptcp_available()) GTEST_SKIP() << "no MPTCP";
+  for (const auto& address : {kLoopback, kLoopback6}) {
+    const Endpoint at{address, 5005};
+    const auto asked = [&](kernel::Transport transport) {
+      const auto listener = kernel::listen_on(at, {.transport = transport, .congestion = ""});
+      EXPECT_TRUE(listener);
+      return ask({.kind = Kind::kMptcp, .address = address, .port = at.port}, {}).reached;
+    };
+    const auto same = asked(kernel::Transport::kMptcp);
+    EXPECT_TRUE(same.answered) << same.why;
+    const auto plain = asked(kernel::Transport::kTcp);
+    EXPECT_FALSE(plain.answered);
+    EXPECT_TRUE(plain.fell_back);
+    EXPECT_EQ(plain.why, "it answers by TCP without MPTCP");
+  }
 }
 
 TEST_F(ReachProberTest, AnHttpServerThatIsSilentOrGoneIsNoAnswer) {
