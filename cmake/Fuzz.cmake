@@ -6,7 +6,8 @@ set(fuzz_targets ext_route classless_routes dhcp_frame lease state_file host_set
   kea_line status_protocol paths_settings paths_recording paths_decider probe_reply
   router_advertisement reach_answer pvd_table dhcp6_message lease6 converter_addresses host_says)
 # Those of the room signalling and of what is below it are built without the others.
-set(fuzz_signalling convert_message convert_acceptor convert_initiator socks5 http_connect)
+set(fuzz_signalling convert_message convert_acceptor convert_initiator socks5 http_connect
+  balancer_control)
 # Those of the parsers that BPF programs have, which are headers and nothing else.
 set(fuzz_steering balancer_frame)
 set(fuzz_all ${fuzz_targets} ${fuzz_signalling} ${fuzz_steering})
