@@ -4,6 +4,7 @@
 #include "steering/decide.h"
 #include "steering/forward_tc.h"
 #include "steering/forward_xdp.h"
+#include "steering/learn.h"
 #include "steering/parse.h"
 
 char program_license[] SEC("license") = "Dual MIT/GPL";
@@ -12,13 +13,43 @@ char program_license[] SEC("license") = "Dual MIT/GPL";
  * step over that a sane sender makes, TCP with options; or an ICMP error with what it quotes. */
 #define HEADERS 256
 
+/* Functions that the verifier looks at once each, and not once for every way that leads to them:
+ * that made loading ten times as slow. */
+__attribute__((noinline)) int parse_xdp(struct xdp_md* frame, struct steer_packet* packet) {
+  if (!packet) return 0;
+  steer_parse((void*)(long)frame->data, (void*)(long)frame->data_end,
+              (__u32)bpf_xdp_get_buff_len(frame), packet);
+  return 0;
+}
+
+__attribute__((noinline)) int parse_tc(struct __sk_buff* frame, struct steer_packet* packet) {
+  if (!packet) return 0;
+  steer_parse((void*)(long)frame->data, (void*)(long)frame->data_end, frame->len, packet);
+  return 0;
+}
+
+__attribute__((noinline)) int look_for_keys_xdp(struct xdp_md* frame, struct steer_packet* packet,
+                                                int only_looks, struct steer_verdict* verdict) {
+  if (!packet || !verdict) return 0;
+  steer_look_for_keys((void*)(long)frame->data, (void*)(long)frame->data_end, packet, only_looks,
+                      verdict);
+  return 0;
+}
+
+__attribute__((noinline)) int look_for_keys_tc(struct __sk_buff* frame, struct steer_packet* packet,
+                                               struct steer_verdict* verdict) {
+  if (!packet || !verdict) return 0;
+  steer_look_for_keys((void*)(long)frame->data, (void*)(long)frame->data_end, packet, 0, verdict);
+  return 0;
+}
+
 SEC("xdp.frags")
 int balance_xdp(struct xdp_md* frame) {
   struct steer_packet packet = {};
   struct steer_verdict verdict = {};
-  steer_parse((void*)(long)frame->data, (void*)(long)frame->data_end,
-              (__u32)bpf_xdp_get_buff_len(frame), &packet);
+  parse_xdp(frame, &packet);
   const struct steer_server* server = steer_decide(&packet, 0, &verdict);
+  if (server && verdict.keys) look_for_keys_xdp(frame, &packet, 0, &verdict);
   if (server) return steer_forward_xdp(frame, &packet, server);
   return verdict.reason == STEER_NOT_OURS ? XDP_PASS : XDP_DROP;
 }
@@ -31,8 +62,9 @@ int balance_tc(struct __sk_buff* frame) {
     return TC_ACT_SHOT;
   struct steer_packet packet = {};
   struct steer_verdict verdict = {};
-  steer_parse((void*)(long)frame->data, (void*)(long)frame->data_end, frame->len, &packet);
+  parse_tc(frame, &packet);
   const struct steer_server* server = steer_decide(&packet, 0, &verdict);
+  if (server && verdict.keys) look_for_keys_tc(frame, &packet, &verdict);
   if (server) return steer_forward_tc(frame, &packet, server);
   return verdict.reason == STEER_NOT_OURS ? TC_ACT_OK : TC_ACT_SHOT;
 }
@@ -41,9 +73,9 @@ int balance_tc(struct __sk_buff* frame) {
 SEC("xdp")
 int explain(struct xdp_md* frame) {
   struct steer_explanation out = {};
-  steer_parse((void*)(long)frame->data, (void*)(long)frame->data_end,
-              (__u32)(frame->data_end - frame->data), &out.packet);
+  parse_xdp(frame, &out.packet);
   steer_decide(&out.packet, 1, &out.verdict);
+  if (out.verdict.keys) look_for_keys_xdp(frame, &out.packet, 1, &out.verdict);
   if (bpf_xdp_adjust_head(frame, -(int)sizeof out) != 0) return XDP_ABORTED;
   struct steer_explanation* at = (void*)(long)frame->data;
   if ((void*)(at + 1) > (void*)(long)frame->data_end) return XDP_ABORTED;

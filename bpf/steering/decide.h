@@ -3,7 +3,8 @@
  *
  * 1. A service (address and port): a connection that the table knows stays where it is; another one
  *    goes by the ring. Further subflows of MPTCP have another flow than the first and would meet
- *    another server: where they are told to go elsewhere, an MP_JOIN to a service is lost.
+ *    another server: an MP_JOIN to a service goes to the server that has its token, or where
+ *    further subflows are told to go elsewhere it is lost.
  * 2. A join port of a service's address: the port names the server, nothing is remembered.
  * 3. A server's own address: the address names the server.
  * 4. Everything else is left to the machine.
@@ -36,7 +37,7 @@ STEER_INLINE int steer_may_insert(void) {
   const struct steer_limits* limit = bpf_map_lookup_elem(&limits, &only);
   struct steer_budget* budget = bpf_map_lookup_elem(&budgets, &only);
   if (!limit || !budget) return 0;
-  const __u64 now = bpf_ktime_get_ns();
+  const __u64 now = bpf_ktime_get_coarse_ns();
   if (now - budget->second >= STEER_SECOND) {
     budget->second = now;
     budget->inserted = 0;
@@ -44,41 +45,98 @@ STEER_INLINE int steer_may_insert(void) {
   return budget->inserted++ < limit->inserts_per_second;
 }
 
+STEER_INLINE int steer_remember(const struct steer_flow* flow, __u32 value) {
+  return steer_may_insert() && bpf_map_update_elem(&connections, flow, &value, BPF_ANY) == 0;
+}
+
 STEER_INLINE void steer_note(__u32 service, __u32 what, int only_looks) {
   struct steer_counts* counts = only_looks ? 0 : bpf_map_lookup_elem(&service_counts, &service);
   if (counts && what < STEER_COUNTS) ++counts->packets[what];
 }
 
-/* By connection or by ring. */
-STEER_INLINE const struct steer_server* steer_to_service(const struct steer_packet* packet,
-                                                         int only_looks,
-                                                         struct steer_verdict* verdict) {
-  const __u32* known = bpf_map_lookup_elem(&connections, &packet->flow);
-  if (known) {
-    verdict->server = *known;
-    verdict->reason = STEER_BY_CONNECTION;
-    const struct steer_server* server = steer_find_server(verdict->server);
-    /* A SYN may be the old connection's, sent again, or the first of a new one: that is nothing for
-     * a server that is to get rid of its connections. */
-    if (server && !(packet->is_syn && server->state == STEER_DRAINING)) return server;
+/* By the table of connections; null when it does not know this one. */
+STEER_INLINE const struct steer_server* steer_by_connection(const struct steer_packet* packet,
+                                                            __u32 awaits_keys, int only_looks,
+                                                            struct steer_verdict* verdict) {
+  __u32* known = bpf_map_lookup_elem(&connections, &packet->flow);
+  if (!known) return 0;
+  const __u32 id = *known & STEER_SERVER_ID;
+  const struct steer_server* server = steer_find_server(id);
+  /* A SYN may be the old connection's, sent again, or the first of a new one: that is nothing for a
+   * server that is to get rid of its connections. */
+  if (!server || (packet->is_syn && server->state == STEER_DRAINING)) return 0;
+  verdict->server = id;
+  verdict->reason = STEER_BY_CONNECTION;
+  if (packet->is_syn) {
+    if (!only_looks && *known != (id | awaits_keys)) *known = id | awaits_keys;
+  } else if (packet->kind == STEER_SEGMENT && (*known & STEER_AWAITS_KEYS)) {
+    verdict->keys = STEER_KEYS_ASKED;
   }
-  verdict->server = 0;
+  return server;
+}
+
+STEER_INLINE const struct steer_server* steer_by_ring(const struct steer_packet* packet,
+                                                      __u32 awaits_keys, int only_looks,
+                                                      struct steer_verdict* verdict) {
   verdict->reason = STEER_LOST_NO_SERVER;
   verdict->place = steer_ring_place(&packet->flow);
   const __u32 only = 0;
   void* map = bpf_map_lookup_elem(&rings, &verdict->service);
   const struct steer_ring* ring = map ? bpf_map_lookup_elem(map, &only) : 0;
   if (!ring || verdict->place >= STEER_RING_PLACES) return 0;
-  __u32 id = ring->server[verdict->place];
+  const __u32 id = ring->server[verdict->place];
   const struct steer_server* server = id ? steer_find_server(id) : 0;
   if (!server) return 0;
   verdict->server = id;
   verdict->reason = STEER_BY_RING;
-  if (only_looks || packet->kind != STEER_SEGMENT) return server;
-  if (steer_may_insert())
-    bpf_map_update_elem(&connections, &packet->flow, &id, BPF_ANY);
-  else
+  if (!only_looks && packet->kind == STEER_SEGMENT &&
+      !steer_remember(&packet->flow, id | awaits_keys))
     steer_note(verdict->service, STEER_NOTED_UNLEARNED, only_looks);
+  return server;
+}
+
+/* An MP_JOIN. What follows it has no token and must be remembered: a subflow that begins at the
+ * right server and goes on to a wrong one is reset and gone, one whose SYN is lost is tried again.
+ * The token counts more than the table, where an earlier connection from the same port may be. */
+STEER_INLINE const struct steer_server* steer_by_token(const struct steer_packet* packet,
+                                                       int only_looks,
+                                                       struct steer_verdict* verdict) {
+  const __u32* owner = bpf_map_lookup_elem(&tokens, &packet->token);
+  verdict->reason = STEER_LOST_UNKNOWN_TOKEN;
+  if (!owner) return 0;
+  const __u32 id = *owner;
+  const struct steer_server* server = steer_find_server(id);
+  verdict->reason = STEER_LOST_NO_SERVER;
+  if (!server) return 0;
+  if (!only_looks) {
+    __u32* known = bpf_map_lookup_elem(&connections, &packet->flow);
+    verdict->reason = STEER_LOST_UNREMEMBERED;
+    if (known && *known != id)
+      *known = id;
+    else if (!known && !steer_remember(&packet->flow, id))
+      return 0;
+  }
+  verdict->server = id;
+  verdict->reason = STEER_BY_TOKEN;
+  return server;
+}
+
+/* Whatever else may name the server of a packet to a service belongs here, before the table. */
+STEER_INLINE const struct steer_server* steer_to_service(const struct steer_packet* packet,
+                                                         __u32 joins, int only_looks,
+                                                         struct steer_verdict* verdict) {
+  if (packet->mptcp == STEER_MP_JOIN && joins != STEER_JOINS_SPREAD) {
+    if (joins == STEER_JOINS_BY_TOKEN) return steer_by_token(packet, only_looks, verdict);
+    verdict->reason = STEER_LOST_JOIN;
+    return 0;
+  }
+  const int learns = joins == STEER_JOINS_BY_TOKEN;
+  const __u32 awaits_keys = learns && packet->mptcp == STEER_MP_CAPABLE ? STEER_AWAITS_KEYS : 0;
+  const struct steer_server* server = steer_by_connection(packet, awaits_keys, only_looks, verdict);
+  if (!server) server = steer_by_ring(packet, awaits_keys, only_looks, verdict);
+  /* Who asks is told of keys that are known already, too. */
+  if (only_looks && learns && server && packet->kind == STEER_SEGMENT && !packet->is_syn)
+    verdict->keys = STEER_KEYS_ASKED;
   return server;
 }
 
@@ -104,13 +162,8 @@ STEER_INLINE const struct steer_server* steer_choose(const struct steer_packet* 
     verdict->reason = packet->kind == STEER_FRAGMENT ? STEER_LOST_FRAGMENT : STEER_LOST_MALFORMED;
     return 0;
   }
-  if (target->kind == STEER_SERVICE) {
-    if (target->refuses_joins && packet->mptcp == STEER_MP_JOIN) {
-      verdict->reason = STEER_LOST_JOIN;
-      return 0;
-    }
-    return steer_to_service(packet, only_looks, verdict);
-  }
+  if (target->kind == STEER_SERVICE)
+    return steer_to_service(packet, target->joins, only_looks, verdict);
   if (target->kind == STEER_SERVER_ADDRESS)
     return steer_to_numbered(packet, target->server, STEER_BY_ADDRESS, verdict);
   const __u32 number = (__u32)STEER_TO_HOST_16(packet->flow.service_port) - target->first_join_port;

@@ -15,6 +15,15 @@ STEER_INLINE void steer_write_ethernet(struct steer_ethernet* ethernet,
   ethernet->type = STEER_TO_WIRE_16(is_ipv6 ? STEER_ETHERTYPE_IPV6 : STEER_ETHERTYPE_IPV4);
 }
 
+/* Of a header without options; with a right checksum it is 0xffff. */
+STEER_INLINE __u16 steer_sum_ipv4(const struct steer_ipv4* ip) {
+  __u32 sum = 0;
+  const __u16* word = (const __u16*)ip;
+  for (unsigned i = 0; i < sizeof *ip / sizeof *word; ++i) sum += word[i];
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (__u16)((sum & 0xffff) + (sum >> 16));
+}
+
 /* `octets` are those of the inner packet. */
 STEER_INLINE void steer_write_outer_ipv4(struct steer_ipv4* ip, const struct steer_server* server,
                                          __u32 octets) {
@@ -26,12 +35,7 @@ STEER_INLINE void steer_write_outer_ipv4(struct steer_ipv4* ip, const struct ste
   ip->protocol = STEER_PROTOCOL_IPV4;
   ip->source = server->outer4[0];
   ip->destination = server->outer4[1];
-  __u32 sum = 0;
-  const __u16* word = (const __u16*)ip;
-  for (unsigned i = 0; i < sizeof *ip / sizeof *word; ++i) sum += word[i];
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  ip->checksum = (__be16)~sum;
+  ip->checksum = (__be16)~steer_sum_ipv4(ip);
 }
 
 STEER_INLINE void steer_write_outer_ipv6(struct steer_ipv6* ip, const struct steer_server* server,

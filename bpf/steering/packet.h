@@ -35,7 +35,8 @@ struct steer_packet {
   __u8 is_syn; /* SYN without ACK: the beginning of a connection or subflow */
   __u8 mptcp;
   __u8 has_odd_options; /* a list of options that breaks off; what came before the break counts */
-  __u8 unused[3];
+  __u8 unused;
+  __u16 segment_at; /* of a SEGMENT: where in the frame its TCP header is */
 };
 
 struct steer_ethernet {
@@ -109,7 +110,15 @@ struct steer_icmp {
 /* Lengths in a SYN, RFC 8684 sections 3.1 and 3.2. */
 #define STEER_MP_CAPABLE_OCTETS 4
 #define STEER_MP_JOIN_OCTETS 12
+/* MP_CAPABLE with both keys: alone, with the length of data, and with a checksum over it. */
+#define STEER_KEYS_OCTETS 20
+#define STEER_KEYS_DATA_OCTETS 22
+#define STEER_KEYS_CHECKSUM_OCTETS 24
 #define STEER_MPTCP_VERSION 1
+/* Flags of MP_CAPABLE: with another algorithm, or an extension nobody knows, a server takes it for
+ * none. */
+#define STEER_CAPABLE_EXTENDED 0x40
+#define STEER_CAPABLE_SHA256 0x01
 
 STEER_INLINE void steer_map_ipv4(__be32 from, __be32 to[4]) {
   to[0] = 0;

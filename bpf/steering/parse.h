@@ -144,6 +144,7 @@ STEER_INLINE void steer_parse(const void* begin, const void* end, __u32 octets,
   } else if (!inside.at) {
     packet->kind = STEER_MALFORMED;
   } else if (inside.protocol == STEER_PROTOCOL_TCP) {
+    packet->segment_at = (__u16)(inside.at - (const __u8*)begin);
     packet->kind = steer_read_segment(inside.at, stop, packet);
   } else if (inside.protocol == (packet->is_ipv6 ? STEER_PROTOCOL_ICMPV6 : STEER_PROTOCOL_ICMP)) {
     packet->kind = steer_read_complaint(inside.at, stop, packet);

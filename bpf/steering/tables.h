@@ -43,6 +43,15 @@ struct {
   __type(value, __u32);
 } connections SEC(".maps");
 
+/* Which server has the connection with a token (host order): learned from keys that went by, or
+ * told by the server. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, STEER_MOST_TOKENS);
+  __type(key, __u32);
+  __type(value, __u32);
+} tokens SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
