@@ -1,51 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The maps of the balancer's data plane, written and read.
-#include <cerrno>
 #include <vector>
 
-#include <bpf/bpf.h>
-
-#include "base/fd.hpp"
 #include "kernel/balancer_plane.hpp"
 #include "kernel/balancer_plane_programs.hpp"
+#include "kernel/bpf_values.hpp"
 
 namespace anabranch::kernel {
-namespace {
-
-template <class Key, class Value>
-Result<void> update(::bpf_map* map, const Key& key, const Value& value) {
-  const int result = ::bpf_map__update_elem(map, &key, sizeof key, &value, sizeof value, BPF_ANY);
-  if (result == 0) return {};
-  return fail_errno(-result, "cannot write into the balancer's map", ::bpf_map__name(map));
-}
-
-/// The values of one element on all processors.
-template <class Value>
-Result<std::vector<Value>> per_processor(const ::bpf_map* map, std::uint32_t key) {
-  const int processors = ::libbpf_num_possible_cpus();
-  if (processors < 0) return fail_errno(-processors, "cannot tell how many processors there are");
-  std::vector<Value> out(static_cast<std::size_t>(processors));
-  const int result =
-      ::bpf_map__lookup_elem(map, &key, sizeof key, out.data(), out.size() * sizeof(Value), 0);
-  if (result == 0) return out;
-  return fail_errno(-result, "cannot read the balancer's map", ::bpf_map__name(map));
-}
-
-}  // namespace
-
 Result<void> BalancerPlane::set_server(std::uint32_t id, const ::steer_server& server) {
   return update(programs_->loaded->maps.servers, id, server);
 }
 
 Result<void> BalancerPlane::set_ring(std::uint32_t service, const ::steer_ring& ring) {
-  // The map of rings keeps what is put into it: our descriptor may go.
-  const UniqueFd fresh(
-      ::bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", sizeof(std::uint32_t), sizeof ring, 1, nullptr));
-  if (!fresh) return fail_errno("cannot make a ring of the balancer");
-  const std::uint32_t only = 0;
-  if (::bpf_map_update_elem(fresh.get(), &only, &ring, BPF_ANY) != 0)
-    return fail_errno("cannot fill a ring of the balancer");
-  return update(programs_->loaded->maps.rings, service, fresh.get());
+  return put_map(programs_->loaded->maps.rings, service, ring);
 }
 
 Result<void> BalancerPlane::set_limits(const ::steer_limits& limits) {
@@ -58,25 +25,48 @@ Result<void> BalancerPlane::set_target(const ::steer_destination& destination,
 }
 
 Result<void> BalancerPlane::remove_target(const ::steer_destination& destination) {
-  const int result =
-      ::bpf_map__delete_elem(programs_->loaded->maps.services, &destination, sizeof destination, 0);
-  if (result == 0 || result == -ENOENT) return {};
-  return fail_errno(-result, "cannot remove a destination from the balancer's map");
+  return remove(programs_->loaded->maps.services, destination);
 }
 
 Result<std::vector<BalancerPlane::Target>> BalancerPlane::targets() const {
   const auto* map = programs_->loaded->maps.services;
+  const auto keys = keys_of<::steer_destination>(map);
+  if (!keys) return std::unexpected(keys.error());
   std::vector<Target> out;
-  Target next{};
-  auto& [key, value] = next;
-  int result = ::bpf_map__get_next_key(map, nullptr, &key, sizeof key);
-  while (result == 0) {
+  for (const auto& key : *keys) {
+    Target next{key, {}};
+    auto& value = next.second;
     if (::bpf_map__lookup_elem(map, &key, sizeof key, &value, sizeof value, 0) == 0)
       out.push_back(next);
-    result = ::bpf_map__get_next_key(map, &key, &key, sizeof key);
   }
-  if (result != -ENOENT) return fail_errno(-result, "cannot read the balancer's destinations");
   return out;
+}
+
+Result<void> BalancerPlane::set_tokens(std::uint16_t server,
+                                       std::span<const std::uint32_t> tokens) {
+  if (tokens.empty()) return {};
+  const std::vector<std::uint32_t> servers(tokens.size(), server);
+  ::bpf_map_batch_opts options{};
+  options.sz = sizeof options;
+  auto count = static_cast<__u32>(tokens.size());
+  if (::bpf_map_update_batch(::bpf_map__fd(programs_->loaded->maps.tokens), tokens.data(),
+                             servers.data(), &count, &options) == 0)
+    return {};
+  return fail_errno("cannot write tokens into the balancer's map");
+}
+
+Result<void> BalancerPlane::remove_tokens(std::uint16_t server,
+                                          std::span<const std::uint32_t> tokens) {
+  const int map = ::bpf_map__fd(programs_->loaded->maps.tokens);
+  for (const auto token : tokens) {
+    std::uint32_t owner = 0;
+    // Between both calls it may go by itself: the table forgets.
+    const bool is_gone = ::bpf_map_lookup_elem(map, &token, &owner) != 0 ||
+                         (owner == server && ::bpf_map_delete_elem(map, &token) != 0);
+    if (is_gone && errno != ENOENT)
+      return fail_errno("cannot remove a token from the balancer's map");
+  }
+  return {};
 }
 
 Result<::steer_counts> BalancerPlane::counts(std::uint32_t service) const {

@@ -15,14 +15,9 @@
 
 #include "base/result.hpp"
 #include "kernel/balancer_hook.hpp"
+#include "kernel/balancer_run.hpp"
 
 namespace anabranch::kernel {
-
-/// A balancer's program over one frame, without any network.
-struct BalancerRun {
-  std::uint32_t verdict = 0;        ///< XDP_TX, TC_ACT_REDIRECT, ...
-  std::vector<std::uint8_t> frame;  ///< what the program has made of it
-};
 
 class BalancerPlane {
  public:
@@ -32,6 +27,8 @@ class BalancerPlane {
     /// How many the table of connections holds. Of a pinned table with another size everything is
     /// forgotten.
     std::uint32_t connections = STEER_MOST_CONNECTIONS;
+    /// How many tokens are remembered; the same holds.
+    std::uint32_t tokens = STEER_MOST_TOKENS;
   };
 
   /// Loads the programs, with the maps that are pinned already where they fit. kNotPermitted where
@@ -61,6 +58,12 @@ class BalancerPlane {
   using Target = std::pair<::steer_destination, ::steer_target>;
   Result<std::vector<Target>> targets() const;
 
+  /// Further subflows with these tokens (host order) go to `server` from now on, whatever was
+  /// learned or told before. Thousands at once cost a few calls.
+  Result<void> set_tokens(std::uint16_t server, std::span<const std::uint32_t> tokens);
+  /// Those of them that lead to `server`; the others are left as they are.
+  Result<void> remove_tokens(std::uint16_t server, std::span<const std::uint32_t> tokens);
+
   /// Of all processors.
   Result<::steer_counts> counts(std::uint32_t service) const;
   Result<void> clear_counts(std::uint32_t service);
@@ -70,6 +73,9 @@ class BalancerPlane {
   Result<::steer_explanation> explain(std::span<const std::uint8_t> frame) const;
   /// By that hook's program, with everything that it does.
   Result<BalancerRun> run(BalancerHook hook, std::span<const std::uint8_t> frame) const;
+  /// That program's file descriptor, for those who run it in another way; ours, and open as long as
+  /// this object.
+  int program(BalancerHook hook) const;
 
  private:
   struct Programs;

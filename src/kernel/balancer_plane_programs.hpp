@@ -31,13 +31,4 @@ struct BalancerPlane::Programs {
   std::filesystem::path pins;
 };
 
-/// A program is pinned here before it is attached and takes the place of the former afterwards:
-/// whenever we are killed, what is attached is one of both.
-inline std::filesystem::path next_pin(const std::filesystem::path& pin) {
-  return pin.string() + "_next";
-}
-
-/// In place of what is pinned there.
-Result<void> pin_program(::bpf_program* program, const std::filesystem::path& pin);
-
 }  // namespace anabranch::kernel

@@ -75,6 +75,7 @@ Finding probe_nft_tproxy();
 Finding probe_conntrack();
 
 Finding probe_bpf();
+Finding probe_bpf_file_system();
 Finding probe_subflow_limits();
 Finding probe_lockdown();
 

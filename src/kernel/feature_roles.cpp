@@ -19,9 +19,6 @@ struct Need {
 
 constexpr std::array<std::string_view, 8> kRoles = {"gateway", "host",     "paths", "converter",
                                                     "cpe",     "balancer", "lab",   "run"};
-/// The roles that this version has; the others are planned.
-constexpr std::array<std::string_view, 7> kPresent = {"gateway", "host", "paths", "converter",
-                                                      "cpe",     "lab",  "run"};
 
 constexpr Need kNeeds[] = {
     {"gateway", "policy_routing", kRequired, "traffic cannot be kept on its uplink"},
@@ -60,6 +57,8 @@ constexpr Need kNeeds[] = {
     {"cpe", "fast_open", kUseful, "every connection costs one more round trip"},
 
     {"balancer", "bpf", kRequired, "its forwarding program cannot be loaded"},
+    {"balancer", "bpf_file_system", kUseful, "it needs another place for its 'pins'"},
+    {"balancer", "mptcp", kUseful, "servers cannot be checked by MPTCP"},
     {"balancer", "ipv6", kUseful, "IPv4 only"},
 
     {"lab", "mptcp", kRequired, "there is nothing to measure"},
@@ -125,13 +124,9 @@ std::vector<RoleVerdict> judge_roles(std::span<const Feature> features) {
   return out;
 }
 
-bool is_present(std::string_view role) {
-  return std::ranges::find(kPresent, role) != kPresent.end();
-}
-
 bool all_roles_possible(std::span<const RoleVerdict> verdicts) {
   return std::ranges::none_of(verdicts, [](const RoleVerdict& verdict) {
-    return verdict.readiness == Readiness::kImpossible && is_present(verdict.role);
+    return verdict.readiness == Readiness::kImpossible;
   });
 }
 

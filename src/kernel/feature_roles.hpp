@@ -26,10 +26,7 @@ struct RoleVerdict {
 /// degraded, or a useful one that is not there, makes it degraded.
 std::vector<RoleVerdict> judge_roles(std::span<const Feature> features);
 
-/// Whether this version has the role; the others are planned, and judged so that one can plan, too.
-bool is_present(std::string_view role);
-
-/// Whether no role that this version has is impossible.
+/// Whether no role is impossible.
 bool all_roles_possible(std::span<const RoleVerdict> verdicts);
 
 }  // namespace anabranch::kernel

@@ -52,6 +52,8 @@ constexpr Check kChecks[] = {
     {"bridge", probe_bridge, "lab: switches", "a kernel with CONFIG_BRIDGE"},
     {"user_namespaces", probe_user_namespaces, "lab for ordinary users", "run the lab as root"},
     {"bpf", probe_bpf, "balancer: forwarding in the kernel", "a kernel with CONFIG_BPF_SYSCALL"},
+    {"bpf_file_system", probe_bpf_file_system,
+     "balancer: what it steers by outlives its process there", "mount -t bpf bpf /sys/fs/bpf"},
     {"subflow_limits", probe_subflow_limits,
      "paths: a send limit for the subflows of each path, so that a slow one holds nothing back",
      "a kernel with CONFIG_CGROUP_BPF and CONFIG_DEBUG_INFO_BTF, 5.19 or later"},

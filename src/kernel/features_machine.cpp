@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Probes of what surrounds MPTCP: TCP's settings, privileges, BPF, programs.
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -16,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.hpp"
@@ -29,14 +32,31 @@ namespace {
 
 /// The overflow user: every system has this number and nothing belongs to it.
 constexpr unsigned kNobody = 65534;
-constexpr unsigned kCapNetAdmin = 12;
 
-bool has_net_admin() {
+struct Capability {
+  unsigned number;
+  std::string_view name;
+};
+constexpr Capability kNetAdmin{12, "CAP_NET_ADMIN"};
+/// What it takes to load the balancer's programs and to attach them.
+constexpr std::array kForSteering{Capability{39, "CAP_BPF"}, Capability{38, "CAP_PERFMON"},
+                                  kNetAdmin};
+constexpr const char* kBpfDirectory = "/sys/fs/bpf";
+constexpr long kBpfFileSystem = 0xcafe4a11;
+
+bool has(const Capability& capability) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
     if (line.starts_with("CapEff:"))
-      return (std::strtoull(line.c_str() + 7, nullptr, 16) >> kCapNetAdmin & 1) != 0;
+      return (std::strtoull(line.c_str() + 7, nullptr, 16) >> capability.number & 1) != 0;
   return false;
+}
+
+std::string lacking_for_steering() {
+  std::string out;
+  for (const auto& capability : kForSteering)
+    if (!has(capability)) out += (out.empty() ? "" : ", ") + std::string(capability.name);
+  return out;
 }
 
 /// Namespaces as an ordinary user gets them, and one act in them that needs their privileges: some
@@ -85,10 +105,18 @@ Finding load_trivial_program() {
   attributes.license = reinterpret_cast<std::uintptr_t>("Dual MIT/GPL");
   const UniqueFd loaded(
       static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes)));
+  const int error = errno;
   if (loaded) return {FeatureState::kOk, "an XDP program could be loaded"};
-  if (errno == EPERM && ::geteuid() != 0)
-    return {FeatureState::kRefused, "only root may load programs", "run the role as root"};
-  return finding_from_errno(errno, "loading an XDP program");
+  const auto lacking = lacking_for_steering();
+  if (error == EPERM && !lacking.empty() && ::geteuid() != 0)
+    return {FeatureState::kDegraded, "for root and systemd units only: no " + lacking,
+            "run the role as root, or by its systemd unit"};
+  if (error == EPERM && !lacking.empty())
+    return {FeatureState::kRefused, "no " + lacking, "give the role these capabilities"};
+  if (error == EPERM)
+    return {FeatureState::kRefused, "the kernel refuses programs here",
+            "outside of containers and user namespaces it may load them"};
+  return finding_from_errno(error, "loading an XDP program");
 }
 
 Finding load_subflow_limits() {
@@ -109,7 +137,7 @@ Finding read_lockdown() {
   std::ifstream file(path);
   std::string line;
   if (!std::getline(file, line)) {
-    if (::access(kDirectory, R_OK) == 0 && ::geteuid() == 0 && has_net_admin() && errno == ENOENT)
+    if (::access(kDirectory, R_OK) == 0 && ::geteuid() == 0 && has(kNetAdmin) && errno == ENOENT)
       return {FeatureState::kOk, "this kernel has no lockdown, or hides it"};
     return {FeatureState::kOk, "not known: securityfs cannot be read"};
   }
@@ -183,7 +211,7 @@ Finding probe_ipv6() {
 }
 
 Finding probe_privileges() {
-  if (has_net_admin()) return {FeatureState::kOk, "CAP_NET_ADMIN"};
+  if (has(kNetAdmin)) return {FeatureState::kOk, "CAP_NET_ADMIN"};
   return {FeatureState::kDegraded, "an ordinary user", "run it as root, or by its systemd unit"};
 }
 
@@ -195,6 +223,13 @@ Finding probe_user_namespaces() {
 
 Finding probe_bpf() {
   return run_probe(ProbeGround::kHere, load_trivial_program);
+}
+
+Finding probe_bpf_file_system() {
+  struct ::statfs system {};
+  if (::statfs(kBpfDirectory, &system) == 0 && system.f_type == kBpfFileSystem)
+    return {FeatureState::kOk, std::string("mounted at ") + kBpfDirectory};
+  return {FeatureState::kMissing, std::string("not mounted at ") + kBpfDirectory};
 }
 
 Finding probe_subflow_limits() {

@@ -33,6 +33,7 @@ std::vector<Feature> machine(std::string_view name = {}, FeatureState state = Fe
                             "bridge",
                             "user_namespaces",
                             "bpf",
+                            "bpf_file_system",
                             "subflow_limits",
                             "nft",
                             "kea-dhcp4",
@@ -63,9 +64,10 @@ TEST(RoleVerdicts, AMachineThatHasEverythingIsReadyForEveryRole) {
   EXPECT_TRUE(all_roles_possible(verdicts));
 }
 
-TEST(RoleVerdicts, WithoutMptcpOnlyTheGatewayIsLeft) {
+TEST(RoleVerdicts, WithoutMptcpGatewayAndBalancerAreLeft) {
   const auto features = machine("mptcp", FeatureState::kMissing);
   EXPECT_EQ(verdict("gateway", features).readiness, Readiness::kReady);
+  EXPECT_THAT(verdict("balancer", features).reasons, ElementsAre(HasSubstr("checked by MPTCP")));
   for (const char* role : {"host", "paths", "converter", "cpe", "lab", "run"})
     EXPECT_EQ(verdict(role, features).readiness, Readiness::kImpossible) << role;
   EXPECT_FALSE(all_roles_possible(judge_roles(features)));
@@ -117,10 +119,25 @@ TEST(RoleVerdicts, WithoutUserNamespacesTheLabNeedsRoot) {
   EXPECT_THAT(lab.reasons, ElementsAre("only as root (user_namespaces refused)"));
 }
 
-TEST(RoleVerdicts, APlannedRoleThatIsImpossibleIsNoFailure) {
+TEST(RoleVerdicts, WithoutBpfThereIsNoBalancer) {
   const auto features = machine("bpf", FeatureState::kRefused);
-  EXPECT_EQ(verdict("balancer", features).readiness, Readiness::kImpossible);
+  const auto balancer = verdict("balancer", features);
+  EXPECT_EQ(balancer.readiness, Readiness::kImpossible);
+  EXPECT_THAT(balancer.reasons,
+              ElementsAre("its forwarding program cannot be loaded (bpf refused)"));
+  EXPECT_FALSE(all_roles_possible(judge_roles(features)));
+}
+
+TEST(RoleVerdicts, AnOrdinaryUsersBalancerIsNoFailureOfTheMachine) {
+  const auto features = machine("bpf", FeatureState::kDegraded);
+  EXPECT_THAT(verdict("balancer", features).reasons, ElementsAre("bpf is what was found"));
   EXPECT_TRUE(all_roles_possible(judge_roles(features)));
+}
+
+TEST(RoleVerdicts, WithoutABpfFileSystemABalancerNeedsAnotherPlace) {
+  const auto balancer = verdict("balancer", machine("bpf_file_system", FeatureState::kMissing));
+  EXPECT_EQ(balancer.readiness, Readiness::kDegraded);
+  EXPECT_THAT(balancer.reasons, ElementsAre(HasSubstr("'pins' (bpf_file_system missing)")));
 }
 
 TEST(RoleVerdicts, WithoutTproxyACpeTakesNothing) {
