@@ -19,7 +19,7 @@ BELOW = {
     "signalling": ["wire", "base"],
     "relay": ["kernel", "base"],
     "proxy": ["relay", "signalling", "status", "kernel", "policy", "wire", "base"],
-    "balancer": ["status", "kernel", "policy", "wire", "base"],
+    "balancer": ["probe", "status", "kernel", "policy", "wire", "base"],
     "lab": ["status", "kernel", "wire", "base"],
 }
 BELOW["cli"] = list(BELOW)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <iterator>
 
@@ -12,6 +13,8 @@
 #include "balancer/plan.hpp"
 #include "balancer/reasons.hpp"
 #include "kernel/balancer_plane.hpp"
+#include "status/client.hpp"
+#include "status/server.hpp"
 
 namespace anabranch::balancer {
 namespace {
@@ -29,7 +32,7 @@ void append(Octets& to, const Header& header) {
   std::ranges::copy(octets, std::back_inserter(to));
 }
 
-Octets options_of(PacketKind kind) {
+Octets options_of(PacketKind kind, std::uint32_t token) {
   if (kind == PacketKind::kCapable)
     return {STEER_OPTION_MPTCP, STEER_MP_CAPABLE_OCTETS, STEER_MPTCP_VERSION, 0};
   Octets out;
@@ -38,6 +41,8 @@ Octets options_of(PacketKind kind) {
     out[0] = STEER_OPTION_MPTCP;
     out[1] = STEER_MP_JOIN_OCTETS;
     out[2] = STEER_SUBTYPE_MP_JOIN << 4;
+    const auto on_wire = STEER_TO_WIRE_32(token);
+    std::memcpy(&out[4], &on_wire, sizeof on_wire);
   }
   return out;
 }
@@ -77,6 +82,10 @@ std::string server_name(std::uint32_t id, const BalancerSettings& settings) {
   return found == settings.servers.end() ? "server " + std::to_string(id) : found->name;
 }
 
+std::string token_text(std::uint32_t token) {
+  return fmt::format("{:08x}", token);
+}
+
 std::string_view packet_text(const ::steer_packet& packet) {
   switch (packet.kind) {
     case STEER_SEGMENT:
@@ -96,11 +105,12 @@ std::string_view packet_text(const ::steer_packet& packet) {
 
 }  // namespace
 
-Result<Octets> frame_of(const Endpoint& client, const Endpoint& service, PacketKind kind) {
+Result<Octets> frame_of(const Endpoint& client, const Endpoint& service, PacketKind kind,
+                        std::uint32_t token) {
   if (client.address.family() != service.address.family())
     return fail("an IPv4 and an IPv6 address have no packets in common", {}, {},
                 ExitCode::kBadInput);
-  const auto options = options_of(kind);
+  const auto options = options_of(kind, token);
   ::steer_tcp tcp{};
   tcp.source = STEER_TO_WIRE_16(client.port);
   tcp.destination = STEER_TO_WIRE_16(service.port);
@@ -110,6 +120,16 @@ Result<Octets> frame_of(const Endpoint& client, const Endpoint& service, PacketK
   append_ip(out, client.address, service.address, sizeof tcp + options.size());
   append(out, tcp);
   std::ranges::copy(options, std::back_inserter(out));
+  return out;
+}
+
+Result<std::uint32_t> token_of_hex(std::string_view digits) {
+  std::uint32_t out = 0;
+  const auto* end = digits.data() + digits.size();
+  const auto [at, error] = std::from_chars(end - digits.size(), end, out, 16);
+  if (error != std::errc{} || at != end || digits.size() != 2 * sizeof out)
+    return fail(fmt::format("'{}' is no token", digits), {}, "it has 8 hexadecimal digits",
+                ExitCode::kBadInput);
   return out;
 }
 
@@ -139,10 +159,14 @@ Result<std::string> explain(const BalancerSettings& settings, std::span<const st
                             bool as_json) {
   const auto answer = kernel::explain_by_pinned(settings.pins, frame);
   if (!answer) return std::unexpected(answer.error());
-  return as_json ? explanation_json(*answer, settings) : explanation_text(*answer, settings);
+  const auto report = status::ask(status::socket_path("balancer"), "show");
+  const auto absent = report ? absent_servers(*report, answer->verdict.service) : AbsentServers();
+  return as_json ? explanation_json(*answer, settings, absent)
+                 : explanation_text(*answer, settings, absent);
 }
 
-std::string explanation_json(const ::steer_explanation& answer, const BalancerSettings& settings) {
+std::string explanation_json(const ::steer_explanation& answer, const BalancerSettings& settings,
+                             const AbsentServers& absent) {
   const auto& [packet, verdict] = answer;
   const auto& flow = packet.flow;
   json out{{"packet", packet_text(packet)},
@@ -150,16 +174,20 @@ std::string explanation_json(const ::steer_explanation& answer, const BalancerSe
            {"service", endpoint_of(flow.service, flow.service_port).text()},
            {"odd_options", packet.has_odd_options != 0},
            {"reason", kReasons.at(verdict.reason).name}};
-  if (packet.mptcp == STEER_MP_JOIN) out["token"] = fmt::format("{:08x}", packet.token);
+  if (packet.mptcp == STEER_MP_JOIN) out["token"] = token_text(packet.token);
   if (verdict.server != 0) {
     out["server"] = server_name(verdict.server, settings);
     out["server_id"] = verdict.server;
   }
   if (verdict.reason == STEER_BY_RING) out["ring_place"] = verdict.place;
+  if (verdict.reason != STEER_NOT_OURS)
+    for (const auto& [id, why] : absent) out["absent"][server_name(id, settings)] = why;
+  if (verdict.keys == STEER_KEYS_FOUND) out["teaches_token"] = token_text(verdict.token);
   return out.dump(2) + "\n";
 }
 
-std::string explanation_text(const ::steer_explanation& answer, const BalancerSettings& settings) {
+std::string explanation_text(const ::steer_explanation& answer, const BalancerSettings& settings,
+                             const AbsentServers& absent) {
   const auto& [packet, verdict] = answer;
   const auto& reason = kReasons.at(verdict.reason);
   const auto& flow = packet.flow;
@@ -175,8 +203,15 @@ std::string explanation_text(const ::steer_explanation& answer, const BalancerSe
   out += fmt::format("\n  {}: {}", reason.name, reason.meaning);
   if (verdict.reason == STEER_BY_RING)
     out += fmt::format(" ({} of {})", verdict.place, STEER_RING_PLACES);
+  if (packet.mptcp == STEER_MP_JOIN) out += "\n  its token is " + token_text(packet.token);
+  if (verdict.keys == STEER_KEYS_FOUND)
+    out += "\n  it carries the keys of its connection, which make the token " +
+           token_text(verdict.token);
   if (packet.has_odd_options != 0)
     out += "\n  its list of options breaks off; what came before counts";
+  if (verdict.reason != STEER_NOT_OURS)
+    for (const auto& [id, why] : absent)
+      out += fmt::format("\n  {}: {}", server_name(id, settings), why);
   return out + "\n";
 }
 

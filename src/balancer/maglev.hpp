@@ -15,6 +15,8 @@ struct RingServer {
   std::uint16_t id = 0;
   /// Its turns by comparison with the others'; 0: none.
   unsigned weight = 1;
+
+  bool operator==(const RingServer&) const = default;
 };
 
 /// The ids of the places' servers; zeros when nobody has a weight. `places` is a prime. In

@@ -11,9 +11,9 @@ namespace anabranch::balancer {
 namespace {
 
 ::steer_server server_entry(const Server& server, const BalancerSettings& settings,
-                            const NextHops& next_hops) {
+                            const NextHops& next_hops, bool leaves) {
   ::steer_server out{};
-  out.state = server.weight == 0 ? STEER_DRAINING : STEER_SERVING;
+  out.state = leaves || server.weight == 0 ? STEER_DRAINING : STEER_SERVING;
   out.encapsulates = server.encapsulates;
   const auto write = [](const std::optional<IpAddress>& from, void* to) {
     if (from) std::memcpy(to, from->octets().data(), from->octets().size());
@@ -28,12 +28,25 @@ namespace {
   return out;
 }
 
-std::vector<std::uint16_t> ring_of(const Vip& vip, const BalancerSettings& settings) {
-  std::vector<RingServer> servers;
-  for (const auto& server : settings.servers)
-    if (std::ranges::find(vip.servers, server.id) != vip.servers.end())
-      servers.push_back({server.id, server.weight});
-  return maglev_ring(servers, STEER_RING_PLACES);
+const std::vector<std::uint16_t>* ring_of(const std::vector<RingServer>& weights,
+                                          const PlaneContents& known) {
+  const auto same =
+      std::ranges::find(known.weights, weights, &decltype(known.weights)::value_type::second);
+  return same == known.weights.end() ? nullptr : &known.rings.at(same->first);
+}
+
+/// Most services have the same servers, and most changes concern few of them.
+void add_ring(std::uint32_t number, std::vector<RingServer> weights, const PlaneContents& former,
+              PlaneContents& out) {
+  const auto* known = ring_of(weights, out);
+  if (known == nullptr) known = ring_of(weights, former);
+  out.rings.emplace(number, known != nullptr ? *known : maglev_ring(weights, STEER_RING_PLACES));
+  out.weights.emplace(number, std::move(weights));
+}
+
+::steer_joins joins_of(const Vip& vip) {
+  if (vip.by_token) return STEER_JOINS_BY_TOKEN;
+  return vip.by_port || vip.by_address ? STEER_JOINS_REFUSED : STEER_JOINS_SPREAD;
 }
 
 /// What holds for an address with all its services.
@@ -46,7 +59,7 @@ void add_address(const Vip& vip, std::uint32_t number, const BalancerSettings& s
                                                  .server = 0,
                                                  .first_join_port = settings.first_join_port,
                                                  .join_ports = 0,
-                                                 .refuses_joins = 0})
+                                                 .joins = 0})
                      .first->second;
   target.service = std::min(target.service, number);
   if (!vip.by_port) return;
@@ -86,17 +99,21 @@ ServiceNumbers number_services(const std::vector<Vip>& vips, const ServiceNumber
 }
 
 PlaneContents plan(const BalancerSettings& settings, const ServiceNumbers& numbers,
-                   const NextHops& next_hops) {
+                   const NextHops& next_hops, const Weights& weights, const PlaneContents& former) {
   PlaneContents out;
   out.limits.inserts_per_second = settings.inserts_per_second;
-  out.servers = plan_servers(settings, next_hops);
+  out.servers = plan_servers(settings, next_hops, weights.leaving);
   for (const auto& vip : settings.vips) {
     const auto number = numbers.at(vip.address);
-    out.rings.emplace(number, ring_of(vip, settings));
+    const auto weighed = weights.services.find(vip.address);
+    add_ring(number,
+             weighed == weights.services.end() ? configured_weights(vip, settings)
+                                               : weighed->second.ring,
+             former, out);
     ::steer_target service{};
     service.kind = STEER_SERVICE;
     service.service = number;
-    service.refuses_joins = vip.by_port || vip.by_address;
+    service.joins = joins_of(vip);
     out.targets.emplace(destination_of(vip.address.address, vip.address.port), service);
     add_address(vip, number, settings, out.targets);
     if (!vip.by_address) continue;
@@ -114,10 +131,11 @@ PlaneContents plan(const BalancerSettings& settings, const ServiceNumbers& numbe
 }
 
 std::map<std::uint32_t, ::steer_server> plan_servers(const BalancerSettings& settings,
-                                                     const NextHops& next_hops) {
+                                                     const NextHops& next_hops,
+                                                     const std::set<std::uint16_t>& leaving) {
   std::map<std::uint32_t, ::steer_server> out;
   for (const auto& server : settings.servers)
-    out.emplace(server.id, server_entry(server, settings, next_hops));
+    out.emplace(server.id, server_entry(server, settings, next_hops, leaving.contains(server.id)));
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include <steering/entries.h>
 
 #include "balancer/settings.hpp"
+#include "balancer/weights.hpp"
 
 namespace anabranch::balancer {
 
@@ -28,19 +29,27 @@ struct DestinationOrder {
 };
 using Targets = std::map<::steer_destination, ::steer_target, DestinationOrder>;
 
+/// Ids of the servers of the places, by the number of the service.
+using Rings = std::map<std::uint32_t, std::vector<std::uint16_t>>;
+
 struct PlaneContents {
   ::steer_limits limits{};
-  std::map<std::uint32_t, ::steer_server> servers;            ///< by id
-  std::map<std::uint32_t, std::vector<std::uint16_t>> rings;  ///< by the number of the service
+  std::map<std::uint32_t, ::steer_server> servers;  ///< by id
+  Rings rings;
+  std::map<std::uint32_t, std::vector<RingServer>> weights;  ///< that the rings are made of
   Targets targets;
 };
 
+/// A service without `weights` has the configured ones. Rings take milliseconds to make: those of
+/// `former` are taken where they are of the same weights.
 PlaneContents plan(const BalancerSettings& settings, const ServiceNumbers& numbers,
-                   const NextHops& next_hops);
+                   const NextHops& next_hops, const Weights& weights = {},
+                   const PlaneContents& former = {});
 
-/// Its servers alone.
+/// Its servers alone; those that are `leaving` drain.
 std::map<std::uint32_t, ::steer_server> plan_servers(const BalancerSettings& settings,
-                                                     const NextHops& next_hops);
+                                                     const NextHops& next_hops,
+                                                     const std::set<std::uint16_t>& leaving = {});
 
 /// IPv4 becomes IPv4-mapped, as the data plane has it.
 ::steer_destination destination_of(const IpAddress& address, std::uint16_t port);

@@ -73,6 +73,7 @@ Result<void> PlaneWriter::write_rings(const PlaneContents& wanted) {
     ::steer_ring ring{};
     std::ranges::copy(places, ring.server);
     ANABRANCH_TRY(plane_.set_ring(number, ring));
+    ++rings_written_;
     const auto counted = [&](const auto& entry) {
       return entry.second.kind == STEER_SERVICE && entry.second.service == number;
     };

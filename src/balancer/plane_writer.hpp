@@ -17,6 +17,8 @@ class PlaneWriter {
   /// What an earlier process has left; its services' numbers.
   Result<ServiceNumbers> take_over();
   Result<void> apply(const PlaneContents& wanted);
+  /// Rings that were put into the kernel.
+  std::uint64_t rings_written() const { return rings_written_; }
 
  private:
   Result<void> write_servers(const PlaneContents& wanted, bool leaving);
@@ -25,6 +27,7 @@ class PlaneWriter {
   kernel::BalancerPlane& plane_;
   PlaneContents actual_;
   bool servers_known_ = false;  ///< false: any may be there
+  std::uint64_t rings_written_ = 0;
 };
 
 }  // namespace anabranch::balancer

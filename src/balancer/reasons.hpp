@@ -22,6 +22,7 @@ inline constexpr std::array<Reason, STEER_COUNTS> kReasons{{
     {"by-ring", "the hash of its flow leads to this place of the service's ring"},
     {"by-join-port", "the port it goes to is the join port of this server"},
     {"by-address", "the address it goes to is this server's own"},
+    {"by-token", "this server has the connection that its token names"},
     {"lost-fragment",
      "a part of an IP packet: the ports, or those of its other parts, are not there"},
     {"lost-malformed", "its headers contradict themselves or end too early"},
@@ -29,12 +30,18 @@ inline constexpr std::array<Reason, STEER_COUNTS> kReasons{{
     {"lost-no-join", "it begins a connection where only further subflows go"},
     {"lost-no-server", "no server has that number, or none takes connections of this service"},
     {"lost-no-next-hop", "the link address of the server is not known"},
+    {"lost-unknown-token", "no server is known to have the connection that its token names"},
+    {"lost-unremembered",
+     "the server of its token is known, but what follows could not be remembered: over "
+     "inserts_per_second"},
     {"lost-too-long", "with an outer header it would be longer than an IP packet can be"},
     {"complaints", "ICMP errors brought to a server"},
     {"odd-options", "SYNs whose list of options breaks off"},
     {"joins", "SYNs with MP_JOIN"},
     {"capables", "SYNs with MP_CAPABLE"},
-    {"unlearned", "connections not remembered: over inserts_per_second"},
+    {"unlearned", "connections and tokens not remembered: over inserts_per_second"},
+    {"tokens", "tokens learned from keys that went by"},
+    {"token-conflicts", "tokens not learned: another server has them"},
 }};
 
 constexpr bool is_lost(std::uint32_t reason) {

@@ -5,7 +5,9 @@
 #include <array>
 #include <string_view>
 
+#include "balancer/setting_definitions_health.hpp"
 #include "base/config.hpp"
+#include "status/metrics_settings.hpp"
 
 namespace anabranch::balancer::definition {
 
@@ -51,12 +53,23 @@ inline constexpr Setting kConnections{
     .low = 1'000,
     .high = 100'000'000};
 
+inline constexpr Setting kTokens{
+    .key = "tokens",
+    .kind = Kind::kNumber,
+    .help =
+        "How many tokens of connections are remembered, for services with the cure \"token\"; "
+        "beyond it those are forgotten that have not been asked for longest, and further subflows "
+        "of their connections are lost. 80 octets of memory each. Read at the start only.",
+    .fallback = "1048576",
+    .low = 1'000,
+    .high = 100'000'000};
+
 inline constexpr Setting kInserts{
     .key = "inserts_per_second",
     .kind = Kind::kNumber,
     .help =
-        "Most connections that one processor puts into that memory in a second, so that a flood of "
-        "SYNs does not wash out those that are alive.",
+        "Most connections and tokens that one processor puts into that memory in a second, so "
+        "that a flood does not wash out those that are alive.",
     .fallback = "100000",
     .low = 0,
     .high = 100'000'000};
@@ -79,8 +92,18 @@ inline constexpr Setting kSources{
         "with forward = \"encapsulate\".",
     .example = "[\"192.0.2.10\", \"2001:db8:2::10\"]"};
 
-inline constexpr std::array kAll{kInterface, kHook,          kPins,   kConnections,
-                                 kInserts,   kFirstJoinPort, kSources};
+inline constexpr Setting kSlowStart{
+    .key = "slow_start",
+    .kind = Kind::kDuration,
+    .help =
+        "A server that comes while others serve (added, up again, no longer drained) begins with a "
+        "tenth of its weight, which grows to the whole in this time. 0s: it has all at once.",
+    .fallback = "0s",
+    .low = 0,
+    .high = milliseconds(std::chrono::hours(1)).count()};
+
+inline constexpr std::array kAll{kInterface, kHook,          kPins,    kConnections, kTokens,
+                                 kInserts,   kFirstJoinPort, kSources, kSlowStart};
 
 }  // namespace own
 
@@ -97,8 +120,10 @@ inline constexpr Setting kCures{
     .help =
         "How further subflows of MPTCP find the server of their connection. \"port\": they go to a "
         "port of this address that names it. \"address\": they go to an address of the server's "
-        "own. Both may be named. Servers must say so to clients: with the C flag and by ADD_ADDR. "
-        "An empty list: they are spread like connections, and most meet a server that does not "
+        "own; for both, servers must say so to clients: with the C flag and by ADD_ADDR. "
+        "\"token\": they come to the service itself and name their connection, whose token the "
+        "balancer remembers. Several may be named. An empty list: they are spread like "
+        "connections, and most meet a server that does not "
         "know them. Without this key: \"port\".",
     .example = "[\"port\"]"};
 
@@ -108,7 +133,12 @@ inline constexpr Setting kServers{
     .help = "Names of the servers it is spread over; without this key all of them.",
     .example = "[\"server1\", \"server2\"]"};
 
-inline constexpr std::array kAll{kAddress, kCures, kServers};
+inline constexpr Setting kHealth{.key = "health",
+                                 .kind = Kind::kTable,
+                                 .help = "What of [health] is otherwise for this service.",
+                                 .settings = health::kAll};
+
+inline constexpr std::array kAll{kAddress, kCures, kServers, kHealth};
 
 }  // namespace vip
 
@@ -173,11 +203,42 @@ inline constexpr std::array kAll{kName, kId, kAddresses, kWeight, kForward, kJoi
 
 }  // namespace server
 
+namespace control {
+
+inline constexpr Setting kListen{
+    .key = "listen",
+    .kind = Kind::kTexts,
+    .help =
+        "Where the balancers listen: an address with a port of each. A balancer listens on those "
+        "that are its own, a server connects to all of them.",
+    .required = true,
+    .example = "[\"192.0.2.1:7443\"]"};
+
+inline constexpr Setting kKeyFile{
+    .key = "key_file",
+    .help =
+        "File with the key that all of them share, 32 octets or more, which nobody else may read: "
+        "(umask 077; head -c 32 /dev/urandom | base64 > /etc/anabranch/balancer.key).",
+    .fallback = "/etc/anabranch/balancer.key"};
+
+inline constexpr std::array kAll{kListen, kKeyFile};
+
+}  // namespace control
+
 inline constexpr Setting kBalancer{.key = "balancer",
                                    .kind = Kind::kTable,
                                    .help = "The balancer itself.",
                                    .required = true,
                                    .settings = own::kAll};
+
+inline constexpr Setting kHealth{
+    .key = "health",
+    .kind = Kind::kTable,
+    .help =
+        "How servers are checked, each for every service that it has. One that is down gets no new "
+        "connections and keeps those that it has. When all servers of a service are down, all get "
+        "connections. Without this section, and without one of the service, nothing is checked.",
+    .settings = health::kAll};
 
 inline constexpr Setting kVip{.key = "vip",
                               .kind = Kind::kTables,
@@ -192,6 +253,15 @@ inline constexpr Setting kServer{.key = "server",
                                  .settings = server::kAll,
                                  .examples = 2};
 
-inline constexpr std::array kAll{kBalancer, kVip, kServer};
+inline constexpr Setting kControl{
+    .key = "control",
+    .kind = Kind::kTable,
+    .help =
+        "The channel by which servers tell balancers of their connections, and balancers tell "
+        "servers who had a connection before. Without this section there is none, and everything "
+        "else works. Read at the start only.",
+    .settings = control::kAll};
+
+inline constexpr std::array kAll{kBalancer, kHealth, kVip, kServer, kControl, status::kMetrics};
 
 }  // namespace anabranch::balancer::definition

@@ -6,6 +6,7 @@
 #include <steering/entries.h>
 
 #include "balancer/setting_definitions.hpp"
+#include "balancer/settings_health.hpp"
 
 namespace anabranch::balancer {
 namespace {
@@ -57,9 +58,11 @@ void read_own(const Section& section, BalancerSettings& out) {
   out.hook = static_cast<BalancerHook>(hook - own::kHooks.begin());
   out.pins = section.text(own::kPins);
   out.connections = static_cast<std::uint32_t>(section.number(own::kConnections));
+  out.tokens = static_cast<std::uint32_t>(section.number(own::kTokens));
   out.inserts_per_second = static_cast<std::uint32_t>(section.number(own::kInserts));
   out.first_join_port = static_cast<std::uint16_t>(section.number(own::kFirstJoinPort));
   out.sources = read_both_families(section, own::kSources);
+  out.slow_start = section.duration(own::kSlowStart);
 }
 
 Server read_server(const Section& section, const BalancerSettings& settings) {
@@ -102,8 +105,11 @@ void read_cures(const Section& section, Vip& out) {
       out.by_port = true;
     else if (cure == "address")
       out.by_address = true;
+    else if (cure == "token")
+      out.by_token = true;
     else
-      section.complain(own::kCures, "'" + cure + "' is no cure", "\"port\" or \"address\"");
+      section.complain(own::kCures, "'" + cure + "' is no cure",
+                       "\"port\", \"address\" or \"token\"");
   }
 }
 
@@ -137,7 +143,7 @@ void check_ports(const Section& section, const BalancerSettings& settings, const
                      "move them away with [balancer] first_join_port");
 }
 
-Vip read_vip(const Section& section, const BalancerSettings& settings) {
+Vip read_vip(const Section& section, const BalancerSettings& settings, const HealthCheck& health) {
   namespace own = key::vip;
   Vip out;
   const auto text = section.text(own::kAddress);
@@ -152,6 +158,7 @@ Vip read_vip(const Section& section, const BalancerSettings& settings) {
   read_cures(section, out);
   read_servers_of(section, settings, out);
   check_ports(section, settings, out);
+  out.health = read_health(section, own::kHealth, &health);
   const auto family = out.address.address.family();
   for (const auto id : out.servers) {
     const auto& server = *std::ranges::find(settings.servers, id, &Server::id);
@@ -164,13 +171,37 @@ Vip read_vip(const Section& section, const BalancerSettings& settings) {
   return out;
 }
 
+ControlSettings read_control(const Section& section) {
+  namespace own = key::control;
+  ControlSettings out;
+  out.key_file = section.text(own::kKeyFile);
+  const auto texts = section.texts(own::kListen);
+  if (texts.empty() && section.has(own::kListen))
+    section.complain(own::kListen, "no address is named", "name one of each balancer");
+  for (const auto& text : texts) {
+    const auto endpoint = Endpoint::parse(text);
+    if (!endpoint || endpoint->port == 0 || endpoint->address.is_unspecified())
+      section.complain(own::kListen, "'" + text + "' is not an address with a port",
+                       "write it like \"192.0.2.1:7443\" or \"[2001:db8::1]:7443\"");
+    else if (has(out.listen, *endpoint))
+      section.complain(own::kListen, "'" + text + "' is there twice", "name it once");
+    else
+      out.listen.push_back(*endpoint);
+  }
+  return out;
+}
+
 Result<BalancerSettings> read(const config::Document& document) {
   const Section root = document.root();
   BalancerSettings out;
   read_own(root.section(key::kBalancer), out);
   for (const auto& section : root.sections(key::kServer))
     out.servers.push_back(read_server(section, out));
-  for (const auto& section : root.sections(key::kVip)) out.vips.push_back(read_vip(section, out));
+  const auto health = read_health(root, key::kHealth);
+  for (const auto& section : root.sections(key::kVip))
+    out.vips.push_back(read_vip(section, out, health));
+  if (root.has(key::kControl)) out.control = read_control(root.section(key::kControl));
+  out.metrics = status::read_metrics(root);
   if (out.vips.size() > STEER_MOST_SERVICES)
     root.complain(key::kVip, "there are more than " + std::to_string(STEER_MOST_SERVICES),
                   "another balancer may have the others");

@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: MIT
-// anabranch balancer run|check|show|explain|reload|cleanup
+// anabranch balancer run|check|show|drain|explain|reload|cleanup|server
 #include <algorithm>
 #include <memory>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "balancer/explain.hpp"
 #include "balancer/report_text.hpp"
 #include "balancer/role.hpp"
 #include "balancer/settings.hpp"
 #include "cli/commands.hpp"
-#include "status/client.hpp"
+#include "cli/role_verbs.hpp"
 #include "status/server.hpp"
 
 namespace anabranch::cli {
 namespace {
-
-using nlohmann::json;
 
 struct Options {
   std::string config = "/etc/anabranch/balancer.toml";
@@ -25,32 +22,17 @@ struct Options {
   std::string client;
   std::string service;
   std::string kind = std::string(balancer::kPacketKinds.front());
+  std::string token;
   std::string packet;
+  std::string server;
+  bool undo = false;
 };
-
-Result<ExitCode> run(const Options& options) {
-  ANABRANCH_TRY(balancer::run_balancer(options.config));
-  return ExitCode::kOk;
-}
 
 Result<ExitCode> check(const Options& options) {
   const auto settings = balancer::load_balancer_settings(options.config);
   if (!settings) return std::unexpected(settings.error());
   fmt::print("{}: ok, {} services, {} servers\n", options.config, settings->vips.size(),
              settings->servers.size());
-  return ExitCode::kOk;
-}
-
-Result<ExitCode> show(const Options& options) {
-  const auto answer = status::ask(status::socket_path("balancer"), "show");
-  if (!answer) return std::unexpected(answer.error());
-  if (options.as_json) {
-    fmt::print("{}\n", json::parse(*answer, nullptr, false).dump(2));
-    return ExitCode::kOk;
-  }
-  const auto text = balancer::balancer_report_text(*answer);
-  if (!text) return std::unexpected(text.error());
-  fmt::print("{}", *text);
   return ExitCode::kOk;
 }
 
@@ -64,9 +46,15 @@ Result<std::vector<std::uint8_t>> frame_asked_for(const Options& options) {
   if (!client) return std::unexpected(client.error());
   const auto service = Endpoint::parse(options.service);
   if (!service) return std::unexpected(service.error());
-  const auto kind = std::ranges::find(balancer::kPacketKinds, options.kind);
-  return balancer::frame_of(
-      *client, *service, static_cast<balancer::PacketKind>(kind - balancer::kPacketKinds.begin()));
+  const auto found = std::ranges::find(balancer::kPacketKinds, options.kind);
+  const auto kind = static_cast<balancer::PacketKind>(found - balancer::kPacketKinds.begin());
+  if (options.token.empty()) return balancer::frame_of(*client, *service, kind);
+  if (kind != balancer::PacketKind::kJoin)
+    return fail("only a further subflow has a token", {}, "ask with --as mp-join",
+                ExitCode::kBadInput);
+  const auto token = balancer::token_of_hex(options.token);
+  if (!token) return std::unexpected(token.error());
+  return balancer::frame_of(*client, *service, kind, *token);
 }
 
 Result<ExitCode> explain(const Options& options) {
@@ -80,45 +68,36 @@ Result<ExitCode> explain(const Options& options) {
   return ExitCode::kOk;
 }
 
-Result<ExitCode> reload(const Options&) {
-  const auto answer = status::ask(status::socket_path("balancer"), "reload", seconds(30));
-  if (!answer) return std::unexpected(answer.error());
-  return ExitCode::kOk;
-}
-
-Result<ExitCode> clean_up(const Options& options) {
-  ANABRANCH_TRY(balancer::clean_up_balancer(options.config));
-  return ExitCode::kOk;
-}
-
 }  // namespace
 
 void add_balancer(CLI::App& app, Outcome& outcome) {
   auto* object = app.add_subcommand(
       "balancer", "Layer-4 load balancer that brings every subflow to its connection's server");
-  object->require_subcommand(1);
   const auto options = std::make_shared<Options>();
-  const auto verb = [&](const char* name, const char* what, auto action) {
-    auto* command = object->add_subcommand(name, what);
-    command->callback([options, action, &outcome] { outcome.value = action(*options); });
-    return command;
-  };
+  const Verbs<Options> verb(*object, options, outcome);
+  const auto socket = status::socket_path("balancer");
   const auto takes_file = [&](CLI::App* command) {
-    command->add_option("-c,--config", options->config, "Configuration file")
-        ->type_name("FILE")
-        ->capture_default_str();
-    return command;
-  };
-  const auto gives_json = [&](CLI::App* command) {
-    command->add_flag("-j,--json", options->as_json, "JSON instead of text");
+    add_config(*command, options->config);
     return command;
   };
   takes_file(
-      verb("run", "Write what the data plane is to do and keep it true, until stopped", run));
+      verb("run", "Write what the data plane is to do and keep it true, until stopped",
+           [](const Options& given) { return ok_or(balancer::run_balancer(given.config)); }));
   takes_file(verb("check", "Check the configuration file", check));
-  gives_json(verb("show", "Show what goes where", show));
-  auto* asked = gives_json(
-      takes_file(verb("explain", "Ask the data plane what becomes of a packet, and why", explain)));
+  add_json(*verb("show", "Show what goes where",
+                 [socket](const Options& given) {
+                   return show_role(socket, given.as_json, balancer::balancer_report_text);
+                 }),
+           options->as_json);
+  auto* drained = verb("drain", "Give a server no new connections until that is undone",
+                       [socket](const Options& given) {
+                         return tell_role(socket, given.undo ? "undrain" : "drain", given.server);
+                       });
+  drained->add_option("server", options->server, "Its name")->type_name("SERVER")->required();
+  drained->add_flag("--undo", options->undo, "Give it connections again");
+  auto* asked =
+      takes_file(verb("explain", "Ask the data plane what becomes of a packet, and why", explain));
+  add_json(*asked, options->as_json);
   asked->add_option("client", options->client, "Where the packet is from, ADDRESS:PORT")
       ->type_name("ENDPOINT");
   asked->add_option("service", options->service, "Where it goes to, ADDRESS:PORT")
@@ -129,10 +108,15 @@ void add_balancer(CLI::App& app, Outcome& outcome) {
       ->check(CLI::IsMember(kinds))
       ->type_name("KIND")
       ->capture_default_str();
+  asked->add_option("--token", options->token, "Token of the mp-join")->type_name("HEX");
   asked->add_option("--packet", options->packet, "An IP packet in hexadecimal instead")
       ->type_name("HEX");
-  verb("reload", "Make the running balancer read its configuration file again", reload);
-  takes_file(verb("cleanup", "End the steering that goes on without a running balancer", clean_up));
+  verb("reload", "Make the running balancer read its configuration file again",
+       [socket](const Options&) { return tell_role(socket, "reload"); });
+  takes_file(
+      verb("cleanup", "End the steering that goes on without a running balancer",
+           [](const Options& given) { return ok_or(balancer::clean_up_balancer(given.config)); }));
+  add_balancer_server(*object, outcome);
 }
 
 }  // namespace anabranch::cli

@@ -25,6 +25,8 @@ struct Outcome {
 std::unique_ptr<CLI::App> command_line(Outcome& outcome);
 
 void add_balancer(CLI::App& app, Outcome& outcome);
+/// The object "balancer server".
+void add_balancer_server(CLI::App& balancer, Outcome& outcome);
 void add_converter(CLI::App& app, Outcome& outcome);
 void add_cpe(CLI::App& app, Outcome& outcome);
 void add_gateway(CLI::App& app, Outcome& outcome);
@@ -34,6 +36,8 @@ void add_lab(CLI::App& app, Outcome& outcome);
 void add_lab_workload(CLI::App& lab, Outcome& outcome);
 /// The hidden verb "lab herd".
 void add_lab_herd(CLI::App& lab, Outcome& outcome);
+/// The hidden verb "lab downloads".
+void add_lab_downloads(CLI::App& lab, Outcome& outcome);
 /// The hidden verb "lab exchange".
 void add_lab_exchange(CLI::App& lab, Outcome& outcome);
 void add_paths(CLI::App& app, Outcome& outcome);

@@ -56,7 +56,6 @@ std::string as_json(const std::vector<Feature>& features, const std::vector<Role
   Json roles = Json::object();
   for (const auto& verdict : verdicts)
     roles[verdict.role] = {{"state", readiness_name(verdict.readiness)},
-                           {"present", kernel::is_present(verdict.role)},
                            {"reasons", verdict.reasons}};
   Json files = Json::object();
   for (const auto& one : examined) {
@@ -107,8 +106,7 @@ std::string as_table(const std::vector<Feature>& features, const std::vector<Rol
                       : verdict.readiness == Readiness::kDegraded
                           ? coloured("33", "ready, but", colours) + " " + reasons
                           : coloured("31", "not possible:", colours) + " " + reasons;
-    out += fmt::format("{:<{}}  {}{}\n", verdict.role, width, line,
-                       kernel::is_present(verdict.role) ? "" : " (not in this version)");
+    out += fmt::format("{:<{}}  {}\n", verdict.role, width, line);
   }
   return out;
 }

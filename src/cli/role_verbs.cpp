@@ -15,6 +15,16 @@ constexpr seconds kTellPatience{30};
 
 }  // namespace
 
+void add_config(CLI::App& command, std::string& config) {
+  command.add_option("-c,--config", config, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+void add_json(CLI::App& command, bool& as_json) {
+  command.add_flag("-j,--json", as_json, "JSON instead of text");
+}
+
 Result<ExitCode> show_role(const std::filesystem::path& socket, bool as_json,
                            const std::function<Result<std::string>(const std::string&)>& text,
                            const std::string& about) {
@@ -32,8 +42,9 @@ Result<ExitCode> show_role(const std::filesystem::path& socket, bool as_json,
   return ExitCode::kOk;
 }
 
-Result<ExitCode> tell_role(const std::filesystem::path& socket, const char* verb) {
-  const auto answer = status::ask(socket, verb, kTellPatience);
+Result<ExitCode> tell_role(const std::filesystem::path& socket, const char* verb,
+                           const std::string& about) {
+  const auto answer = status::ask(socket, verb, kTellPatience, about);
   if (!answer) return std::unexpected(answer.error());
   return ExitCode::kOk;
 }
@@ -45,9 +56,7 @@ Verbs<ProxyOptions> add_proxy_role(CLI::App& app, const ProxyRole& role, Outcome
   const Verbs<ProxyOptions> verb(*object, options, outcome);
   const auto socket = status::socket_path(role.name);
   const auto takes_file = [&](CLI::App* command) {
-    command->add_option("-c,--config", options->config, "Configuration file")
-        ->type_name("FILE")
-        ->capture_default_str();
+    add_config(*command, options->config);
     role.more_options(*command);
   };
   takes_file(verb("run", role.run, [start = role.start](const ProxyOptions& given) {
@@ -60,9 +69,11 @@ Verbs<ProxyOptions> add_proxy_role(CLI::App& app, const ProxyRole& role, Outcome
                     fmt::print("{}: ok, {}\n", given.config, *said);
                     return ExitCode::kOk;
                   }));
-  verb("show", role.show, [socket, text = role.text](const ProxyOptions& given) {
-    return show_role(socket, given.as_json, text);
-  })->add_flag("-j,--json", options->as_json, "JSON instead of text");
+  add_json(*verb("show", role.show,
+                 [socket, text = role.text](const ProxyOptions& given) {
+                   return show_role(socket, given.as_json, text);
+                 }),
+           options->as_json);
   verb("reload", "Make the running role read its configuration file again",
        [socket](const ProxyOptions&) { return tell_role(socket, "reload"); });
   verb("cleanup", "Remove everything that a killed process has left in the kernel",

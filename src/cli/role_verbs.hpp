@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
@@ -25,8 +26,9 @@ class Verbs {
   template <class Action>
   CLI::App* operator()(const char* name, const char* what, Action action) const {
     auto* command = object_.add_subcommand(name, what);
-    command->callback(
-        [options = options_, action, &outcome = outcome_] { outcome.value = action(*options); });
+    command->callback([options = options_, action = std::move(action), &outcome = outcome_] {
+      outcome.value = action(*options);
+    });
     return command;
   }
 
@@ -35,6 +37,11 @@ class Verbs {
   std::shared_ptr<Options> options_;
   Outcome& outcome_;
 };
+
+/// -c FILE; `config` has the default, and outlives the command line.
+void add_config(CLI::App& command, std::string& config);
+/// -j
+void add_json(CLI::App& command, bool& as_json);
 
 inline Result<ExitCode> ok_or(const Result<void>& done) {
   if (!done) return std::unexpected(done.error());
@@ -46,8 +53,9 @@ Result<ExitCode> show_role(const std::filesystem::path& socket, bool as_json,
                            const std::function<Result<std::string>(const std::string&)>& text,
                            const std::string& about = {});
 
-/// Makes the running role do something.
-Result<ExitCode> tell_role(const std::filesystem::path& socket, const char* verb);
+/// Makes the running role do something. `about`: of the verb.
+Result<ExitCode> tell_role(const std::filesystem::path& socket, const char* verb,
+                           const std::string& about = {});
 
 /// What a proxy of the pair is for its command line.
 struct ProxyRole {

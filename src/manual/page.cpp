@@ -106,14 +106,23 @@ std::string synopsis(const Command& command, const std::string& path) {
   return out;
 }
 
-std::string verbs(const Command& object) {
-  if (object.commands.empty()) return ".SH OPTIONS\n" + arguments_list(object);
-  std::string out = ".SH COMMANDS\n";
+/// `path`: what stands before a verb, as "server " of an object in an object.
+std::string verbs_below(const Command& object, const std::string& path) {
+  std::string out;
   for (const auto& verb : object.commands) {
-    out += roff::tagged(bold(verb.name) + arguments_text(verb), sentence(verb.what));
+    if (!verb.commands.empty()) {
+      out += verbs_below(verb, path + verb.name + ' ');
+      continue;
+    }
+    out += roff::tagged(bold(path + verb.name) + arguments_text(verb), sentence(verb.what));
     if (const auto list = arguments_list(verb); !list.empty()) out += ".RS\n" + list + ".RE\n";
   }
   return out;
+}
+
+std::string verbs(const Command& object) {
+  if (object.commands.empty()) return ".SH OPTIONS\n" + arguments_list(object);
+  return ".SH COMMANDS\n" + verbs_below(object, "");
 }
 
 std::string objects(const Command& all) {

@@ -1,159 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Frames through the BPF programs as the kernel runs them, without a network: the same fixtures for
 // XDP and tc.
-#include <array>
-#include <cstring>
-#include <optional>
-#include <random>
 #include <set>
 
-#include <gtest/gtest.h>
-#include <linux/bpf.h>
-#include <linux/pkt_cls.h>
-
-#include "balancer/maglev.hpp"
-#include "kernel/balancer_plane.hpp"
-#include "support/frames.hpp"
+#include "balancer/steered_frames.hpp"
 
 namespace anabranch::balancer {
 namespace {
 
 using namespace test;
-using kernel::BalancerHook;
-using kernel::BalancerPlane;
-
-const Endpoint kClient = at("192.0.2.7:40000");
-const Endpoint kClient6 = at("[2001:db8:7::7]:40000");
-const Endpoint kService = at("198.51.100.10:443");
-const Endpoint kService6 = at("[2001:db8:10::10]:443");
-/// Another service, whose joins are spread like everything else.
-const Endpoint kPlain = at("198.51.100.10:80");
-const Endpoint kOwn = at("198.51.100.33:443");  ///< an address of server 3 alone
-constexpr std::uint32_t kFirstJoinPort = 1024;
-constexpr std::uint32_t kServers = 4;
-constexpr std::uint32_t kEncapsulating = 4;  ///< this one
-constexpr std::uint32_t kInterface = 1;      ///< where test-runs say that frames come from
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-void write(const IpAddress& from, __be32 (&to)[4]) {
-  steer_map_ipv4(0, to);
-  const auto octets = from.octets();
-  std::memcpy(from.is_v4() ? &to[3] : &to[0], octets.data(), octets.size());
-}
-
-steer_destination destination(const Endpoint& endpoint, bool with_port = true) {
-  steer_destination out{};
-  write(endpoint.address, out.address);
-  out.port = with_port ? STEER_TO_WIRE_16(endpoint.port) : 0;
-  return out;
-}
-
-steer_server server(std::uint32_t id) {
-  steer_server out{};
-  out.state = STEER_SERVING;
-  out.encapsulates = id == kEncapsulating;
-  std::memcpy(&out.outer4[0], octets_of(at("10.0.0.1:0").address).data(), 4);
-  std::memcpy(&out.outer4[1], octets_of(at("10.0.0.4:0").address).data(), 4);
-  std::memcpy(&out.outer6[0], octets_of(at("[2001:db8::1]:0").address).data(), 16);
-  std::memcpy(&out.outer6[1], octets_of(at("[2001:db8::4]:0").address).data(), 16);
-  for (auto& hop : out.next_hop) {
-    hop.interface = kInterface;
-    hop.destination[0] = hop.source[0] = 2;
-    hop.destination[5] = static_cast<__u8>(id);
-    hop.source[5] = 0xbb;
-  }
-  return out;
-}
-
-struct Outcome {
-  bool dropped = false;
-  std::uint32_t server = 0;  ///< 0: left to the machine
-  Octets frame;
-};
-
-class BalancerDataPlane : public ::testing::TestWithParam<BalancerHook> {
- protected:
-  void SetUp() override {
-    auto opened = BalancerPlane::open({.pins = {}, .connections = 1000});
-    if (!opened) {
-      // A program that the kernel's verifier refuses must not pass for a missing privilege.
-      ASSERT_NE(opened.error().what.find("not permitted"), std::string::npos)
-          << opened.error().what;
-      GTEST_SKIP() << opened.error().what;
-    }
-    plane.emplace(*std::move(opened));
-    must(plane->set_limits({.inserts_per_second = 1000}));
-    for (std::uint32_t id = 1; id <= kServers; ++id) must(plane->set_server(id, server(id)));
-    for (std::uint32_t service = 0; service < 3; ++service) {
-      give_ring(service, {{1}, {2}, {3}, {4}});
-      auto target = target_of(STEER_SERVICE, service);
-      target.refuses_joins = service < 2;
-      must(plane->set_target(destination(std::array{kService, kService6, kPlain}.at(service)),
-                             target));
-    }
-    for (const std::uint32_t service : {0U, 1U}) {
-      auto target = target_of(STEER_ADDRESS, service);
-      target.first_join_port = kFirstJoinPort;
-      target.join_ports = 100;
-      must(plane->set_target(destination(service == 0 ? kService : kService6, false), target));
-    }
-    auto own = target_of(STEER_SERVER_ADDRESS, 0);
-    own.server = 3;
-    must(plane->set_target(destination(kOwn, false), own));
-  }
-
-  static steer_target target_of(steer_destination_kind kind, std::uint32_t service) {
-    steer_target out{};
-    out.kind = kind;
-    out.service = service;
-    return out;
-  }
-  void give_ring(std::uint32_t service, const std::vector<RingServer>& servers) {
-    steer_ring ring{};
-    const auto places = maglev_ring(servers, STEER_RING_PLACES);
-    std::memcpy(ring.server, places.data(), sizeof ring.server);
-    must(plane->set_ring(service, ring));
-  }
-
-  Outcome steer(const Octets& octets) const {
-    const auto run = must(plane->run(GetParam(), octets));
-    const bool is_tc = GetParam() == BalancerHook::kTc;
-    Outcome out{.frame = run.frame};
-    out.dropped = run.verdict == (is_tc ? std::uint32_t{TC_ACT_SHOT} : std::uint32_t{XDP_DROP});
-    if (run.verdict == (is_tc ? std::uint32_t{TC_ACT_REDIRECT} : std::uint32_t{XDP_TX}))
-      out.server = run.frame.at(5);
-    else
-      EXPECT_TRUE(out.dropped ||
-                  run.verdict == (is_tc ? std::uint32_t{TC_ACT_OK} : std::uint32_t{XDP_PASS}));
-    return out;
-  }
-  std::uint32_t server_of(const Segment& segment) const { return steer(frame(segment)).server; }
-
-  std::uint64_t count(std::uint32_t what, std::uint32_t service = 0) const {
-    return must(plane->counts(service)).packets[what];
-  }
-  /// By what the decision was made for the only frame so far.
-  void expect_only(steer_reason reason, std::uint32_t service = 0) const {
-    const auto counts = must(plane->counts(service));
-    for (std::uint32_t i = 0; i < STEER_REASONS; ++i)
-      EXPECT_EQ(counts.packets[i], i == static_cast<std::uint32_t>(reason) ? 1U : 0U) << i;
-  }
-
-  std::optional<BalancerPlane> plane;
-};
-
-Endpoint from_port(Endpoint endpoint, std::uint32_t port) {
-  endpoint.port = static_cast<std::uint16_t>(port);
-  return endpoint;
-}
-Endpoint join_port(const Endpoint& service, std::uint32_t server) {
-  return from_port(service, kFirstJoinPort + server);
-}
+using BalancerDataPlane = SteeredFrames;
 
 TEST_P(BalancerDataPlane, AConnectionKeepsTheServerOfItsSyn) {
   std::set<std::uint32_t> used;
@@ -247,7 +103,7 @@ TEST_P(BalancerDataPlane, AJoinToAServiceIsDroppedAndNotGuessed) {
 
 TEST_P(BalancerDataPlane, WithoutACureAJoinIsHashed) {
   EXPECT_NE(server_of({kClient, kPlain, kSyn, kUsualOptions + kMpJoin}), 0U);
-  expect_only(STEER_BY_RING, 2);
+  expect_only(STEER_BY_RING, kPlainNumber);
 }
 
 TEST_P(BalancerDataPlane, AServersOwnAddressNamesIt) {
@@ -266,28 +122,6 @@ TEST_P(BalancerDataPlane, AJoinIsSteeredWhateverStandsBeforeIt) {
       << "no server reads what stands behind a break";
   EXPECT_TRUE(steer(frame({kClient, to, kSyn, kMpCapable + kMpJoin})).dropped)
       << "both make it plain TCP";
-}
-
-TEST_P(BalancerDataPlane, NoGeneratedJoinIsMisrouted) {
-  std::mt19937 random(8684);
-  const auto below = [&](std::uint32_t bound) {
-    return static_cast<std::uint32_t>(random() % bound);
-  };
-  for (int i = 0; i < 20'000; ++i) {
-    Octets options(below(14), 1);
-    if (below(2) != 0) options = options + hex("0402");
-    if (below(2) != 0) options = options + hex("020405b4");
-    auto join = kMpJoin;
-    for (std::size_t octet = 3; octet < join.size(); ++octet)
-      join[octet] = static_cast<std::uint8_t>(below(256));
-    const bool is_v4 = below(2) != 0;
-    const Endpoint client{IpAddress::v4(0xc0000200 + below(256)),
-                          static_cast<std::uint16_t>(1 + below(65'535))};
-    const auto id = 1 + below(kServers);
-    const Segment syn{is_v4 ? client : from_port(kClient6, client.port),
-                      join_port(is_v4 ? kService : kService6, id), kSyn, options + join};
-    ASSERT_EQ(server_of(syn), id);
-  }
 }
 
 TEST_P(BalancerDataPlane, PathMtuComplaintsReachTheServerOfTheConnection) {
@@ -390,10 +224,7 @@ TEST_P(BalancerDataPlane, ExplainSaysWhatWillBeAndChangesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Hooks, BalancerDataPlane,
-                         ::testing::Values(BalancerHook::kTc, BalancerHook::kXdp),
-                         [](const auto& param) {
-                           return param.param == BalancerHook::kTc ? "tc" : "xdp";
-                         });
+                         ::testing::Values(BalancerHook::kTc, BalancerHook::kXdp), hook_of);
 
 }  // namespace
 }  // namespace anabranch::balancer

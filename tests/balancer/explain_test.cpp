@@ -36,7 +36,12 @@ BalancerSettings settings() {
 
 steer_explanation answer(PacketKind kind, std::uint32_t reason, std::uint32_t server) {
   return {.packet = read(frame_of(kClient, kService, kind).value()),
-          .verdict = {.reason = reason, .service = 0, .server = server, .place = 5}};
+          .verdict = {.reason = reason,
+                      .service = 0,
+                      .server = server,
+                      .place = 5,
+                      .keys = STEER_KEYS_NOT_ASKED,
+                      .token = 0}};
 }
 
 TEST(BalancerExplain, AFrameOfEachKindIsReadAsThatKind) {
@@ -80,6 +85,34 @@ TEST(BalancerExplain, TheAnswerSaysWhereAndWhy) {
       << "one that the file does not name";
 }
 
+TEST(BalancerExplain, SaysWhichServersAreOutOfTheRing) {
+  const auto by_ring = answer(PacketKind::kSyn, STEER_BY_RING, 7);
+  EXPECT_THAT(explanation_text(by_ring, settings(), {{8, "drained"}}),
+              HasSubstr("(5 of 65537)\n  server 8: drained\n"));
+  const auto out = nlohmann::json::parse(explanation_json(by_ring, settings(), {{8, "drained"}}));
+  EXPECT_EQ(out["absent"]["server 8"], "drained");
+}
+
+TEST(BalancerExplain, ATokenIsAskedForByItsDigits) {
+  EXPECT_EQ(token_of_hex("65886c9f"), 0x65886c9fU);
+  for (const char* text : {"", "65886c9", "65886c9f0", "65886c9g", "-5886c9f", "0x886c9f"})
+    EXPECT_EQ(token_of_hex(text).error().code, ExitCode::kBadInput) << text;
+  for (const auto& [client, service] :
+       {std::pair{kClient, kService}, {at("[2001:db8::7]:40000"), at("[2001:db8::10]:443")}})
+    EXPECT_EQ(read(frame_of(client, service, PacketKind::kJoin, 0x65886c9f).value()).token,
+              0x65886c9fU);
+  EXPECT_THAT(explanation_text(answer(PacketKind::kJoin, STEER_BY_TOKEN, 7), settings()),
+              HasSubstr("goes to left (id 7)\n  by-token: "));
+}
+
+TEST(BalancerExplain, KeysInAPacketTellTheToken) {
+  auto third = answer(PacketKind::kData, STEER_BY_CONNECTION, 7);
+  third.verdict.keys = STEER_KEYS_FOUND;
+  third.verdict.token = 0x65886c9f;
+  EXPECT_THAT(explanation_text(third, settings()), HasSubstr("make the token 65886c9f\n"));
+  EXPECT_THAT(explanation_json(third, settings()), HasSubstr("\"teaches_token\": \"65886c9f\""));
+}
+
 TEST(BalancerExplain, JsonHasTheSame) {
   const auto out = nlohmann::json::parse(
       explanation_json(answer(PacketKind::kJoin, STEER_BY_JOIN_PORT, 7), settings()));
@@ -97,7 +130,8 @@ TEST(BalancerExplain, EveryReasonHasANameOfItsOwn) {
     EXPECT_FALSE(meaning.empty()) << name;
   }
   EXPECT_TRUE(is_lost(STEER_LOST_FRAGMENT));
-  EXPECT_FALSE(is_lost(STEER_BY_ADDRESS));
+  EXPECT_TRUE(is_lost(STEER_LOST_UNKNOWN_TOKEN));
+  EXPECT_FALSE(is_lost(STEER_BY_TOKEN));
   EXPECT_FALSE(is_lost(STEER_NOTED_COMPLAINT));
 }
 

@@ -98,6 +98,8 @@ TEST(BalancerParser, OddOptionsAreReadAsTheServerReadsThem) {
            {"MPTCP without a subtype", "1e02 0101", 0, false},
            {"MP_CAPABLE of version 0", "1e040081", 0, false},
            {"MP_CAPABLE with a key", "1e0c01810102030405060708", 0, false},
+           {"MP_CAPABLE as in a third packet", "1e140101 0102030405060708 a1a2a3a4a5a6a7a8", 0,
+            false},
            {"DSS has no place here", "1e082001 00000001", 0, false},
            {"both", "1e040181 1e0c1002a1b2c3d401020304", STEER_MP_CAPABLE | STEER_MP_JOIN, false},
            {"the last of two", "1e0c1002 11111111 01020304 1e0c1002a1b2c3d401020304", STEER_MP_JOIN,
@@ -109,6 +111,28 @@ TEST(BalancerParser, OddOptionsAreReadAsTheServerReadsThem) {
     EXPECT_EQ(packet.has_odd_options, odd) << what;
     EXPECT_EQ(packet.token, (mptcp & STEER_MP_JOIN) != 0 ? kJoinToken : 0) << what;
   }
+}
+
+TEST(BalancerParser, WhatIsSteppedOverAtOnceReadsAsOneByOne) {
+  const auto check = [](const Octets& options) {
+    steer_option_walk one_by_one{};
+    one_by_one.options = options.data();
+    one_by_one.end = options.data() + options.size();
+    one_by_one.octets = static_cast<std::uint32_t>(options.size());
+    bpf_loop(STEER_MOST_OPTION_OCTETS, steer_read_option, &one_by_one, 0);
+    const auto packet = read_syn(options);
+    EXPECT_EQ(packet.mptcp, one_by_one.mptcp);
+    EXPECT_EQ(packet.token, one_by_one.token);
+    EXPECT_EQ(packet.has_odd_options, one_by_one.is_malformed);
+  };
+  const auto usual = kUsualOptions + kMpJoin;
+  for (std::size_t bit = 0; bit < 8 * kUsualOptions.size(); ++bit) {
+    auto options = usual;
+    options[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+    check(options);
+  }
+  for (std::size_t size = 0; size <= usual.size(); size += 4)
+    check({usual.begin(), usual.begin() + static_cast<long>(size)});
 }
 
 TEST(BalancerParser, HeadersThatContradictThemselvesAreMalformed) {

@@ -54,8 +54,13 @@ TEST(BalancerPlan, AServiceHasItsNumberAndItsRing) {
   const auto out = plan(settings(), kNumbers, {});
   EXPECT_EQ(target(out, kHttps).kind, STEER_SERVICE);
   EXPECT_EQ(target(out, kHttps).service, 4U);
-  EXPECT_TRUE(target(out, kHttps).refuses_joins);
-  EXPECT_FALSE(target(out, kHttp).refuses_joins) << "without a cure joins are spread";
+  EXPECT_EQ(target(out, kHttps).joins, STEER_JOINS_REFUSED);
+  EXPECT_EQ(target(out, kHttp).joins, STEER_JOINS_SPREAD) << "without a cure";
+  auto by_token = settings();
+  by_token.vips[0].by_token = by_token.vips[1].by_token = true;
+  EXPECT_EQ(target(plan(by_token, kNumbers, {}), kHttp).joins, STEER_JOINS_BY_TOKEN);
+  EXPECT_EQ(target(plan(by_token, kNumbers, {}), kHttps).joins, STEER_JOINS_BY_TOKEN)
+      << "beside others";
   EXPECT_EQ(out.rings.size(), 2U);
   const auto& ring = out.rings.at(4);
   EXPECT_EQ(std::ranges::count(ring, 1), STEER_RING_PLACES) << "the other one has weight 0";
@@ -93,6 +98,27 @@ TEST(BalancerPlan, AServerIsReachedWhereItsNextHopIsKnown) {
   EXPECT_EQ(known.outer4[1], STEER_TO_WIRE_32(0xc0000215));
   EXPECT_EQ(out.servers.at(9).state, STEER_DRAINING) << "weight 0";
   EXPECT_EQ(out.servers.at(9).next_hop[0].interface, 0U);
+}
+
+TEST(BalancerPlan, RingsFollowTheWeightsThatServersHaveNow) {
+  Weights weights;
+  weights.services[kHttps].ring = {{1, 1000}, {9, 3000}};
+  weights.leaving = {1};
+  const auto out = plan(settings(), kNumbers, {}, weights);
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(out.rings.at(4), 9)), 0.75 * STEER_RING_PLACES,
+              300);
+  EXPECT_EQ(std::ranges::count(out.rings.at(2), 1), STEER_RING_PLACES) << "as configured";
+  EXPECT_EQ(out.servers.at(1).state, STEER_DRAINING);
+}
+
+TEST(BalancerPlan, ARingOfTheSameWeightsIsNotMadeTwice) {
+  auto former = plan(settings(), kNumbers, {});
+  former.rings.at(4)[0] = 77;
+  const auto same = plan(settings(), kNumbers, {}, {}, former);
+  EXPECT_EQ(same.rings.at(4)[0], 77) << "the former one";
+  auto other = settings();
+  other.servers[1].weight = 2;
+  EXPECT_NE(plan(other, kNumbers, {}, {}, former).rings.at(4)[0], 77);
 }
 
 TEST(BalancerPlan, ServicesKeepTheirNumbersWhenOthersComeAndGo) {

@@ -2,6 +2,8 @@
 // What `balancer show` says.
 #include "balancer/report.hpp"
 
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +13,7 @@
 namespace anabranch::balancer {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -63,13 +66,63 @@ TEST(BalancerReport, JsonHasSharesPortsAndCounts) {
 TEST(BalancerReport, TheTableSaysWhatGoesWhere) {
   const auto text = balancer_report_text(report()).value();
   EXPECT_THAT(text, HasSubstr("balancer on eth0 by tc\n"));
-  EXPECT_THAT(text, HasSubstr("198.51.100.10:443  cures: port\n"));
+  EXPECT_THAT(text, HasSubstr("198.51.100.10:443  cures: port  check: none\n"));
   EXPECT_THAT(text, HasSubstr("75.0 %  join port 1025"));
   EXPECT_THAT(text, HasSubstr("by-join-port         12"));
   EXPECT_THAT(text, Not(HasSubstr("lost-join"))) << "what did not happen is left out";
   EXPECT_THAT(text, HasSubstr("left (id 1, weight 3, ethernet): 5 packets"));
   EXPECT_THAT(text, HasSubstr("192.0.2.21 at 00:00:00:00:00:07 by interface 3"));
   EXPECT_THAT(text, HasSubstr("192.0.2.22 at no link address known"));
+}
+
+/// The first one is `standing`, as `change` makes it.
+std::string shown(const std::function<void(BalancerView&, const Vip&)>& change) {
+  static const auto kSettings = settings();
+  static const auto kNumbers = number_services(kSettings.vips, {});
+  static const auto kContents = plan(kSettings, kNumbers, {});
+  BalancerView view{
+      .file = "b.toml", .settings = kSettings, .numbers = kNumbers, .contents = kContents};
+  view.now = MonotonicTime() + seconds(12);
+  change(view, kSettings.vips[0]);
+  return balancer_report_json(view);
+}
+
+void check(BalancerView& view, const Vip& vip, const std::string& trouble) {
+  view.health.try_emplace({vip.address, 1}, MonotonicTime(), true)
+      .first->second.take(vip.health, trouble, MonotonicTime());
+}
+
+TEST(BalancerReport, SaysHowAServerStandsAndWhy) {
+  const auto text = [](const auto& change) { return balancer_report_text(shown(change)).value(); };
+  EXPECT_THAT(text([](auto&, auto&) {}), HasSubstr("join port 1025  up\n")) << "without checks";
+  EXPECT_THAT(text([](auto& view, auto& vip) { check(view, vip, ""); }), HasSubstr("up for 12 s"));
+  EXPECT_THAT(text([](auto& view, auto& vip) { check(view, vip, "refused"); }),
+              HasSubstr("down for 12 s: refused"));
+  EXPECT_THAT(
+      text([](auto& view, auto& vip) { view.weights.services[vip.address].starting[1] = 400; }),
+      HasSubstr("starting, at 40 % of its weight"));
+  EXPECT_THAT(text([](auto& view, auto& vip) { view.weights.services[vip.address].panic = true; }),
+              HasSubstr("ALL SERVERS ARE DOWN"));
+  EXPECT_THAT(text([](auto& view, auto&) { view.drained = {"left"}; }),
+              AllOf(HasSubstr("1025  drained\n"), HasSubstr("ethernet, drained)")));
+}
+
+TEST(BalancerReport, ExplainIsToldWhoIsOutOfTheRing) {
+  const auto down = shown([](auto& view, auto& vip) { check(view, vip, "refused"); });
+  EXPECT_EQ(absent_servers(down, 0), (AbsentServers{{1, "down for 12 s: refused"}}));
+  EXPECT_TRUE(absent_servers(down, 1).empty()) << "another service";
+  EXPECT_TRUE(absent_servers(report(), 0).empty());
+  EXPECT_TRUE(absent_servers("nonsense", 0).empty());
+}
+
+TEST(BalancerReport, SaysHowMuchAServerGetsNow) {
+  const auto text =
+      balancer_report_text(shown([](auto& view, auto&) {
+        view.rates.take({{1, {.packets = 10, .octets = 1000}}}, MonotonicTime());
+        view.rates.take({{1, {.packets = 30, .octets = 251000}}}, MonotonicTime() + seconds(2));
+      })).value();
+  EXPECT_THAT(text, HasSubstr("now 10 packets/s, 1 Mbit/s"));
+  EXPECT_THAT(text, HasSubstr("now 0 packets/s, 0 bit/s")) << "the other one";
 }
 
 TEST(BalancerReport, WhatIsNoAnswerIsAnError) {

@@ -53,6 +53,24 @@ std::string complaint(const std::string& text) {
   return settings ? "" : settings.error().text();
 }
 
+TEST(BalancerSettings, TheControlChannelIsThereWhenItsSectionIs) {
+  EXPECT_FALSE(parse_balancer_settings(kFile, "b.toml")->control);
+  const auto listening = [](const std::string& addresses) {
+    return kFile + "\n[control]\nlisten = " + addresses + "\n";
+  };
+  const auto settings =
+      parse_balancer_settings(listening(R"(["192.0.2.1:7443", "[2001:db8::1]:7443"])"), "b.toml");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_THAT(settings->control->listen, ElementsAre(*Endpoint::parse("192.0.2.1:7443"),
+                                                     *Endpoint::parse("[2001:db8::1]:7443")));
+  EXPECT_EQ(settings->control->key_file, "/etc/anabranch/balancer.key");
+  EXPECT_THAT(complaint(kFile + "\n[control]\n"), HasSubstr("listen"));
+  for (const auto* wrong : {"[\"192.0.2.1\"]", "[\"0.0.0.0:7443\"]", "[\"balancer:7443\"]"})
+    EXPECT_THAT(complaint(listening(wrong)), HasSubstr("is not an address with a port")) << wrong;
+  EXPECT_THAT(complaint(listening(R"(["192.0.2.1:1", "192.0.2.1:1"])")), HasSubstr("there twice"));
+  EXPECT_THAT(complaint(listening("[]")), HasSubstr("no address"));
+}
+
 TEST(BalancerSettings, AFileIsRead) {
   const auto settings = parse_balancer_settings(kFile, "b.toml");
   ASSERT_TRUE(settings) << settings.error().text();
@@ -92,13 +110,60 @@ TEST(BalancerSettings, WhatCannotWorkIsComplainedAbout) {
   EXPECT_THAT(complaint(with("10:80", "10:443")), HasSubstr("is there twice"));
   EXPECT_THAT(complaint(with("10:80", "10:1031")), HasSubstr("port 1031 is a join port, too"));
   EXPECT_EQ(complaint(with("10:80", "10:1032")), "") << "beyond the highest id";
-  EXPECT_THAT(complaint(with("[\"address\", \"port\"]", "[\"token\"]")),
-              HasSubstr("'token' is no cure"));
+  EXPECT_THAT(complaint(with("[\"address\", \"port\"]", "[\"timestamps\"]")),
+              HasSubstr("'timestamps' is no cure"));
   EXPECT_THAT(complaint(with("10:443", "10")), HasSubstr("not an address with a port"));
   EXPECT_THAT(complaint(with("encapsulation_sources = [\"192.0.2.10\"]\n", "")),
               HasSubstr("nothing to send encapsulated packets from"));
   EXPECT_THAT(complaint(with("[\"192.0.2.21\"]", "[\"192.0.2.21\", \"192.0.2.23\"]")),
               HasSubstr("two addresses of IPv4"));
+}
+
+/// Of the first service, with these sections after [balancer] and after that service.
+HealthCheck health(const std::string& general, const std::string& own = "") {
+  auto text = kFile;
+  text.insert(text.find("[[vip]]\naddress = \"[2001"), own + "\n");
+  const auto settings = parse_balancer_settings(general + "\n" + text, "b.toml");
+  EXPECT_TRUE(settings) << settings.error().text();
+  return settings ? settings->vips[0].health : HealthCheck();
+}
+
+std::string wrong_health(const std::string& section) {
+  return complaint(section + "\n" + kFile);
+}
+
+TEST(BalancerSettings, WithoutASectionNothingIsChecked) {
+  EXPECT_EQ(health("").kind, CheckKind::kNone);
+  EXPECT_EQ(health("[health]").kind, CheckKind::kTcp);
+  EXPECT_EQ(health("", "[vip.health]").kind, CheckKind::kTcp) << "only this service";
+  EXPECT_EQ(health("[health]", "[vip.health]\ncheck = \"none\"").kind, CheckKind::kNone);
+}
+
+TEST(BalancerSettings, AServiceMayBeCheckedOtherwise) {
+  const std::string general =
+      "[health]\ncheck = \"http\"\ninterval = \"5s\"\ntimeout = \"3s\"\nfall = 7\npath = "
+      "\"/alive\"";
+  const HealthCheck expected{.kind = CheckKind::kHttp,
+                             .interval = seconds(5),
+                             .timeout = seconds(3),
+                             .rise = 2,
+                             .fall = 7,
+                             .path = "/alive"};
+  EXPECT_EQ(health(general), expected);
+  auto own = expected;
+  own.status = 204;
+  own.port = 8080;
+  own.rise = 4;
+  EXPECT_EQ(health(general, "[vip.health]\nexpect = 204\nport = 8080\nrise = 4"), own);
+}
+
+TEST(BalancerSettings, ACheckIsNotLongerThanItsInterval) {
+  EXPECT_EQ(health("[health]\ninterval = \"500ms\"").timeout, milliseconds(500));
+  EXPECT_THAT(wrong_health("[health]\ninterval = \"500ms\"\ntimeout = \"1s\""),
+              HasSubstr("b.toml:3:11: longer than the 500 ms that there are"));
+  EXPECT_THAT(wrong_health("[health]\ncheck = \"mptcp\"\ninterval = \"5s\"\ntimeout = \"3s\""),
+              HasSubstr("longer than the 2 s that there are"));
+  EXPECT_THAT(wrong_health("[health]\npath = \"a b\""), HasSubstr("'a b' is no path"));
 }
 
 }  // namespace

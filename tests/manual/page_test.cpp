@@ -66,6 +66,15 @@ TEST(CommandPage, TellsVerbsWithTheirOptions) {
                                "Configuration file. Default: /etc/anabranch/gateway.toml.\n"));
 }
 
+TEST(CommandPage, TellsVerbsOfAnObjectInAnObject) {
+  const Command all = command_line();
+  const auto page = command_page(object(all, "balancer"), "1.2", "@COMMANDS@\n", "");
+  ASSERT_TRUE(page) << page.error().text();
+  EXPECT_THAT(*page, HasSubstr("\\fBanabranch balancer server show\\fR [\\fB\\-j\\fR]\n"));
+  EXPECT_THAT(*page, HasSubstr(".TP\n\\fBserver run\\fR [\\fB\\-c\\fR \\fIFILE\\fR] "
+                               "[\\fB\\-\\-name\\fR \\fISERVER\\fR]\n"));
+}
+
 TEST(CommandPage, ExitCodesAreThoseOfTheirDocument) {
   const Command all = command_line();
   const auto page = command_page(
