@@ -163,6 +163,7 @@ void add_lab(CLI::App& app, Outcome& outcome) {
   add_wire(*lab, outcome);
   add_lab_workload(*lab, outcome);
   add_lab_herd(*lab, outcome);
+  add_lab_downloads(*lab, outcome);
   add_lab_exchange(*lab, outcome);
 }
 

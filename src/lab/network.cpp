@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/network.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -54,6 +55,11 @@ Result<void> bring_up(const std::string& name, bool offloads) {
   return netlink->set_up(*index, true);
 }
 
+/// The switch's end of the cable to a LAN's port.
+std::string switch_port(unsigned lan, unsigned port) {
+  return "l" + std::to_string(lan) + "p" + std::to_string(port);
+}
+
 /// The node's end of a cable or of a switch's port.
 Result<void> bring_up_end(const Endpoint& end, bool offloads) {
   if (end.mac) {
@@ -67,10 +73,10 @@ Result<void> bring_up_end(const Endpoint& end, bool offloads) {
   return offloads ? Result<void>{} : kernel::turn_offloads_off(end.interface);
 }
 
-/// The child's own view: the node's folder as /run.
+/// The child's own view: the node's folder as /run, with what is mounted in it.
 Result<void> enter_node_mounts(const std::string& directory) {
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace");
-  if (::mount(directory.c_str(), "/run", nullptr, MS_BIND, nullptr) != 0)
+  if (::mount(directory.c_str(), "/run", nullptr, MS_BIND | MS_REC, nullptr) != 0)
     return fail_errno("cannot give the node its /run");
   return {};
 }
@@ -160,7 +166,7 @@ Result<void> Network::make_lans() {
     const std::string bridge = "br" + std::to_string(number);
     unsigned port_number = 0;
     for (const auto& port : lan.ports) {
-      const std::string name = "l" + std::to_string(number) + "p" + std::to_string(port_number++);
+      const std::string name = switch_port(number, port_number++);
       ANABRANCH_TRY(
           netlink->create_veth(port.interface, netns(port.node), name, wire_netns_.get()));
       ANABRANCH_TRY(inside_network_namespace(wire_netns_.get(), [&]() -> Result<void> {
@@ -393,6 +399,24 @@ Result<Network::Octets> Network::interface_octets(std::string_view node,
   });
   if (!done) return std::unexpected(done.error());
   return out;
+}
+
+Result<void> Network::plug(std::string_view node, std::string_view interface, bool in) const {
+  for (unsigned lan = 0; lan < topology_.lans.size(); ++lan) {
+    const auto& ports = topology_.lans[lan].ports;
+    const auto port = std::ranges::find_if(
+        ports, [&](const Endpoint& end) { return end.node == node && end.interface == interface; });
+    if (port == ports.end()) continue;
+    return inside_network_namespace(wire_netns_.get(), [&]() -> Result<void> {
+      auto netlink = Rtnetlink::open();
+      if (!netlink) return std::unexpected(netlink.error());
+      const auto index =
+          index_of(*netlink, switch_port(lan, static_cast<unsigned>(port - ports.begin())));
+      if (!index) return std::unexpected(index.error());
+      return netlink->set_up(*index, in);
+    });
+  }
+  return fail("no LAN has a port '" + std::string(interface) + "' of " + std::string(node));
 }
 
 Result<void> Network::turn_offloads_off(std::string_view node, const std::string& interface) const {

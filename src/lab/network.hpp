@@ -59,6 +59,8 @@ class Network {
 
   WireControl& wire() { return *wire_control_; }
 
+  /// Pulls the cable of a LAN's port, at the switch, or puts it in again.
+  Result<void> plug(std::string_view node, std::string_view interface, bool in) const;
   /// Of a cable's end: every packet then crosses by itself.
   Result<void> turn_offloads_off(std::string_view node, const std::string& interface) const;
 

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
 
+#include "lab/scenario_balancer.hpp"
 #include "lab/scenario_benchmarks.hpp"
 #include "lab/scenario_brownout.hpp"
 #include "lab/scenario_deep.hpp"
@@ -68,7 +69,9 @@ std::span<const Scenario> scenarios() {
                                  never_worse_scenario(),
                                  paths_load_scenario(),
                                  proxy_scenario(),
-                                 proxy_setup_scenario()};
+                                 proxy_setup_scenario(),
+                                 balancer_scenario(),
+                                 balancer_churn_scenario()};
   return all;
 }
 
@@ -107,7 +110,7 @@ Result<ScenarioResult> run_scenario(const Scenario& scenario, Scale scale, const
   ScenarioRun run{scale, **network, progress, result, choice};
   if (const auto done = scenario.body(run); !done) {
     Error error = done.error();
-    error.what += "\n" + (*network)->logs();
+    if (const auto logs = (*network)->logs(); !logs.empty()) error.what += "\n" + logs;
     return std::unexpected(std::move(error));
   }
   return result;
