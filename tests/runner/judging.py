@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
+NOT_PERMITTED = 3  # docs/exit-codes.md
 
 
 def rows(text, columns):
@@ -91,12 +92,14 @@ class Tally:
         print(f"skipped  {name}: {why}", flush=True)
 
     def ended(self, name, code, lines, seconds, again=False):
-        """A program's end: 0 is passed, 77 skipped with the reason on the last line, anything else failed, or with
-        `again` left to the next run. Whether it is decided."""
+        """A program's end: 0 is passed, 77 skipped with the reason on the last line, and so is a lab scenario that this user
+        or kernel does not allow; anything else failed, or with `again` left to the next run. Whether it is decided."""
         if code == 0:
             self.count(seconds, name)
         elif code == 77:
             self.skip(name, lines[-1])
+        elif code == NOT_PERMITTED and name.startswith("lab/"):
+            self.skip(name, next((line for line in lines if line.startswith("anabranch: ")), lines[-1]))
         elif code == 1 and (missed := self.known_misses.all_known(name, lines)):
             self.count(seconds, name)
             print(f"         known misses of {name}: " + "; ".join(missed), flush=True)

@@ -76,6 +76,18 @@ class TallyTest(unittest.TestCase):
     def test_a_skip_that_nobody_allowed_has_failed(self):
         self.assertEqual(self.judged(77, ["SKIP: no reason"])[:4], (True, 0, 1, 0))
 
+    def test_a_lab_scenario_that_is_not_allowed_here_is_skipped(self):
+        lines = ["anabranch: the balancer's BPF programs may not be loaded here", "hint: run the lab as root"]
+        tally = Tally()
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertTrue(tally.ended("lab/balancer@user", 3, lines, 1))
+        self.assertEqual(tally.skipped, ["lab/balancer@user"])
+        self.assertIn("may not be loaded here", said.getvalue())
+        with contextlib.redirect_stdout(io.StringIO()):
+            tally.ended("lab/balancer@root", 3, lines, 1)
+            tally.ended("scenario/balancer@user", 3, lines, 1)
+        self.assertEqual(len(tally.failed), 2)
+
     def test_a_crash_is_no_known_miss(self):
         self.assertEqual(self.judged(-11, SHOWN.format(silence=2, share=0.4).splitlines())[:4], (True, 0, 1, 0))
 

@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: MIT
 """Real MPTCP connections with two subflows each through `anabranch balancer` to four servers. With plain hashing most of
 the second subflows meet a server that does not know them; with each cure all of them meet the right one, over IPv4 and
-IPv6, by tc and by XDP. The data plane goes on when the balancer is killed; new settings break nothing. The balancer has
-three capabilities and no others.
+IPv6, by tc and by XDP, generic and in the driver. The data plane goes on when the balancer is killed; new settings break
+nothing. The balancer has three capabilities and no others.
 
 Usage: balancer.py ANABRANCH, as root. Ends with "ok", "SKIP: why" or "FAILED: why".
 """
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
 from balanced import CLIENT, FIRST_JOIN_PORT, OTHER_CLIENT, PORT, VIP, VIP6, Network, counters
-from namespaces import Skipped, expect, main, wait_until
+from bpf import XDP_PASS, bpf_file_system, pin_xdp
+from namespaces import expect, main, wait_until
 from proxy_pair import Role
 
 SERVERS = 4
@@ -59,8 +61,9 @@ class Balanced(Network):
     def configure(self, **changes):
         self.role.config.write_text(settings(**changes))
 
-    def packets(self, reason):
-        return sum(vip["packets"][reason] for vip in json.loads(self.role.show())["vips"])
+    def packets(self, reason, address=""):
+        """Of the services at `address`, or of all."""
+        return sum(vip["packets"][reason] for vip in json.loads(self.role.show())["vips"] if address in vip["address"])
 
     def explain(self, *arguments):
         return json.loads(self.balancer.run(self.role.executable, "balancer", "explain", "-j", "-c", str(self.role.config),
@@ -87,10 +90,11 @@ def plain_hashing(balanced):
 
 
 def all_right(balanced, what, address, reason):
-    steered = balanced.packets(reason)
+    service = address if reason == "by-join-port" else ""  # servers' own addresses are of no service
+    steered = balanced.packets(reason, service)
     joined, missed = balanced.steer(what, address)
     expect(joined >= CONNECTIONS and missed == 0, f"{what}: {joined} subflows joined, {missed} were misrouted")
-    expect(balanced.packets(reason) >= steered + CONNECTIONS, f"{what}: the balancer did not steer {reason}")
+    expect(balanced.packets(reason, service) >= steered + CONNECTIONS, f"{what}: the balancer did not steer {reason}")
     with_connections = sum(server["packets"] > 0 for server in json.loads(balanced.role.show())["servers"])
     expect(with_connections == SERVERS, f"{what}: {with_connections} servers of {SERVERS} are used")
 
@@ -102,6 +106,38 @@ def cure_by_port(balanced):
     balanced.role.start()
     all_right(balanced, "join ports, IPv4, tc", VIP, "by-join-port")
     all_right(balanced, "join ports, IPv6, tc", VIP6, "by-join-port")
+
+
+def token_explained(balanced):
+    """Of connections that are there, by what the servers' kernels say of them."""
+    sender = balanced.begin(CONNECTIONS, VIP)
+    asked = 0
+    for number, server in balanced.servers.items():
+        for token in re.findall(r"token:([0-9a-f]+)", server.run("ss", "-H", "-M", "-i", "state", "established"))[:3]:
+            asked += 1
+            answer = balanced.explain(f"{OTHER_CLIENT}:50000", f"{VIP}:{PORT}", "--as", "mp-join", "--token", token.zfill(8))
+            expect((answer["server"], answer["reason"]) == (f"server{number}", "by-token"), f"explain: {answer}")
+    expect(asked >= SERVERS, f"only {asked} tokens of {CONNECTIONS} connections were found")
+    answer = balanced.explain(f"{OTHER_CLIENT}:50000", f"{VIP}:{PORT}", "--as", "mp-join", "--token", "00000001")
+    expect(answer["reason"] == "lost-unknown-token", f"explain: {answer}")
+    balanced.end(sender)
+
+
+def cure_by_token(balanced):
+    """For clients that join the service itself, whatever servers say of that: these say nothing."""
+    balanced.announce()
+    balanced.joins_from("subflow")
+    for hook in ("tc", "xdp-generic"):
+        balanced.configure(cures=("token",), hook=hook)
+        balanced.role.start()
+        before = balanced.packets("tokens")
+        all_right(balanced, f"tokens, IPv4, {hook}", VIP, "by-token")
+        all_right(balanced, f"tokens, IPv6, {hook}", VIP6, "by-token")
+        learned = balanced.packets("tokens") - before
+        expect(learned >= 2 * CONNECTIONS, f"{learned} tokens were learned")
+        if hook == "tc":
+            token_explained(balanced)
+        balanced.role.stop()
 
 
 def explained(balanced):
@@ -163,36 +199,46 @@ def by_xdp(balanced):
     all_right(balanced, "join ports, IPv6, generic XDP", VIP6, "by-join-port")
 
 
+def by_native_xdp(balanced):
+    """What a virtual Ethernet pair needs for that beside the program: one at the balancer's other end, and senders that
+    compute their checksums."""
+    pass_all = os.path.dirname(os.path.dirname(os.environ["PINS"])) + "/pass_all"
+    pin_xdp(pass_all, XDP_PASS)
+    balanced.switch.ip(f"link set dev {balanced.balancer_port} xdp pinned {pass_all}")
+    for interface in ("eth0", "eth1"):
+        balanced.client.run("ethtool", "-K", interface, "tx", "off")
+    balanced.role.stop()
+    balanced.configure(hook="xdp")
+    balanced.role.start()
+    expect("xdp " in balanced.balancer.run("ip", "link", "show", "eth0"), "no XDP program is in the driver")
+    for address, family in ((VIP, "IPv4"), (VIP6, "IPv6")):
+        all_right(balanced, f"join ports, {family}, XDP in the driver", address, "by-join-port")
+        balanced.end(balanced.begin(2, address, burst=5 << 20))
+
+
 def cleaned_up(balanced):
     cleanup = (balanced.role.executable, "balancer", "cleanup", "-c", str(balanced.role.config))
     done = balanced.balancer.command(*cleanup, env=balanced.role.environment)
     expect(done.returncode == 1 and "runs" in done.stderr, f"cleanup beside a running balancer: {done.stderr}")
     balanced.role.stop()
-    expect("xdpgeneric" in balanced.balancer.run("ip", "link", "show", "eth0"), "the end of the role ends the steering")
+    expect("xdp" in balanced.balancer.run("ip", "link", "show", "eth0"), "the end of the role ends the steering")
     balanced.balancer.run(*cleanup, env=balanced.role.environment)
     expect("xdp" not in balanced.balancer.run("ip", "link", "show", "eth0"), "cleanup leaves a program behind")
     expect(not os.path.exists(os.environ["PINS"]), "cleanup leaves pins behind")
 
 
 def scenario(executable, folder):
-    with open("/proc/self/uid_map") as uid_map:
-        if uid_map.read().split() != ["0", "0", str(2**32 - 1)]:
-            raise Skipped("an ordinary user may not load BPF programs")
-    (folder / "bpf").mkdir()
-    os.environ["PINS"] = str(folder / "bpf/anabranch/balancer")
-    mounted = os.system(f"mount -t bpf bpf {folder}/bpf") == 0
-    expect(mounted, "no BPF file system")
-    try:
+    with bpf_file_system(folder) as pins:
+        os.environ["PINS"] = str(pins / "anabranch/balancer")
         balanced = Balanced(executable, folder)
         balanced.listen()
         balanced.configure(cures=())
         balanced.role.start()
         plain_hashing(balanced)
         balanced.role.stop()
-        for step in (cure_by_port, explained, killed_and_started_again, new_settings, cure_by_address, by_xdp, cleaned_up):
+        for step in (cure_by_token, cure_by_port, explained, killed_and_started_again, new_settings, cure_by_address, by_xdp,
+                     by_native_xdp, cleaned_up):
             step(balanced)
-    finally:
-        os.system(f"umount {folder}/bpf")
 
 
 main(scenario)

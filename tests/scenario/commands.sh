@@ -25,7 +25,7 @@ expect 0 "anabranch " --version
 expect 0 "Subcommands:" --help
 for words in "gateway run" "gateway check" "gateway show" "gateway reload" "gateway cleanup" \
   "gateway kea-config" "host run" "host check" "host show" "host cleanup" "lab list" "lab run" \
-  "lab shell" "balancer run" "balancer check" "balancer show" "balancer explain" "balancer reload" \
+  "lab shell" "balancer run" "balancer check" "balancer show" "balancer drain" "balancer explain" "balancer reload" \
   "balancer cleanup" "run" "doctor"; do
   # shellcheck disable=SC2086
   expect 0 "Print this help" $words --help

@@ -26,7 +26,7 @@ PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 if not PACKAGING.exists():  # a staged copy has no tests/ above scenario/
     PACKAGING = pathlib.Path(__file__).resolve().parents[1] / "packaging"
 UNITS = ["anabranch-gateway.service", "anabranch-paths.service", "anabranch-cpe.service", "anabranch-converter.service",
-         "anabranch-host@.service"]
+         "anabranch-balancer.service", "anabranch-balancer-server.service", "anabranch-host@.service"]
 CAPABILITIES = "+net_admin,+net_raw,+net_bind_service"
 PATHS_CAPABILITIES = CAPABILITIES + ",+bpf,+perfmon"
 # The root of cgroup2 is the whole machine's: no program of a test belongs there.

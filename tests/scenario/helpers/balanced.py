@@ -47,6 +47,7 @@ class Network:
         self.plug(self.client, "eth1", f"{OTHER_CLIENT}/24", f"{OTHER_CLIENT6}/64")
         self.plug(self.balancer, "eth0", f"{BALANCER}/24", f"{BALANCER6}/64", "10.9.1.2/24", "2001:db8:91::2/64")
         for number, server in self.servers.items():
+            sysctl(server, ipv4__tcp_timestamps=0)  # ADD_ADDR of an IPv6 address with a port has no room beside them
             self.plug(server, "eth0", f"10.9.0.1{number}/24", f"2001:db8:9::1{number}/64", f"10.9.1.1{number}/24",
                       f"2001:db8:91::1{number}/64")
             server.ip(f"address add {VIP}/32 dev lo", f"address add {VIP6}/128 dev lo")
@@ -59,6 +60,8 @@ class Network:
 
     def plug(self, node, interface, *addresses):
         self.ports = getattr(self, "ports", 0) + 1
+        if node is self.balancer:
+            self.balancer_port = f"port{self.ports}"
         cable(node, interface, self.switch, f"port{self.ports}")
         self.switch.ip(f"link set port{self.ports} master bridge")
         node.ip(*[f"address add {address} dev {interface}" for address in addresses])
@@ -88,10 +91,11 @@ class Network:
         found = [counters(server) for server in self.servers.values()]
         return [sum(one.get(name, 0) for one in found) for name in names]
 
-    def begin(self, count, address):
-        """Connections by MPTCP that send until they are told to end."""
+    def begin(self, count, address, burst=0):
+        """Connections by MPTCP that send until they are told to end; or that send `burst` octets then."""
         before, = self.of_servers("MPCapableACKRX")
-        sender = self.client.start([sys.executable, str(HELPERS / "transfers.py"), "send", address, str(PORT), str(count)],
+        arguments = ["burst" if burst else "send", address, str(PORT), str(count)] + [str(burst)] * bool(burst)
+        sender = self.client.start([sys.executable, str(HELPERS / "transfers.py"), *arguments],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         expect(sender.stdout.readline() == "ready\n", f"the {count} connections do not come about")
         # Servers count the third packet, of which the client does not wait to hear.
@@ -99,8 +103,12 @@ class Network:
         return sender
 
     @staticmethod
-    def end(sender):
-        """Every octet of every connection has arrived."""
+    def outcome(sender):
+        """How many connections carried what they should, something else, not all of it."""
         output, _ = sender.communicate("end\n", timeout=90)
-        right, wrong, missing = map(int, output.split())
+        return list(map(int, output.split()))
+
+    def end(self, sender):
+        """Every octet of every connection has arrived."""
+        right, wrong, missing = self.outcome(sender)
         expect((wrong, missing) == (0, 0), f"beside {right} good connections {wrong} carried something else, {missing} broke")

@@ -55,12 +55,13 @@ class Role:
             "STATE_DIRECTORY": str(self.folder / "state"),
         }
         self.process = None
+        self.patience = 10  # seconds
 
     def start(self, *options):
         with open(self.log, "a") as errors:
             self.process = self.namespace.start([self.executable, self.name, "run", "-c", str(self.config), *options],
                                                 stdout=errors, stderr=errors, env=self.environment)
-        wait_until(f"the {self.name} answers", self.answers)
+        wait_until(f"the {self.name} answers", self.answers, self.patience)
 
     def answers(self):
         expect(self.process.poll() is None, f"the {self.name} has ended")

@@ -4,6 +4,7 @@
 transfers.py listen ADDRESS PORT          accepts, hashes what comes, answers with the hash
 transfers.py send ADDRESS PORT COUNT      COUNT connections that send slowly until a line comes on standard
                                           input; then all end, and "right WRONG MISSING" are counted
+transfers.py burst ADDRESS PORT COUNT OCTETS   silent until a line comes; then each sends that many as fast as it can
 Each says "ready" on standard output when it is.
 """
 import hashlib
@@ -78,6 +79,18 @@ class Transfer:
         self.rest = self.rest[sent:]
         return True
 
+    def carry(self, octets):
+        self.socket.settimeout(PATIENCE)
+        piece = os.urandom(min(octets, 1 << 20))
+        try:
+            for _ in range(octets // len(piece)):
+                self.socket.sendall(piece)
+                self.hash.update(piece)
+        except OSError as error:
+            print(f"a transfer broke: {error}", file=sys.stderr)
+            return None
+        return self.finish()
+
     def finish(self):
         self.socket.settimeout(PATIENCE)
         try:
@@ -108,7 +121,17 @@ def send(address, port, count):
     print(ends.count(True), ends.count(False), ends.count(None) + broken, flush=True)
 
 
-if sys.argv[1] == "listen":
+def burst(address, port, count, octets):
+    transfers = [Transfer(address, port) for _ in range(count)]
+    print("ready", flush=True)
+    sys.stdin.readline()
+    ends = [transfer.carry(octets) for transfer in transfers]
+    print(ends.count(True), ends.count(False), ends.count(None), flush=True)
+
+
+if sys.argv[1] == "burst":
+    burst(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+elif sys.argv[1] == "listen":
     listen(sys.argv[2], int(sys.argv[3]))
 else:
     send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
