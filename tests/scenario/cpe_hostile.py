@@ -180,18 +180,19 @@ class Hostile:
         return connection
 
     def seen(self, number, early=b""):
-        """What the host of a connection sees, and for how long it waited."""
-        with self.dial(number) as connection:
-            try:
+        """What the host of a connection sees."""
+        try:
+            # A reset may come before the kernel has told that the connection is there.
+            with self.dial(number) as connection:
                 if early:
                     connection.sendall(early)
                 lines = connection.makefile("rb")
                 first = lines.readline()
                 expect(not early or not first or lines.read(len(early)) == early, "other octets came back than were sent")
-            except ConnectionResetError:
-                return RESET
-            except socket.timeout:
-                return "silence"
+        except ConnectionResetError:
+            return RESET
+        except socket.timeout:
+            return "silence"
         return {GREETING: CONVERTED, f"{HOST}\n".encode(): DIRECT}.get(first, repr(first))
 
     def converts(self):
@@ -213,10 +214,12 @@ class Hostile:
             if "silence" in way.name or way.leave == "wait" or way.leave == "reset":
                 continue
             wait_until(f"the converter is used again before {way.name}", self.converts, 15)
+            before = self.shown()["direct"]
             seen = self.seen(number, b"who speaks first\n")
             cut_short = "octets of an answer" in way.name
             if seen != way.seen and not (cut_short and seen == RESET):
-                wrong.append(f"{way.name}, early data: {seen} in place of {way.seen}")
+                why = [name for name, count in self.shown()["direct"].items() if count > before.get(name, 0)]
+                wrong.append(f"{way.name}, early data: {seen} in place of {way.seen} {why}")
         expect(not wrong, "\n".join(wrong))
 
     def come_and_go(self, count):

@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,23 @@ def start(arguments, **options):
     program = subprocess.Popen(arguments, **{"stdin": subprocess.DEVNULL} | options)
     PROGRAMS.append(program)
     return program
+
+
+def end_left_behind():
+    """Workers of a program that was killed, sessions of a server: what else runs in the scenario's own mount namespace."""
+    def mounts(pid):
+        try:
+            return os.readlink(f"/proc/{pid}/ns/mnt")
+        except OSError:  # it is gone, or another user's
+            return None
+
+    ours = mounts("self")
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+        if pid != os.getpid() and mounts(pid) == ours:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
 
 
 def end(program):
@@ -172,5 +190,6 @@ def main(scenario, tools=()):
             if program.poll() is None:
                 program.kill()
                 program.wait()
+        end_left_behind()
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(code)
