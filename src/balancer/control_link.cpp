@@ -20,6 +20,8 @@ using Kind = ControlFault::Kind;
 
 constexpr milliseconds kFirstPause{400};
 constexpr milliseconds kLongestPause{10'000};
+/// After the balancer has refused this server: its file may have it any moment.
+constexpr milliseconds kRefusedPause{800};
 
 /// A history whose frames have not all come.
 class Assembly {
@@ -48,6 +50,7 @@ struct ControlLink::Impl {
     Loop::Handle timer;
     std::unique_ptr<ControlConnection> connection;
     Assembly assembly;
+    std::uint32_t taken = 0;  ///< histories, by this connection
     bool is_open = false;
     MonotonicTime opened;
     milliseconds pause = kFirstPause;
@@ -91,6 +94,7 @@ struct ControlLink::Impl {
     peer.opened = MonotonicClock::now();
     peer.trouble.clear();
     peer.assembly = {};
+    peer.taken = 0;
     peer.connection->tell(
         wire::ControlTokens{.begins = true, .ends = true, .learned = tokens.values()});
     if (state) peer.connection->tell(*state);
@@ -101,7 +105,9 @@ struct ControlLink::Impl {
     std::optional<History> whole;
     if (!peer.assembly.add(std::get<History>(message), whole))
       return peer.connection->end({Kind::kMalformed, "the parts of its history do not fit"});
-    if (whole && events.history) events.history(peer.address, *whole);
+    if (!whole) return;
+    if (events.history) events.history(peer.address, *whole);
+    peer.connection->tell(wire::ControlTaken{.histories = ++peer.taken});
   }
 
   void closed(Peer& peer, const ControlFault& fault) {
@@ -109,6 +115,7 @@ struct ControlLink::Impl {
     // One that lived was no trouble; one that ended at once may do so again.
     if (was_open && MonotonicClock::now() - peer.opened >= ControlSession::kSilence)
       peer.pause = kFirstPause;
+    if (fault.kind == Kind::kRefused) peer.pause = std::min(peer.pause, kRefusedPause);
     peer.connection.reset();
     retry(peer, fault.what);
     if (was_open && events.presence) events.presence(peer.address, false);

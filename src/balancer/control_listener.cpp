@@ -47,6 +47,8 @@ struct ControlListener::Impl {
     Endpoint peer;
     std::unique_ptr<ControlConnection> connection;
     std::uint16_t server = 0;  ///< 0: a stranger yet
+    std::uint32_t told = 0;    ///< histories
+    std::uint32_t taken = 0;   ///< of them
   };
   using Place = std::list<Client>::iterator;
   struct Known {
@@ -54,6 +56,7 @@ struct ControlListener::Impl {
     std::optional<Place> client;
     ToldTokens tokens;
     ServerState state;
+    MonotonicTime expected_until{};  ///< that a newcomer connects
   };
   struct Door {
     UniqueFd fd;
@@ -145,8 +148,10 @@ struct ControlListener::Impl {
     server.client = client;
     const auto now = MonotonicClock::now();
     for (const auto& service : history.services())
-      if (auto whole = history.whole(service, now); whole.full || !whole.runs.empty())
+      if (auto whole = history.whole(service, now); whole.full || !whole.runs.empty()) {
         client->connection->tell(std::move(whole));
+        ++client->told;
+      }
     if (!is_again && events.presence) events.presence(id, true);
   }
 
@@ -158,6 +163,10 @@ struct ControlListener::Impl {
     if (const auto* state = std::get_if<wire::ControlState>(&message)) {
       found->second.state = *state;
       if (events.state) events.state(found->first, *state);
+    }
+    if (const auto* taken = std::get_if<wire::ControlTaken>(&message)) {
+      client->taken = taken->histories;
+      if (events.taken) events.taken(found->first);
     }
   }
 
@@ -223,7 +232,8 @@ struct ControlListener::Impl {
     }
   }
 
-  void set_servers(std::span<const Server> wanted) {
+  bool set_servers(std::span<const Server> wanted) {
+    bool has_newcomers = false;
     std::map<std::uint16_t, Known> kept;
     held = 0;
     for (const auto& server : wanted) {
@@ -232,13 +242,18 @@ struct ControlListener::Impl {
         held += found->second.tokens.size();
         kept.insert(servers.extract(found));
       } else {
-        kept[server.id].name = server.name;
+        auto& newcomer = kept[server.id];
+        newcomer.name = server.name;
+        if (history.services().empty()) continue;
+        newcomer.expected_until = MonotonicClock::now() + kNewcomer;
+        has_newcomers = true;
       }
     }
     for (const auto& [id, leaves] : servers)
       if (leaves.client)
         (*leaves.client)->connection->end({Kind::kRefused, "it is no server any more"});
     servers = std::move(kept);
+    return has_newcomers;
   }
 
   void publish(const ServiceNumbers& services, const Rings& rings) {
@@ -253,7 +268,10 @@ struct ControlListener::Impl {
       const ControlSession::Message message = std::move(changes);
       const auto bodies = wire::encode(message);
       for (const auto& [id, server] : servers)
-        if (server.client) (*server.client)->connection->tell(wire::control_type(message), bodies);
+        if (server.client) {
+          (*server.client)->connection->tell(wire::control_type(message), bodies);
+          ++(*server.client)->told;
+        }
     }
   }
 
@@ -293,12 +311,20 @@ Result<ControlListener> ControlListener::open(Loop& loop, const ControlSettings&
   return ControlListener(std::move(impl));
 }
 
-void ControlListener::set_servers(std::span<const Server> servers) {
-  impl_->set_servers(servers);
+bool ControlListener::set_servers(std::span<const Server> servers) {
+  return impl_->set_servers(servers);
 }
 
 void ControlListener::publish(const ServiceNumbers& services, const Rings& rings) {
   impl_->publish(services, rings);
+}
+
+bool ControlListener::has_taken(std::uint16_t server) const {
+  const auto found = impl_->servers.find(server);
+  if (found == impl_->servers.end()) return true;
+  if (!found->second.client) return MonotonicClock::now() >= found->second.expected_until;
+  const auto& client = **found->second.client;
+  return client.taken >= client.told;
 }
 
 std::map<std::uint16_t, ControlListener::Presence> ControlListener::servers() const {

@@ -30,6 +30,8 @@ class ControlListener {
     /// Its tokens live on while it is away: what is gone is the channel.
     std::function<void(std::uint16_t server, bool is_connected)> presence;
     std::function<void(std::uint16_t server, const ServerState&)> state;
+    /// A history is in force there: has_taken() may be another now.
+    std::function<void(std::uint16_t server)> taken;
   };
   struct Limits {
     std::size_t strangers = 64;      ///< connections that have not proved yet to have the key
@@ -64,12 +66,17 @@ class ControlListener {
   ~ControlListener();
 
   /// Takes the servers that may come from now on. One that may not any more is cut off, and its
-  /// tokens are forgotten without an event.
-  void set_servers(std::span<const Server> servers);
+  /// tokens are forgotten without an event. True when there is a newcomer, from whose places others
+  /// may have connections: rings have been published before.
+  bool set_servers(std::span<const Server> servers);
 
-  /// To be called with all rings at the start and after each change of one: tells what has changed
+  /// To be called with all rings at the start and before each change of one: tells what changes
   /// owners to those who are connected, and to those who come within 240 s.
   void publish(const ServiceNumbers& services, const Rings& rings);
+  /// A newcomer is expected to connect within this time.
+  static constexpr milliseconds kNewcomer{2000};
+  /// All that this server was told is in force there, or it is not connected nor a newcomer.
+  bool has_taken(std::uint16_t server) const;
 
   /// Every server that may come, by its id.
   std::map<std::uint16_t, Presence> servers() const;

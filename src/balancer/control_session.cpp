@@ -68,7 +68,8 @@ bool belongs(const wire::ControlMessage& message, bool to_server) {
   return std::holds_alternative<wire::ControlPing>(message) ||
          (to_server ? std::holds_alternative<wire::ControlHistory>(message)
                     : std::holds_alternative<wire::ControlTokens>(message) ||
-                          std::holds_alternative<wire::ControlState>(message));
+                          std::holds_alternative<wire::ControlState>(message) ||
+                          std::holds_alternative<wire::ControlTaken>(message));
 }
 
 }  // namespace

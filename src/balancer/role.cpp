@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <span>
 #include <thread>
 
@@ -36,6 +37,9 @@ constexpr milliseconds kFirstLookPause{20};
 /// The same for servers' first checks: until then an earlier process's rings hold, if there was
 /// one.
 constexpr seconds kFirstChecks{3};
+/// For this long new rings wait for servers to know whose places they get, or for longer when one
+/// of them is new.
+constexpr milliseconds kTelling{500};
 /// How often rings follow the weight of servers that start slowly. Every new ring moves connections
 /// that are not remembered.
 constexpr seconds kGrowth{2};
@@ -60,6 +64,9 @@ class Role {
   void steer_when_checked();
   Result<void> begin_to_steer();
   Result<void> steer();
+  Result<void> write();
+  bool have_taken() const;
+  void servers_know();
   void steer_anew();
   Result<NextHops> first_next_hops();
   Result<void> open_control();
@@ -95,6 +102,7 @@ class Role {
   Loop::Handle look_timer_;
   Loop::Handle checked_timer_;
   Loop::Handle growth_timer_;
+  Loop::Handle telling_timer_;  ///< contents_ are to be written by then
 };
 
 Result<void> Role::run() {
@@ -111,6 +119,7 @@ Result<void> Role::run() {
                                [this] { steer_when_checked(); });
   loop_.run();
   if (!outcome_) return outcome_;
+  if (telling_timer_) servers_know();
   service_.stopping();
   log::info("balancer ends; the data plane goes on");
   return {};
@@ -177,12 +186,33 @@ Result<void> Role::steer() {
   service_.say(fmt::format("{} services over {} servers, of which {} get no new connections",
                            settings_.vips.size(), settings_.servers.size(),
                            weights.leaving.size()));
-  ANABRANCH_TRY(writer_->apply(contents_));
-  if (control_) {
-    control_->set_servers(settings_.servers);
-    control_->publish(numbers_, contents_.rings);
-  }
+  if (!control_) return write();
+  // A server that gets places is to know first whose they were: it would reset what it does not
+  // know.
+  const bool has_newcomers = control_->set_servers(settings_.servers);
+  control_->publish(numbers_, contents_.rings);
+  if (have_taken()) return write();
+  if (!telling_timer_)
+    telling_timer_ = loop_.after(has_newcomers ? ControlListener::kNewcomer : kTelling,
+                                 [this] { servers_know(); });
   return {};
+}
+
+Result<void> Role::write() {
+  telling_timer_.reset();
+  return writer_->apply(contents_);
+}
+
+/// Those that have places.
+bool Role::have_taken() const {
+  std::set<std::uint16_t> owners;
+  for (const auto& [service, ring] : contents_.rings) owners.insert(ring.begin(), ring.end());
+  return std::ranges::all_of(owners, [this](auto server) { return control_->has_taken(server); });
+}
+
+/// Or have had the time.
+void Role::servers_know() {
+  if (const auto done = write(); !done) log::error("{}", done.error().text());
 }
 
 void Role::steer_anew() {
@@ -199,7 +229,12 @@ Result<void> Role::open_control() {
     if (!done) log::error("tokens of server {}: {}", server, done.error().text());
   };
   auto opened = ControlListener::open(loop_, *settings_.control, settings_.servers,
-                                      {.tokens = told, .presence = {}, .state = {}});
+                                      {.tokens = told,
+                                       .presence = {},
+                                       .state = {},
+                                       .taken = [this](std::uint16_t) {
+                                         if (telling_timer_ && have_taken()) servers_know();
+                                       }});
   if (!opened) return std::unexpected(opened.error());
   control_ = *std::move(opened);
   return {};
@@ -229,6 +264,7 @@ Result<void> Role::look() {
   next_hops_ = *std::move(found);
   // Rings take milliseconds to make and do not change by this.
   contents_.servers = plan_servers(settings_, next_hops_, roster_->weights().leaving);
+  if (telling_timer_) return {};  // they are written with the rings
   return writer_->apply(contents_);
 }
 

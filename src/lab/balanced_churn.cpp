@@ -37,7 +37,7 @@ class Churn {
     file_ = {.cure = of.cure,
              .family = of.family,
              .weights = std::vector<unsigned>(kFirstServers, 1),
-             .remembers = of.remembers};
+             .memory = of.memory};
   }
 
   Result<ChurnFigures> run() {
@@ -174,9 +174,20 @@ class Churn {
 
 }  // namespace
 
+std::string_view memory_word(Memory memory) {
+  switch (memory) {
+    case Memory::kTable:
+      return "table";
+    case Memory::kNone:
+      return "stateless";
+    case Memory::kChain:
+      return "chain";
+  }
+  return "";
+}
+
 std::string ChurnCase::name() const {
-  return fmt::format("{}_{}_{}", traits(cure).word, remembers ? "table" : "stateless",
-                     family_word(family));
+  return fmt::format("{}_{}_{}", traits(cure).word, memory_word(memory), family_word(family));
 }
 
 std::string_view event_text(ChurnEvent event) {

@@ -17,10 +17,13 @@ namespace anabranch::lab {
 
 inline constexpr unsigned kChurnServers = 5;  ///< the last of them is added on the way
 
+/// "table", "stateless", "chain": in figures and of --only.
+std::string_view memory_word(Memory memory);
+
 /// One cluster that goes through all of it.
 struct ChurnCase {
   Cure cure = Cure::kPort;
-  bool remembers = true;  ///< the balancer has its table of connections
+  Memory memory = Memory::kTable;
   Family family = Family::kIpv4;
 
   std::string name() const;  ///< "port_table_ipv4"

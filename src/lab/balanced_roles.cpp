@@ -31,7 +31,10 @@ constexpr std::uint64_t kPieceSeed = 7;
 constexpr std::string_view kBalancerRole = "balancer";
 constexpr std::string_view kWebRole = "nginx";
 constexpr std::string_view kBalancerFile = "balancer.toml";
-/// As the balancer sees it: below its own /run.
+constexpr std::uint16_t kControlPort = 7443;
+constexpr std::string_view kKeyFile = "balancer.key";
+constexpr std::string_view kKey = "known to whoever reads this: the lab is a network of its own\n";
+/// As balancer and servers see it: below their own /run.
 constexpr std::string_view kPins = "/run/bpf/anabranch/balancer";
 
 /// One process, so that killing it leaves no worker behind.
@@ -64,6 +67,11 @@ std::string settings_path() {
   return fmt::format("{}/{}", kNodeFiles, kBalancerFile);
 }
 
+/// The same, from outside of the node.
+std::string settings_of(std::string_view node) {
+  return fmt::format("{}/lab/{}", node_directory(node), kBalancerFile);
+}
+
 std::string quoted(const std::vector<std::string_view>& words) {
   return words.empty() ? "[]" : fmt::format("[\"{}\"]", fmt::join(words, "\", \""));
 }
@@ -81,10 +89,32 @@ join_addresses = ["{}"]
                      file.weights[number - 1], own_address(file.family, number).text());
 }
 
+std::string control_toml(const BalancerFile& file) {
+  if (file.memory != Memory::kChain) return {};
+  return fmt::format(R"(
+[control]
+listen = ["{}"]
+key_file = "{}/{}"
+)",
+                     anabranch::Endpoint{balancer_address(file.family), kControlPort}.text(),
+                     kNodeFiles, kKeyFile);
+}
+
+/// Read at the start only.
+bool has_control(std::string_view toml) {
+  return toml.contains("[control]");
+}
+
 /// One file for the whole cluster.
 Result<void> write_settings(std::string_view node, const BalancerFile& file) {
-  return replace_file(fmt::format("{}/lab/{}", node_directory(node), kBalancerFile),
-                      balancer_toml(file));
+  return replace_file(settings_of(node), balancer_toml(file));
+}
+
+/// What balancer and servers prove themselves with, where there is a control channel.
+Result<void> give_key(std::string_view node, const BalancerFile& file) {
+  if (file.memory != Memory::kChain) return {};
+  constexpr unsigned kOwnersAlone = 0600;
+  return replace_file(fmt::format("{}/lab/{}", node_directory(node), kKeyFile), kKey, kOwnersAlone);
 }
 
 /// `anabranch balancer` with these words.
@@ -124,11 +154,22 @@ Result<void> leave_room_to_announce(const Network& network, unsigned number,
 }
 
 /// One that runs already reads its file again: what it announced and announces still is not
-/// withdrawn in between.
+/// withdrawn in between. Unless the control channel comes or goes.
 Result<void> run_agent(Network& network, unsigned number, const BalancerFile& file) {
   const auto node = balanced_server(number);
   const auto role = agent_role(number, file);
-  if (!network.role_pid(node, role.name)) return network.start_role(node, role);
+  if (network.role_pid(node, role.name)) {
+    const auto former = read_file(settings_of(node));
+    if (!former) return std::unexpected(former.error());
+    if (has_control(*former) != (file.memory == Memory::kChain)) {
+      const auto code = network.stop_role(node, role.name);
+      if (!code) return std::unexpected(code.error());
+    }
+  }
+  if (!network.role_pid(node, role.name)) {
+    ANABRANCH_TRY(give_key(node, file));
+    return network.start_role(node, role);
+  }
   ANABRANCH_TRY(write_settings(node, file));
   return run_in(network, node, {"server", "reload"});
 }
@@ -148,6 +189,16 @@ bool has_told(const Network& network, unsigned number, const CureTraits& cure) {
          });
 }
 
+bool has_all_channels(std::string_view balancer_view, const BalancerFile& file) {
+  const auto view = nlohmann::json::parse(balancer_view, nullptr, false);
+  if (!view.is_object() || !view.contains("control")) return false;
+  const auto servers = view["control"].value("servers", nlohmann::json::array());
+  return servers.size() == file.servers() &&
+         std::ranges::all_of(servers, [](const nlohmann::json& server) {
+           return server.value("connected", false);
+         });
+}
+
 }  // namespace
 
 std::string balancer_toml(const BalancerFile& file) {
@@ -163,11 +214,11 @@ first_join_port = {}
 address = "{}"
 cures = {}
 )",
-                  kPins, kConnections, file.remembers ? kInsertsPerSecond : 0, kFirstJoinPort,
+                  kPins, kConnections, file.memory == Memory::kTable ? kInsertsPerSecond : 0, kFirstJoinPort,
                   anabranch::Endpoint{service_address(file.family), kServicePort}.text(),
                   quoted(traits(file.cure).names));
   for (unsigned number = 1; number <= file.servers(); ++number) out += server_toml(number, file);
-  return out;
+  return out + control_toml(file);
 }
 
 Role balancer_role(const BalancerFile& file) {
@@ -197,18 +248,24 @@ Result<void> balancer_is_allowed() {
               "run the lab as root, outside of containers", ExitCode::kNotPermitted);
 }
 
-Result<void> give_balancer_pins() {
-  const auto directory = node_directory(kBalancerNode) + "/bpf";
-  ANABRANCH_TRY(make_directory(directory));
-  if (::mount("bpf", directory.c_str(), "bpf", 0, nullptr) != 0)
-    return fail_errno("cannot mount a BPF file system", directory);
+Result<void> give_pins(const Network& network) {
+  for (const auto& node : network.topology().nodes) {
+    if (node.name != kBalancerNode && !node.name.starts_with("server")) continue;
+    const auto directory = node_directory(node.name) + "/bpf";
+    ANABRANCH_TRY(make_directory(directory));
+    if (::mount("bpf", directory.c_str(), "bpf", 0, nullptr) != 0)
+      return fail_errno("cannot mount a BPF file system", directory);
+  }
   return {};
 }
 
 Result<void> start_balancer(Network& network, const BalancerFile& file) {
+  ANABRANCH_TRY(give_key(kBalancerNode, file));
   ANABRANCH_TRY(network.start_role(kBalancerNode, balancer_role(file)));
-  return wait_until("an answer of the balancer", kReadyPatience,
-                    [&] { return network.ask(kBalancerNode, kBalancerRole, "show").has_value(); });
+  return wait_until("the balancer with the channels of all servers", kReadyPatience, [&] {
+    const auto answer = network.ask(kBalancerNode, kBalancerRole, "show");
+    return answer && (file.memory != Memory::kChain || has_all_channels(*answer, file));
+  });
 }
 
 Result<void> stop_balancer(Network& network) {
@@ -283,7 +340,7 @@ Result<nanoseconds> start_balanced_for_shell(Network& network) {
       network.topology().nodes, [](const Node& node) { return node.name.starts_with("server"); }));
   const BalancerFile file{.weights = std::vector<unsigned>(servers, 1)};
   ANABRANCH_TRY(balancer_is_allowed());
-  ANABRANCH_TRY(give_balancer_pins());
+  ANABRANCH_TRY(give_pins(network));
   ANABRANCH_TRY(start_web_servers(network, 1, servers, make_piece(100'000)));
   ANABRANCH_TRY(tell_of_joins(network, file));
   ANABRANCH_TRY(start_balancer(network, file));

@@ -16,12 +16,19 @@
 
 namespace anabranch::lab {
 
+/// What keeps connections at their server when others come and go.
+enum class Memory : std::uint8_t {
+  kTable,  ///< the balancer's, of connections
+  kNone,   ///< nothing: the ring alone decides
+  kChain   ///< the servers': they send on to the owner of before, of whom the control channel tells
+};
+
 /// What balancer.toml says: one service.
 struct BalancerFile {
   Cure cure = Cure::kPort;
   Family family = Family::kIpv4;
   std::vector<unsigned> weights;  ///< of server 1, 2, ...
-  bool remembers = true;          ///< connections, in its table
+  Memory memory = Memory::kTable;
 
   unsigned servers() const { return static_cast<unsigned>(weights.size()); }
 };
@@ -36,8 +43,8 @@ Role web_server_role(unsigned number);
 /// kNotPermitted where no BPF program may be loaded.
 Result<void> balancer_is_allowed();
 
-/// A BPF file system for the balancer's pins. Once in a network.
-Result<void> give_balancer_pins();
+/// A BPF file system for the pins of the balancer and of each server. Once in a network.
+Result<void> give_pins(const Network& network);
 
 /// Returns when it steers.
 Result<void> start_balancer(Network& network, const BalancerFile& file);

@@ -136,7 +136,7 @@ Result<void> balancer(ScenarioRun& run) {
   const auto families = families_wanted(run.choice);
   run.progress.set_steps(static_cast<unsigned>(1 + cures.size() * families.size()));
   run.progress.step(fmt::format("{} servers start", kServers), seconds(1));
-  ANABRANCH_TRY(give_balancer_pins());
+  ANABRANCH_TRY(give_pins(run.network));
   const auto piece = make_piece(kPieceOctets);
   ANABRANCH_TRY(start_web_servers(run.network, 1, kServers, piece));
   run.progress.finish_step("");

@@ -96,6 +96,12 @@ std::vector<ControlOctets> bodies(const ControlState& state) {
   return {std::move(out)};
 }
 
+std::vector<ControlOctets> bodies(const ControlTaken& taken) {
+  ControlOctets out;
+  append(taken.histories, out);
+  return {std::move(out)};
+}
+
 std::vector<ControlOctets> bodies(const ControlTokens& tokens) {
   std::vector<ControlOctets> out;
   std::span<const std::uint32_t> learned = tokens.learned;
@@ -306,6 +312,11 @@ Read<ControlMessage> read_history(Octets body) {
   return out;
 }
 
+Read<ControlMessage> read_taken(Octets body) {
+  if (body.size() != sizeof(std::uint32_t)) return std::unexpected("length");
+  return ControlTaken{.histories = number_at<std::uint32_t>(body, 0)};
+}
+
 }  // namespace
 
 std::vector<ControlOctets> encode(const ControlMessage& message) {
@@ -316,7 +327,8 @@ std::expected<ControlMessage, std::string_view> decode_control(std::uint8_t type
                                                                std::span<const std::uint8_t> body) {
   using Reader = Read<ControlMessage> (*)(Octets);
   static constexpr std::array<Reader, std::variant_size_v<ControlMessage>> kReaders{
-      read_hello, read_welcome, read_refusal, read_ping, read_tokens, read_state, read_history};
+      read_hello,  read_welcome, read_refusal, read_ping,
+      read_tokens, read_state,   read_history, read_taken};
   if (type == 0 || type > kReaders.size()) return std::unexpected("type");
   return kReaders.at(type - 1)(body);
 }

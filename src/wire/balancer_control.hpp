@@ -14,6 +14,7 @@
 //   state     6   flags (1): 1 serving; connections (4)
 //   history   7   flags (1): 1 full, 2 last; family (1): 4 or 6; address (4 or 16), port (2);
 //   groups
+//   taken     8   how many histories (4)
 //
 //   group         owner (2), previous owner (2), age in ms (4), first place (4), how many runs (2),
 //                 runs: places to skip (1), places that follow (1)
@@ -133,8 +134,15 @@ struct ControlHistory {
   bool operator==(const ControlHistory&) const = default;
 };
 
+/// A server's answer to histories: so many whole ones of this connection are in force by now.
+struct ControlTaken {
+  std::uint32_t histories = 0;
+
+  bool operator==(const ControlTaken&) const = default;
+};
+
 using ControlMessage = std::variant<ControlHello, ControlWelcome, ControlRefusal, ControlPing,
-                                    ControlTokens, ControlState, ControlHistory>;
+                                    ControlTokens, ControlState, ControlHistory, ControlTaken>;
 
 /// The number on the wire is one more than the place among the alternatives.
 constexpr std::uint8_t control_type(const ControlMessage& message) {

@@ -260,6 +260,52 @@ TEST_F(ControlChannel, ServersHearWhoHadAPlaceBefore) {
   EXPECT_LT(late.histories[0].runs[0].age, 60'000u);
 }
 
+TEST_F(ControlChannel, ABalancerHearsWhichServersKnowTheHistory) {
+  Told told;
+  auto balancer = listen(told);
+  Heard heard;
+  const auto a = link(balancer.endpoints(), heard, servers_[0]);
+  ASSERT_TRUE(until([&] { return balancer.servers().at(1).is_connected; }));
+  std::vector<std::uint16_t> ring(wire::kControlPlaces, 1);
+  balancer.publish({{kService, 0}}, {{0, ring}});
+  EXPECT_TRUE(balancer.has_taken(1)) << "nobody had a place before";
+  ring[7] = 2;
+  balancer.publish({{kService, 0}}, {{0, ring}});
+  EXPECT_FALSE(balancer.has_taken(1));
+  EXPECT_TRUE(balancer.has_taken(2)) << "it is not connected";
+  ASSERT_TRUE(until([&] { return balancer.has_taken(1); }));
+  EXPECT_THAT(heard.histories, SizeIs(1));
+  // One that comes later is told on its own, and counts from its own beginning.
+  const auto b = link(balancer.endpoints(), heard, servers_[1]);
+  ASSERT_TRUE(until([&] { return balancer.servers().at(2).is_connected && balancer.has_taken(2); }));
+  ASSERT_TRUE(until([&] { return heard.histories.size() == 2; }));
+  ring[8] = 2;
+  balancer.publish({{kService, 0}}, {{0, ring}});
+  EXPECT_FALSE(balancer.has_taken(1));
+  EXPECT_FALSE(balancer.has_taken(2));
+  ASSERT_TRUE(until([&] { return balancer.has_taken(1) && balancer.has_taken(2); }));
+}
+
+TEST_F(ControlChannel, ANewcomerIsWaitedForAndComesSoon) {
+  Told told;
+  auto balancer = listen(told);
+  balancer.publish({{kService, 0}}, {{0, {1, 1}}});
+  Heard heard;
+  const auto c = link(balancer.endpoints(), heard, server("c", 3));
+  ASSERT_TRUE(until([&] { return balancer.counts().refused > 4; })) << "it is to come back soon";
+  EXPECT_FALSE(balancer.set_servers(servers_));
+  servers_.push_back(server("c", 3));
+  EXPECT_TRUE(balancer.set_servers(servers_));
+  balancer.publish({{kService, 0}}, {{0, {1, 3}}});
+  EXPECT_FALSE(balancer.has_taken(3));
+  ASSERT_TRUE(until([&] { return balancer.has_taken(3); }, ControlListener::kNewcomer));
+  EXPECT_TRUE(balancer.servers().at(3).is_connected);
+  EXPECT_THAT(heard.histories, SizeIs(1));
+  servers_.push_back(server("d", 4));
+  EXPECT_TRUE(balancer.set_servers(servers_));
+  ASSERT_TRUE(until([&] { return balancer.has_taken(4); })) << "it is not waited for forever";
+}
+
 TEST_F(ControlChannel, AHistoryOfManyFramesArrivesWhole) {
   Told told;
   Heard heard;

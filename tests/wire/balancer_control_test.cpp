@@ -152,6 +152,7 @@ TEST(ControlMessage, EachComesBack) {
   expect_back(ControlPing{});
   expect_back(ControlState{.connections = 0xffffffff, .serving = true});
   expect_back(ControlTokens{});
+  expect_back(ControlTaken{.histories = 0x01020304});
   expect_back(ControlTokens{.ends = true, .learned = {0, 0xffffffff}, .gone = {7}});
   expect_back(ControlHistory{.service = kService6, .full = true});
   expect_back(ControlHistory{.service = kService6,
@@ -237,7 +238,7 @@ TEST(ControlMessage, WhatCannotBeSaidIsNotSaid) {
 }
 
 TEST(ControlMessage, TypesThereAreNot) {
-  for (const unsigned type : {0u, 8u, 255u}) {
+  for (const unsigned type : {0u, 9u, 255u}) {
     const auto read = decode_control(static_cast<std::uint8_t>(type), {});
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error(), "type");
@@ -249,7 +250,7 @@ TEST(ControlMessage, OtherLengthsAreRefused) {
   const ControlMessage all[]{hello(),          ControlWelcome{},
                              ControlRefusal{}, ControlPing{},
                              ControlState{},   ControlTokens{.learned = {1}, .gone = {2}},
-                             history};
+                             history,          ControlTaken{}};
   for (const auto& message : all) {
     auto body = body_of(message);
     const auto type = control_type(message);
