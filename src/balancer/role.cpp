@@ -228,13 +228,11 @@ Result<void> Role::open_control() {
     if (done) done = plane_->remove_tokens(server, gone);
     if (!done) log::error("tokens of server {}: {}", server, done.error().text());
   };
-  auto opened = ControlListener::open(loop_, *settings_.control, settings_.servers,
-                                      {.tokens = told,
-                                       .presence = {},
-                                       .state = {},
-                                       .taken = [this](std::uint16_t) {
-                                         if (telling_timer_ && have_taken()) servers_know();
-                                       }});
+  auto opened = ControlListener::open(
+      loop_, *settings_.control, settings_.servers,
+      {.tokens = told, .presence = {}, .state = {}, .taken = [this](std::uint16_t) {
+         if (telling_timer_ && have_taken()) servers_know();
+       }});
   if (!opened) return std::unexpected(opened.error());
   control_ = *std::move(opened);
   return {};

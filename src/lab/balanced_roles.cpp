@@ -202,8 +202,8 @@ bool has_all_channels(std::string_view balancer_view, const BalancerFile& file) 
 }  // namespace
 
 std::string balancer_toml(const BalancerFile& file) {
-  std::string out =
-      fmt::format(R"([balancer]
+  std::string out = fmt::format(
+      R"([balancer]
 interface = "eth0"
 pins = "{}"
 connections = {}
@@ -214,9 +214,9 @@ first_join_port = {}
 address = "{}"
 cures = {}
 )",
-                  kPins, kConnections, file.memory == Memory::kTable ? kInsertsPerSecond : 0, kFirstJoinPort,
-                  anabranch::Endpoint{service_address(file.family), kServicePort}.text(),
-                  quoted(traits(file.cure).names));
+      kPins, kConnections, file.memory == Memory::kTable ? kInsertsPerSecond : 0, kFirstJoinPort,
+      anabranch::Endpoint{service_address(file.family), kServicePort}.text(),
+      quoted(traits(file.cure).names));
   for (unsigned number = 1; number <= file.servers(); ++number) out += server_toml(number, file);
   return out + control_toml(file);
 }

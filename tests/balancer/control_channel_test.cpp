@@ -277,7 +277,8 @@ TEST_F(ControlChannel, ABalancerHearsWhichServersKnowTheHistory) {
   EXPECT_THAT(heard.histories, SizeIs(1));
   // One that comes later is told on its own, and counts from its own beginning.
   const auto b = link(balancer.endpoints(), heard, servers_[1]);
-  ASSERT_TRUE(until([&] { return balancer.servers().at(2).is_connected && balancer.has_taken(2); }));
+  ASSERT_TRUE(
+      until([&] { return balancer.servers().at(2).is_connected && balancer.has_taken(2); }));
   ASSERT_TRUE(until([&] { return heard.histories.size() == 2; }));
   ring[8] = 2;
   balancer.publish({{kService, 0}}, {{0, ring}});

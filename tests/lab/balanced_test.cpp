@@ -70,7 +70,8 @@ TEST(BalancerFile, TellsCuresWeightsAndWhetherConnectionsAreRemembered) {
   EXPECT_NE(text.find("weight = 0\n"), std::string::npos);
   EXPECT_EQ(text.find("server3"), std::string::npos);
   EXPECT_EQ(text.find("inserts_per_second = 0\n"), std::string::npos);
-  const auto stateless = balancer_toml({.cure = Cure::kNone, .weights = {1}, .memory = Memory::kNone});
+  const auto stateless =
+      balancer_toml({.cure = Cure::kNone, .weights = {1}, .memory = Memory::kNone});
   EXPECT_NE(stateless.find("cures = []"), std::string::npos);
   EXPECT_NE(stateless.find("inserts_per_second = 0\n"), std::string::npos);
   EXPECT_EQ(stateless.find("[control]"), std::string::npos);

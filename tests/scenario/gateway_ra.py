@@ -72,7 +72,9 @@ class Network:
         for k in (1, 2):
             provider = Namespace()
             cable(self.gateway, f"up{k}", provider, f"w{k}")
-            provider.ip(f"addr add fe80::{k}:2/64 dev w{k} nodad")
+            # Of both families: a path of IPv4 alone has no other next hop that answers.
+            provider.ip(f"addr add fe80::{k}:2/64 dev w{k} nodad", f"addr add 172.16.{k}.2/24 dev w{k}")
+            self.gateway.ip(f"addr add 172.16.{k}.1/24 dev up{k}")
 
     def plug_gateway(self):
         cable(self.gateway, "lan0", self.switch, "s1")

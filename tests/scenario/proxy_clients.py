@@ -244,7 +244,9 @@ class Clients:
             del seen[:seen.index(text) + len(text)]
 
         until(b"$ ")
-        for command, answer in ((b"echo $((6 * 7))\n", b"\r\n42\r\n"), (b"tty\n", b"/dev/pts/"), (b"sleep 100\n", b"sleep 100")):
+        # The last one speaks once it is what the terminal's keys are for: interrupted before, the shell would be meant.
+        slow = b"sh -c 'echo is\"\" slow; exec sleep 100'\n"
+        for command, answer in ((b"echo $((6 * 7))\n", b"\r\n42\r\n"), (b"tty\n", b"/dev/pts/"), (slow, b"\r\nis slow\r\n")):
             for key in command:
                 os.write(terminal, bytes([key]))
             until(answer)
