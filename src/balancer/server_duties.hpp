@@ -52,6 +52,7 @@ struct Announcement {
     kNoAddress,  ///< this machine does not have the address
     kInTheWay,   ///< somebody else's endpoint of the same address says something else
     kNoRoom,     ///< the kernel has no more than kMostEndpoints
+    kRefused,    ///< by the kernel: former connections of a join port end for a minute, say
   };
   Endpoint at;
   State state{};

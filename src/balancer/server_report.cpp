@@ -14,8 +14,8 @@ namespace {
 using nlohmann::json;
 
 /// By the numbers of Announcement::State and of MachineFacts::Listens.
-constexpr std::array<std::string_view, 5> kStates{"announced", "announced-by-others", "no-address",
-                                                  "in-the-way", "no-room"};
+constexpr std::array<std::string_view, 6> kStates{
+    "announced", "announced-by-others", "no-address", "in-the-way", "no-room", "refused"};
 constexpr std::array<std::string_view, 3> kListeners{"nobody", "tcp", "mptcp"};
 
 /// By the numbers of steer_arrival; docs/balancer.md tells them.

@@ -69,10 +69,14 @@ Result<void> ServerUpkeep::announce(std::span<const Endpoint> announced,
       record_.endpoints.push_back(place);
       ANABRANCH_TRY(save());
     }
-    if (auto added = manager_.add(fresh); added)
+    auto added = manager_.add(fresh);
+    if (added) {
       log::info("{} is announced", place_text(place));
-    else if (!first)
-      first = std::move(added).error();
+      continue;
+    }
+    for (auto& announcement : changes.announcements)
+      if (announcement.at == place) announcement.state = Announcement::State::kRefused;
+    if (!first) first = std::move(added).error();
   }
   announcements_ = std::move(changes.announcements);
   if (first) return std::unexpected(*std::move(first));

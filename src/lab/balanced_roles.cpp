@@ -89,20 +89,21 @@ join_addresses = ["{}"]
                      file.weights[number - 1], own_address(file.family, number).text());
 }
 
-std::string control_toml(const BalancerFile& file) {
-  if (file.memory != Memory::kChain) return {};
+std::string control_toml() {
   return fmt::format(R"(
 [control]
 listen = ["{}"]
 key_file = "{}/{}"
 )",
-                     anabranch::Endpoint{balancer_address(file.family), kControlPort}.text(),
+                     anabranch::Endpoint{balancer_address(Family::kIpv4), kControlPort}.text(),
                      kNodeFiles, kKeyFile);
 }
 
-/// Read at the start only.
-bool has_control(std::string_view toml) {
-  return toml.contains("[control]");
+/// What an agent has: the channel is read at the start only, so that it has it in any case and
+/// tries it where the balancer has none.
+BalancerFile of_agent(BalancerFile file) {
+  file.memory = Memory::kChain;
+  return file;
 }
 
 /// One file for the whole cluster.
@@ -154,23 +155,15 @@ Result<void> leave_room_to_announce(const Network& network, unsigned number,
 }
 
 /// One that runs already reads its file again: what it announced and announces still is not
-/// withdrawn in between. Unless the control channel comes or goes.
+/// withdrawn in between.
 Result<void> run_agent(Network& network, unsigned number, const BalancerFile& file) {
   const auto node = balanced_server(number);
   const auto role = agent_role(number, file);
-  if (network.role_pid(node, role.name)) {
-    const auto former = read_file(settings_of(node));
-    if (!former) return std::unexpected(former.error());
-    if (has_control(*former) != (file.memory == Memory::kChain)) {
-      const auto code = network.stop_role(node, role.name);
-      if (!code) return std::unexpected(code.error());
-    }
-  }
   if (!network.role_pid(node, role.name)) {
-    ANABRANCH_TRY(give_key(node, file));
+    ANABRANCH_TRY(give_key(node, of_agent(file)));
     return network.start_role(node, role);
   }
-  ANABRANCH_TRY(write_settings(node, file));
+  ANABRANCH_TRY(write_settings(node, of_agent(file)));
   return run_in(network, node, {"server", "reload"});
 }
 
@@ -218,7 +211,8 @@ cures = {}
       anabranch::Endpoint{service_address(file.family), kServicePort}.text(),
       quoted(traits(file.cure).names));
   for (unsigned number = 1; number <= file.servers(); ++number) out += server_toml(number, file);
-  return out + control_toml(file);
+  if (file.memory == Memory::kChain) out += control_toml();
+  return out;
 }
 
 Role balancer_role(const BalancerFile& file) {
@@ -231,7 +225,7 @@ Role agent_role(unsigned number, const BalancerFile& file) {
   return {.name = "agent",
           .command = {"anabranch", "balancer", "server", "run", "-c", settings_path(), "--name",
                       balanced_server(number)},
-          .files = {{std::string(kBalancerFile), balancer_toml(file)}}};
+          .files = {{std::string(kBalancerFile), balancer_toml(of_agent(file))}}};
 }
 
 Role web_server_role(unsigned number) {

@@ -15,7 +15,6 @@ namespace {
 
 /// More than the scheduler gives to one subflow: every piece proves all subflows.
 constexpr std::size_t kPieceOctets = 200'000;
-/// With the channel last: the agents start anew for it.
 constexpr std::array kMemories = {Memory::kTable, Memory::kNone, Memory::kChain};
 
 unsigned connections_for(Scale scale) {
@@ -48,9 +47,11 @@ std::vector<ChurnCase> cases_for(Scale scale, const Choice& choice) {
   const bool chosen = std::ranges::any_of(words, [&](std::string_view word) {
     return std::ranges::find(choice.only, word) != choice.only.end();
   });
-  for (const auto memory : kMemories) {
-    if (!choice.wants(memory_word(memory), memory_words())) continue;
-    for (const auto cure : cures_wanted(choice)) {
+  // Cure by cure: a join port that is announced stays so, and one that is not can only be again
+  // once the kernel has forgotten its former connections.
+  for (const auto cure : cures_wanted(choice)) {
+    for (const auto memory : kMemories) {
+      if (!choice.wants(memory_word(memory), memory_words())) continue;
       if (scale == Scale::kQuick && !chosen && !is_quick(cure, memory)) continue;
       for (const auto family : families_for(scale, choice))
         out.push_back({.cure = cure, .memory = memory, .family = family});

@@ -219,6 +219,7 @@ void Decider::Impl::subflow_established(Connection& connection, const kernel::Mp
     subflow.backup = asked->backup;
     subflow.reason = asked->reason;
     subflow.rule = asked->rule;
+    joins.erase(asked->action);
     track.pending.erase(asked);
   }
   if (event.local_id != 0) connection.ids.use(event.local_id, event.local.address);
@@ -269,6 +270,7 @@ void Decider::Impl::subflow_closed(Connection& connection, const kernel::MptcpEv
              (event.local_id == 0 || one.id == event.local_id);
     });
     if (asked == pending.end()) return;
+    joins.erase(asked->action);
     pending.erase(asked);
     remind(connection, now);
     if (!event.reset_reason)
@@ -339,6 +341,7 @@ void Decider::Impl::close(Token token, MonotonicTime now) {
   if (track->second.counted_busy) --busy;
   announcer.closed(token, now);
   announced(now);
+  for (const auto& asked : track->second.pending) joins.erase(asked.action);
   tracks.erase(track);
   connections.erase(found);
   tidy(now);

@@ -23,6 +23,7 @@ void Decider::Impl::abandon_joins(Connection& connection, const Unanswered& whic
                                   const std::string& why) {
   std::erase_if(tracks[connection.token].pending, [&](const Pending& one) {
     if (!which(one)) return false;
+    joins.erase(one.action);
     act(action::AbandonJoin{connection.token, one.local, one.remote}, why);
     return true;
   });
