@@ -13,7 +13,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
-from balanced import CLIENT, FIRST_JOIN_PORT, OTHER_CLIENT, PORT, VIP, VIP6, Network, counters
+from balanced import CLIENT, FIRST_JOIN_PORT, OTHER_CLIENT, PORT, UNUSED, VIP, VIP6, Network, counters
 from bpf import XDP_PASS, bpf_file_system, pin_xdp
 from namespaces import expect, main, wait_until
 from proxy_pair import Role
@@ -115,10 +115,10 @@ def token_explained(balanced):
     for number, server in balanced.servers.items():
         for token in re.findall(r"token:([0-9a-f]+)", server.run("ss", "-H", "-M", "-i", "state", "established"))[:3]:
             asked += 1
-            answer = balanced.explain(f"{OTHER_CLIENT}:50000", f"{VIP}:{PORT}", "--as", "mp-join", "--token", token.zfill(8))
+            answer = balanced.explain(f"{OTHER_CLIENT}:{UNUSED}", f"{VIP}:{PORT}", "--as", "mp-join", "--token", token.zfill(8))
             expect((answer["server"], answer["reason"]) == (f"server{number}", "by-token"), f"explain: {answer}")
     expect(asked >= SERVERS, f"only {asked} tokens of {CONNECTIONS} connections were found")
-    answer = balanced.explain(f"{OTHER_CLIENT}:50000", f"{VIP}:{PORT}", "--as", "mp-join", "--token", "00000001")
+    answer = balanced.explain(f"{OTHER_CLIENT}:{UNUSED}", f"{VIP}:{PORT}", "--as", "mp-join", "--token", "00000001")
     expect(answer["reason"] == "lost-unknown-token", f"explain: {answer}")
     balanced.end(sender)
 
@@ -143,11 +143,11 @@ def cure_by_token(balanced):
 def explained(balanced):
     """By the program that steers."""
     for number in range(1, SERVERS + 1):
-        answer = balanced.explain(f"{OTHER_CLIENT}:50000", f"{VIP}:{FIRST_JOIN_PORT + number}", "--as", "mp-join")
+        answer = balanced.explain(f"{OTHER_CLIENT}:{UNUSED}", f"{VIP}:{FIRST_JOIN_PORT + number}", "--as", "mp-join")
         expect((answer["server"], answer["reason"]) == (f"server{number}", "by-join-port"), f"explain: {answer}")
-    answer = balanced.explain(f"{CLIENT}:50000", f"{VIP}:{PORT}", "--as", "mp-join")
+    answer = balanced.explain(f"{CLIENT}:{UNUSED}", f"{VIP}:{PORT}", "--as", "mp-join")
     expect(answer["reason"] == "lost-join" and "server" not in answer, f"explain: {answer}")
-    answer = balanced.explain(f"{CLIENT}:50000", f"{VIP}:{PORT}", "--as", "mp-capable")
+    answer = balanced.explain(f"{CLIENT}:{UNUSED}", f"{VIP}:{PORT}", "--as", "mp-capable")
     expect(answer["reason"] == "by-ring" and answer["server_id"] in range(1, SERVERS + 1), f"explain: {answer}")
 
 

@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/helpers")
-from balanced import CLIENT, VIP, VIP6, Network
+from balanced import CLIENT, UNUSED, VIP, VIP6, Network
 from namespaces import Skipped, end, expect, main, wait_until
 from proxy_pair import Role
 
@@ -213,7 +213,7 @@ def one_stops(site, big_at):
         expect(vip["panic"] is False, "one server is not all")
     for port in (HTTP, TCP, MPTCP):
         expect(f"server{victim}" not in site.who(40, port), "a server that is down gets new connections")
-    explained = site.do("explain", "-c", str(site.role.config), f"{CLIENT}:50000", f"{VIP}:{HTTP}").stdout
+    explained = site.do("explain", "-c", str(site.role.config), f"{CLIENT}:{UNUSED}", f"{VIP}:{HTTP}").stdout
     expect(f"server{victim}: down for" in explained, f"explain says {explained}")
     print(f"server{victim} stopped: out for 4 services after {took:.1f} s", flush=True)
 

@@ -16,6 +16,7 @@ VIP, VIP6 = "198.51.100.10", "2001:db8:10::10"
 PREFIX, PREFIX6 = "198.51.100.0/24", "2001:db8:10::/64"
 PORT = 443
 FIRST_JOIN_PORT = 1024
+UNUSED = 20000  # a port that a client's kernel gives to no connection
 BALANCER, BALANCER6 = "10.9.0.2", "2001:db8:9::2"
 CLIENT, OTHER_CLIENT = "10.9.0.101", "10.9.1.101"
 CLIENT6, OTHER_CLIENT6 = "2001:db8:9::101", "2001:db8:91::101"
