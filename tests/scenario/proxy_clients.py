@@ -246,7 +246,7 @@ class Clients:
         until(b"$ ")
         # The last one speaks once it is what the terminal's keys are for: interrupted before, the shell would be meant.
         slow = b"sh -c 'echo is\"\" slow; exec sleep 100'\n"
-        for command, answer in ((b"echo $((6 * 7))\n", b"\r\n42\r\n"), (b"tty\n", b"/dev/pts/"), (slow, b"\r\nis slow\r\n")):
+        for command, answer in ((b"echo $((6 * 7))\n", b"\r\n42\r\n"), (b"tty\n", b"/dev/pts/"), (slow, b"is slow\r\n")):
             for key in command:
                 os.write(terminal, bytes([key]))
             until(answer)
