@@ -58,23 +58,30 @@ class Job:
 
 
 class Lanes:
-    """Runs jobs side by side, begun in their order. What fails beside others is told and left to a run alone."""
+    """Runs jobs side by side, begun in their order. What fails beside others is told and left to a run alone. When so many
+    have failed, the machine has no room for several: those that are left have it for themselves at once."""
 
-    def __init__(self, count):
-        self.free, self.changed, self.undecided = count, threading.Condition(), []
+    def __init__(self, count, one_by_one_after=None):
+        self.count, self.free, self.changed, self.undecided = count, count, threading.Condition(), []
+        self.one_by_one_after = one_by_one_after
+
+    def needed(self, job):
+        crowded = self.one_by_one_after is not None and len(self.undecided) >= self.one_by_one_after
+        return self.count if crowded else job.lanes
 
     def run(self, jobs):
         threads = []
         for job in jobs:
             with self.changed:
-                self.changed.wait_for(lambda: self.free >= job.lanes)
-                self.free -= job.lanes
-            threads.append(threading.Thread(target=self.run_one, args=(job,)))
+                self.changed.wait_for(lambda: self.free >= self.needed(job))
+                taken = self.needed(job)
+                self.free -= taken
+            threads.append(threading.Thread(target=self.run_one, args=(job, taken)))
             threads[-1].start()
         for thread in threads:
             thread.join()
 
-    def run_one(self, job):
+    def run_one(self, job, taken):
         try:
             if not job.run(again=True):
                 self.undecided.append(job)
@@ -82,5 +89,5 @@ class Lanes:
             job.tally.fail(job.name, repr(error))
         finally:
             with self.changed:
-                self.free += job.lanes
+                self.free += taken
                 self.changed.notify()

@@ -39,6 +39,15 @@ class Jobs(unittest.TestCase):
             lanes.run([self.job("exit 0"), self.job("exit 1"), self.job("exit 0", lanes=2)])
         self.assertEqual((self.tally.passed, self.tally.failed, len(lanes.undecided)), (2, [], 1))
 
+    def test_where_several_fail_beside_others_the_rest_run_one_by_one(self):
+        lanes = Lanes(4, one_by_one_after=2)
+        self.assertEqual(lanes.needed(self.job("exit 0")), 1)
+        with contextlib.redirect_stdout(self.said):
+            lanes.run([self.job("exit 1"), self.job("exit 1")])
+            self.assertEqual(lanes.needed(self.job("exit 0")), 4)
+            lanes.run([self.job("exit 0"), self.job("exit 0")])
+        self.assertEqual((self.tally.passed, len(lanes.undecided), lanes.free), (2, 2, 4))
+
     def test_alone_the_best_of_its_runs_counts(self):
         with contextlib.redirect_stdout(self.said):
             self.job("exit 1", runs_alone=3).run_alone()
