@@ -327,7 +327,8 @@ def all_down(site):
     text = site.balancer.run(site.role.executable, "balancer", "show", env=site.role.environment)
     expect("ALL SERVERS ARE DOWN" in text and "all servers of" in site.role.log.read_text(), "nobody says it")
     site.begin_serving(1)
-    wait_until("server1 is up", lambda: site.states()[0] == "up", 40)
+    wait_until("server1 has all places", lambda: [server["places"] == 0 for server in site.service()[1].values()]
+               == [False, True, True], 40)
     expect(set(site.who(10)) == {"server1"}, "the others get connections")
 
 
