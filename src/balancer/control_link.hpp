@@ -22,9 +22,8 @@ class ControlLink {
   /// Called inside the loop, never inside a call to this object.
   struct Events {
     /// Whole, whatever frames it came in; the balancer hears that it is in force when this returns.
-    /// Several balancers tell the same, each when it sees it. A
-    /// run whose `previous` is this server itself says nothing to it: what it knows of an earlier
-    /// owner of that place holds on.
+    /// Several balancers tell the same, each when it sees it. A run whose `previous` is this server
+    /// itself says nothing to it: what it knows of an earlier owner of that place holds on.
     std::function<void(const Endpoint& balancer, const History&)> history;
     std::function<void(const Endpoint& balancer, bool is_connected)> presence;
   };
