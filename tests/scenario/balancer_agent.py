@@ -229,7 +229,14 @@ def machine_is_judged(agent):
     sysctl(node, ipv4__conf__all__arp_ignore=1)
     agent.start()
     expect(agent.states()[VIP, FIRST_JOIN_PORT + agent.number] == "no-address", f"announced: {agent.states()}")
+    # Where somebody has the join port, the kernel does not listen at it: nothing is announced, and nobody says so.
+    port = FIRST_JOIN_PORT + agent.number
+    taken = node.start([sys.executable, "-c", f"import socket; s = socket.create_server(('0.0.0.0', {port})); print(1, flush=True);"
+                        " s.accept()"], stdout=subprocess.PIPE, text=True)
+    taken.stdout.readline()
     node.ip(f"address add {VIP}/32 dev lo")
+    wait_until("a taken join port is refused", lambda: agent.states()[VIP, port] == "refused", PATIENCE)
+    end(taken)
     agent.expect_announced(agent.join_places())
     expect(not initial_allowed(node) and subflows(node) == "8", "neither C flag nor limit")
     wait_until("nothing is missing", lambda: not agent.view()["findings"], PATIENCE)
